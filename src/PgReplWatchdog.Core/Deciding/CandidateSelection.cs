@@ -1,0 +1,73 @@
+using PgReplWatchdog.Observing;
+using PgReplWatchdog.Remembering;
+using PgReplWatchdog.Topology;
+
+namespace PgReplWatchdog.Deciding;
+
+/// <summary>A node that is not the primary, and whether it could become it.</summary>
+/// <param name="Node">Its name.</param>
+/// <param name="Position">The greater of what it received and replayed; null where unknown.</param>
+/// <param name="MissingBytes">WAL known to be written by the primary that it lacks; null where unknown.</param>
+/// <param name="Reasons">Why it may not be promoted; empty for a candidate.</param>
+public sealed record Candidate(string Node, Lsn? Position, long? MissingBytes, ImmutableArray<ShutGate> Reasons)
+{
+    public bool IsEligible => Reasons.IsEmpty;
+}
+
+/// <summary>Who could be promoted (a filter that keeps its reasons) and who would be (one comparer).</summary>
+public static class CandidateSelection
+{
+    /// <summary>All nodes but the primary, the best candidate first.</summary>
+    public static ImmutableArray<Candidate> Assess(
+        ClusterSpec spec, ClusterMemory memory, Lsn? lastKnownPosition, string? primary, ClusterObservation observation) =>
+    [
+        .. spec.Nodes
+            .Where(node => node.Name != primary)
+            .Select(node => Assess(node, spec.Policy, memory, lastKnownPosition, observation.Find(node.Name)))
+            .OrderByDescending(candidate => candidate.IsEligible)
+            .ThenByDescending(candidate => candidate.Position ?? default)
+            .ThenByDescending(candidate => spec.Node(candidate.Node).Priority)
+            .ThenBy(candidate => candidate.Node, StringComparer.Ordinal),
+    ];
+
+    private static Candidate Assess(NodeSpec node, Policy policy, ClusterMemory memory, Lsn? lastKnownPosition, NodeObservation? seen)
+    {
+        var position = Lsn.Greater(seen?.Server?.ReceivedLsn, seen?.Server?.ReplayedLsn);
+        long? missing = position is { } reached && lastKnownPosition is { } written ? written.BytesSince(reached) : null;
+        return new Candidate(node.Name, position, missing, [.. Reasons(node, policy, memory, missing, seen)]);
+    }
+
+    private static IEnumerable<ShutGate> Reasons(NodeSpec node, Policy policy, ClusterMemory memory, long? missing, NodeObservation? seen)
+    {
+        if (node.Priority == 0)
+            yield return Shut(Gate.CandidateExcluded, $"{node.Name} has priority 0 and is never promoted");
+        if (seen?.Server is not { } server)
+        {
+            yield return Shut(Gate.CandidateUnreachable, $"{node.Name} does not answer: {(seen is { Detail.Length: > 0 } ? seen.Detail : "no reason given")}");
+            yield break;
+        }
+        if (server.Role != Role.Standby)
+        {
+            yield return Shut(Gate.CandidateNotInRecovery, $"{node.Name} is not a standby");
+            yield break;
+        }
+        if (memory.SystemIdentifier is { } system && server.SystemIdentifier != system)
+            yield return Shut(Gate.CandidateOtherSystem, $"{node.Name} has system identifier {server.SystemIdentifier}, the cluster's is {system}");
+        if (server.Timeline < memory.NewestTimeline)
+            yield return Shut(Gate.CandidateTimeline, $"{node.Name} follows timeline {server.Timeline}, the newest known is {memory.NewestTimeline}");
+        if (missing is null)
+            yield return Shut(Gate.CandidateTooFarBehind, $"how far {node.Name} is behind is unknown: the primary's position has not been seen");
+        else if (missing > policy.MaximumLagBytes)
+            yield return Shut(Gate.CandidateTooFarBehind, $"{node.Name} lacks {missing} bytes of WAL, MaximumLagBytes is {policy.MaximumLagBytes}");
+        if (server.ReplayPaused)
+            yield return Shut(Gate.CandidateReplayPaused, $"replay is paused on {node.Name}: run SELECT pg_wal_replay_resume()");
+        if (server.PromoteTriggerFile != node.TriggerFile)
+        {
+            yield return Shut(Gate.PromotionUnavailable, server.PromoteTriggerFile.Length == 0
+                ? $"promote_trigger_file is not set on {node.Name}: run setup"
+                : $"promote_trigger_file on {node.Name} is {server.PromoteTriggerFile}, the watchdog would create {node.TriggerFile}: run setup");
+        }
+
+        ShutGate Shut(Gate gate, string sentence) => new(gate, node.Name, sentence);
+    }
+}

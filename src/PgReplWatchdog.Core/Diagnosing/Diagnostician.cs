@@ -1,0 +1,119 @@
+using System.Globalization;
+using PgReplWatchdog.Observing;
+using PgReplWatchdog.Remembering;
+
+namespace PgReplWatchdog.Diagnosing;
+
+/// <summary>From one look to a verdict: one short rule a verdict, the first that matches wins.</summary>
+public static class Diagnostician
+{
+    public static Diagnosis Diagnose(ClusterMemory memory, ClusterObservation observation)
+    {
+        ArgumentNullException.ThrowIfNull(memory);
+        ArgumentNullException.ThrowIfNull(observation);
+        var primaries = observation.Nodes.Where(node => node.IsServingPrimary).ToImmutableArray();
+        var intended = observation.Find(memory.IntendedPrimary);
+
+        return TwoPrimaries(primaries, memory)
+            ?? OtherSystem(intended, memory)
+            ?? Serving(primaries, intended, memory)
+            ?? NoPrimaryKnown(intended)
+            ?? Busy(intended!)
+            ?? InRecovery(intended!)
+            ?? WatchdogIsolated(intended!, observation)
+            ?? NoInformation(intended!)
+            ?? ServingElsewhere(intended!, observation)
+            ?? Down(intended!, observation)
+            ?? new Diagnosis(Verdict.Unknown, intended!.Node,
+                [Say(intended), "no standby answers that could say whether it hears the primary", .. Others(intended, observation)]);
+    }
+
+    private static Diagnosis? TwoPrimaries(ImmutableArray<NodeObservation> primaries, ClusterMemory memory) =>
+        primaries.Length < 2 ? null : new Diagnosis(Verdict.TwoPrimaries, memory.IntendedPrimary,
+        [
+            .. primaries.Select(Say),
+            memory.IntendedPrimary is { } intended
+                ? $"{intended} is the intended primary (epoch {memory.Epoch.ToString(CultureInfo.InvariantCulture)})"
+                : "no record says which of them is the intended primary",
+        ]);
+
+    private static Diagnosis? OtherSystem(NodeObservation? intended, ClusterMemory memory) =>
+        intended?.Server is { } server && memory.SystemIdentifier is { } known && server.SystemIdentifier != known
+            ? new Diagnosis(Verdict.Unknown, intended.Node,
+                [$"{intended.Node} answers with system identifier {server.SystemIdentifier}, the cluster's is {known}: another server stands at its address"])
+            : null;
+
+    /// <summary>Another node than the intended primary counts only on a newer timeline: a person promoted it. A replaced one never does.</summary>
+    private static Diagnosis? Serving(ImmutableArray<NodeObservation> primaries, NodeObservation? intended, ClusterMemory memory)
+    {
+        if (primaries.IsEmpty)
+            return null;
+        var primary = primaries[0];
+        var adoptable = intended is null
+            || (!memory.Replaced.Contains(primary.Node)
+                && primary.Server!.SystemIdentifier == memory.SystemIdentifier
+                && primary.Server.Timeline > memory.NewestTimeline);
+        return primary == intended || adoptable ? new Diagnosis(Verdict.Serving, primary.Node, [Say(primary)]) : null;
+    }
+
+    private static Diagnosis? NoPrimaryKnown(NodeObservation? intended) =>
+        intended is null ? new Diagnosis(Verdict.Unknown, null, ["no primary has been seen since the watchdog knows this cluster"]) : null;
+
+    private static Diagnosis? Busy(NodeObservation intended) =>
+        intended.Reach == Reach.Alive ? new Diagnosis(Verdict.Busy, intended.Node, [Say(intended)]) : null;
+
+    private static Diagnosis? InRecovery(NodeObservation intended) =>
+        intended.IsServingStandby
+            ? new Diagnosis(Verdict.Unknown, intended.Node, [Say(intended), "it is the intended primary, and no other node is primary"])
+            : null;
+
+    /// <summary>A refusal is an answer of the host: then the network is there.</summary>
+    private static Diagnosis? WatchdogIsolated(NodeObservation intended, ClusterObservation observation) =>
+        observation.Nodes.All(node => node.Reach is Reach.Unreachable)
+            ? new Diagnosis(Verdict.WatchdogIsolated, intended.Node, [.. observation.Nodes.Select(Say)])
+            : null;
+
+    private static Diagnosis? NoInformation(NodeObservation intended) =>
+        intended.IsSilent ? null : new Diagnosis(Verdict.Unknown, intended.Node, [Say(intended)]);
+
+    private static Diagnosis? ServingElsewhere(NodeObservation intended, ClusterObservation observation) =>
+        observation.Nodes.Any(Hears)
+            ? new Diagnosis(Verdict.ServingElsewhere, intended.Node, [Say(intended), .. Others(intended, observation)])
+            : null;
+
+    private static Diagnosis? Down(NodeObservation intended, ClusterObservation observation) =>
+        observation.Nodes.Any(node => node.IsServingStandby)
+            ? new Diagnosis(Verdict.Down, intended.Node, [Say(intended), .. Others(intended, observation)])
+            : null;
+
+    /// <summary>
+    /// A walreceiver that still streams: PostgreSQL ends it by itself after wal_receiver_timeout without a message,
+    /// so a silent but streaming one proves nothing against the primary yet.
+    /// </summary>
+    private static bool Hears(NodeObservation node) => node.IsServingStandby && node.Server!.WalReceiver is { IsStreaming: true };
+
+    private static IEnumerable<string> Others(NodeObservation intended, ClusterObservation observation) =>
+        observation.Nodes.Where(node => node.Node != intended.Node).Select(Say);
+
+    private static string Say(NodeObservation node) => node switch
+    {
+        { IsServingPrimary: true } => Invariant($"{node.Node} serves as primary on timeline {node.Server!.Timeline} at {node.Server.CurrentLsn}"),
+        { IsServingStandby: true, Server.WalReceiver: { IsStreaming: true } receiver } => receiver.LastMessageAge is { } age
+            ? Invariant($"{node.Node} serves as standby and heard its primary {age.TotalSeconds:0.0} s ago")
+            : $"{node.Node} serves as standby and streams",
+        { IsServingStandby: true } => $"{node.Node} serves as standby and does not hear its primary",
+        _ => $"{node.Node} is {Phrase(node.Reach)}{(node.Detail.Length > 0 ? ": " + node.Detail : "")}",
+    };
+
+    private static string Phrase(Reach reach) => reach switch
+    {
+        Reach.Unknown => "not asked",
+        Reach.Serving => "serving, but does not say as what",
+        Reach.Alive => "alive, but refuses to serve",
+        Reach.Refused => "refusing connections",
+        Reach.Unreachable => "unreachable",
+        Reach.Failed => "answering in a way that says nothing",
+    };
+
+    private static string Invariant(FormattableString text) => FormattableString.Invariant(text);
+}

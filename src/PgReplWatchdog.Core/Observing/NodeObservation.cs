@@ -1,0 +1,103 @@
+using PgReplWatchdog.Topology;
+
+namespace PgReplWatchdog.Observing;
+
+/// <summary>What one node answered in one check. A failed probe is the same record with other contents: failure is data.</summary>
+/// <param name="Node">The node's name.</param>
+/// <param name="Reach">How far the question got.</param>
+/// <param name="Detail">What stood in the way, in words for a person; empty where nothing did.</param>
+/// <param name="Server">What the server said; there if and only if it serves, so that no stale fact can linger.</param>
+public sealed record NodeObservation(string Node, Reach Reach, string Detail, ServerFacts? Server)
+{
+    public bool IsServingPrimary => Server is { Role: Role.Primary };
+    public bool IsServingStandby => Server is { Role: Role.Standby };
+
+    /// <summary>Nothing came back, or the host said that nobody listens: the two answers that may count as silence.</summary>
+    public bool IsSilent => Reach is Reach.Refused or Reach.Unreachable;
+}
+
+/// <summary>How far a question to a node got. Unknown and Failed are neither down nor fine.</summary>
+public enum Reach
+{
+    /// <summary>Not asked.</summary>
+    Unknown,
+
+    /// <summary>It answered the question.</summary>
+    Serving,
+
+    /// <summary>It answered with an error that only a living server gives: starting up, slots full, wrong password.</summary>
+    Alive,
+
+    /// <summary>The host answers, the port is closed.</summary>
+    Refused,
+
+    /// <summary>Nothing came back in time, or there is no way to the host.</summary>
+    Unreachable,
+
+    /// <summary>Anything else: no information.</summary>
+    Failed,
+}
+
+/// <summary>What a server says it is (pg_is_in_recovery).</summary>
+public enum Role
+{
+    Unknown,
+    Primary,
+    Standby,
+}
+
+/// <summary>What a serving node said of itself in one round trip. Names are PostgreSQL's own.</summary>
+public sealed record ServerFacts
+{
+    public required Role Role { get; init; }
+
+    /// <summary>pg_control_system().system_identifier: the same on a primary and all its physical standbys.</summary>
+    public required ulong SystemIdentifier { get; init; }
+
+    /// <summary>The timeline written (primary) or followed (standby).</summary>
+    public required uint Timeline { get; init; }
+
+    /// <summary>server_version_num, 150018 for 15.18.</summary>
+    public int VersionNumber { get; init; }
+
+    /// <summary>pg_postmaster_start_time().</summary>
+    public DateTimeOffset StartedAt { get; init; }
+
+    /// <summary>pg_current_wal_lsn(); primary only.</summary>
+    public Lsn? CurrentLsn { get; init; }
+
+    /// <summary>pg_last_wal_receive_lsn(), but never behind what was replayed; standby only.</summary>
+    public Lsn? ReceivedLsn { get; init; }
+
+    /// <summary>pg_last_wal_replay_lsn(); standby only.</summary>
+    public Lsn? ReplayedLsn { get; init; }
+
+    /// <summary>pg_is_wal_replay_paused(); false on a primary.</summary>
+    public bool ReplayPaused { get; init; }
+
+    /// <summary>The setting promote_trigger_file; empty where none is set.</summary>
+    public string PromoteTriggerFile { get; init; } = "";
+
+    /// <summary>pg_stat_wal_receiver; null where no walreceiver runs.</summary>
+    public WalReceiver? WalReceiver { get; init; }
+
+    /// <summary>pg_stat_replication.</summary>
+    public ImmutableArray<WalSender> WalSenders { get; init; } = [];
+
+    /// <summary>pg_replication_slots, without temporary ones.</summary>
+    public ImmutableArray<ReplicationSlot> Slots { get; init; } = [];
+}
+
+/// <summary>A row of pg_stat_wal_receiver: how the standby itself hears its upstream.</summary>
+/// <param name="Status">PostgreSQL's status: streaming, starting, waiting, ...</param>
+/// <param name="LastMessageAge">Age of the last message by the standby's own clock; null where it never had one.</param>
+public sealed record WalReceiver(string Status, TimeSpan? LastMessageAge)
+{
+    public bool IsStreaming => Status == "streaming";
+}
+
+/// <summary>A row of pg_stat_replication: a standby as the primary sees it.</summary>
+public sealed record WalSender(string ApplicationName, string State, string SyncState, Lsn? SentLsn, Lsn? FlushLsn, Lsn? ReplayLsn);
+
+/// <summary>A row of pg_replication_slots.</summary>
+public sealed record ReplicationSlot(string Name, bool Active, string WalStatus, Lsn? RestartLsn);

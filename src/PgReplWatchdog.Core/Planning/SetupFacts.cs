@@ -1,0 +1,94 @@
+namespace PgReplWatchdog.Planning;
+
+/// <summary>What a host said about one node before anything is changed. Raw: what it means is the planner's business.</summary>
+public sealed record NodeFacts(string Node)
+{
+    /// <summary>Entries of the data directory; null where there is no such directory.</summary>
+    public int? DataDirectoryEntries { get; init; }
+
+    /// <summary>The first line of PG_VERSION; null where there is none.</summary>
+    public int? MajorVersion { get; init; }
+
+    /// <summary>"Database cluster state" of pg_controldata: in production, shut down, in archive recovery, ...; null where it cannot be read.</summary>
+    public string? ControlState { get; init; }
+
+    /// <summary>"Database system identifier" of pg_controldata.</summary>
+    public ulong? SystemIdentifier { get; init; }
+
+    /// <summary>"Latest checkpoint's NextOID" of pg_controldata. Below 16384 nobody has ever created a role, table or database in it.</summary>
+    public uint? NextOid { get; init; }
+
+    /// <summary>A postmaster runs on the data directory (pg_ctl status).</summary>
+    public bool Running { get; init; }
+
+    /// <summary>pg_is_in_recovery() of a running server.</summary>
+    public bool InRecovery { get; init; }
+
+    /// <summary>standby.signal is there.</summary>
+    public bool StandbySignal { get; init; }
+
+    /// <summary>The files as they are; null where they are missing.</summary>
+    public string? HbaText { get; init; }
+    public string? ConfigurationText { get; init; }
+    public string? ManagedText { get; init; }
+
+    public bool StateDirectoryExists { get; init; }
+
+    /// <summary>The passfile holds just what it should (compared where the secret is known; the planner never sees it).</summary>
+    public bool PassFileCurrent { get; init; }
+
+    /// <summary>pg_settings of a running server.</summary>
+    public ImmutableDictionary<string, Setting> Settings { get; init; } = ImmutableDictionary<string, Setting>.Empty;
+
+    /// <summary>The two roles, on a running primary.</summary>
+    public RoleState ReplicationRole { get; init; }
+    public RoleState WatchdogRole { get; init; }
+
+    /// <summary>Physical slots of a running server.</summary>
+    public ImmutableArray<string> Slots { get; init; } = [];
+
+    /// <summary>application_name of the standbys that stream from here (pg_stat_replication).</summary>
+    public ImmutableArray<string> StreamingStandbys { get; init; } = [];
+
+    /// <summary>Size of all databases of a running server, bytes.</summary>
+    public long? DataBytes { get; init; }
+
+    /// <summary>The watchdog's address as this host sees it (SSH_CONNECTION).</summary>
+    public required string WatchdogAddress { get; init; }
+
+    private const uint FirstNormalObjectId = 16384;
+
+    public bool IsRunningPrimary => Running && !InRecovery;
+
+    /// <summary>No data directory, or an empty one.</summary>
+    public bool IsEmpty => DataDirectoryEntries is null or 0;
+
+    /// <summary>Stopped in order, and as initdb left it.</summary>
+    public bool IsFresh => !Running && ControlState == "shut down" && NextOid < FirstNormalObjectId && !StandbySignal;
+}
+
+/// <summary>A row of pg_settings.</summary>
+/// <param name="Value">In the setting's base unit.</param>
+/// <param name="Context">What it takes to change it: postmaster is a restart.</param>
+/// <param name="PendingRestart">The files say something else than the running server has.</param>
+/// <param name="SourceFile">The file it comes from; null for a default.</param>
+public sealed record Setting(string Value, string Context, bool PendingRestart = false, string? SourceFile = null)
+{
+    /// <summary>Set by ALTER SYSTEM: no other file can change it.</summary>
+    public bool IsFromAlterSystem => SourceFile?.EndsWith("/postgresql.auto.conf", StringComparison.Ordinal) == true;
+}
+
+/// <summary>How a role on the primary compares with what it should be.</summary>
+public enum RoleState
+{
+    Unknown,
+    Missing,
+    PasswordDiffers,
+    RightsDiffer,
+    AsWanted,
+}
+
+/// <summary>What a person asked for on the command line.</summary>
+/// <param name="Overwrite">Nodes whose data may be moved aside although they hold something.</param>
+/// <param name="Stamp">Names what is moved aside; the planner has no clock.</param>
+public sealed record SetupOptions(ImmutableArray<string> Overwrite, string Stamp);

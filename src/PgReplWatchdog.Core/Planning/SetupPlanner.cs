@@ -1,0 +1,209 @@
+using PgReplWatchdog.Topology;
+
+namespace PgReplWatchdog.Planning;
+
+/// <summary>From what is there and what is wanted to the steps between: pure, so that a plan can be shown without a hand on anything.</summary>
+public static class SetupPlanner
+{
+    /// <summary>Trigger file and settings are those of this version; others come with their own.</summary>
+    public const int SupportedMajorVersion = 15;
+
+    public static SetupPlan Plan(ClusterSpec spec, ImmutableArray<NodeFacts> facts, SetupOptions options)
+    {
+        ArgumentNullException.ThrowIfNull(spec);
+        ArgumentNullException.ThrowIfNull(options);
+        var refusals = ImmutableArray.CreateBuilder<string>();
+        foreach (var unknown in options.Overwrite.Where(name => spec.Nodes.All(node => node.Name != name)))
+            refusals.Add($"--overwrite names {unknown}, which is no node of cluster {spec.Name}: its nodes are {string.Join(", ", spec.Nodes.Select(node => node.Name))}");
+        foreach (var node in facts.Where(node => node.MajorVersion is { } major && major != SupportedMajorVersion))
+            refusals.Add($"{node.Node} has PostgreSQL {node.MajorVersion}: set-up is made for {SupportedMajorVersion}");
+
+        var primary = ChoosePrimary(spec, facts, options, refusals);
+        if (primary is null)
+            return new SetupPlan(null, [], refusals.ToImmutable());
+        foreach (var node in facts.Where(node => node.Running && (node.InRecovery || node == primary)))
+            refusals.AddRange(Overridden(spec, node, primary));
+        var standbys = facts.Where(node => node.Node != primary.Node).Select(node => new Standby(node, Treat(node, primary, options, refusals))).ToList();
+        if (refusals.Count > 0)
+            return new SetupPlan(primary.Node, [], refusals.ToImmutable());
+        return new SetupPlan(primary.Node,
+            [.. PrimarySteps(spec, primary), .. standbys.SelectMany(standby => StandbySteps(spec, primary, standby, options))], []);
+    }
+
+    /// <summary>PostgreSQL looks only at whether the file is there.</summary>
+    private const string StandbySignal = "# Written by pgwatchdog setup: this server is a standby.\n";
+
+    private enum Treatment
+    {
+        Unknown,
+        Keep,
+        Start,
+        Copy,
+    }
+
+    private sealed record Standby(NodeFacts Facts, Treatment Treatment);
+
+    private static NodeFacts? ChoosePrimary(
+        ClusterSpec spec, ImmutableArray<NodeFacts> facts, SetupOptions options, ImmutableArray<string>.Builder refusals)
+    {
+        var running = facts.Where(node => node.IsRunningPrimary && !options.Overwrite.Contains(node.Node)).ToList();
+        if (running.Count == 1)
+            return running[0];
+        refusals.Add(running.Count == 0
+            ? $"no node of cluster {spec.Name} runs as a primary: start PostgreSQL on the one that is to be it ({spec.Nodes[0].Name}, if both are new)"
+            : $"{string.Join(" and ", running.Select(node => node.Node))} both run as primaries: stop the one that is to become a standby if it is new, "
+                + "or name it with --overwrite if its data may be moved aside");
+        return null;
+    }
+
+    private static Treatment Treat(NodeFacts node, NodeFacts primary, SetupOptions options, ImmutableArray<string>.Builder refusals)
+    {
+        var ofThisCluster = node.SystemIdentifier == primary.SystemIdentifier;
+        if (options.Overwrite.Contains(node.Node) || (!node.Running && (node.IsEmpty || node.IsFresh)))
+            return Treatment.Copy;
+        if (ofThisCluster && node is { Running: true, InRecovery: true })
+            return Treatment.Keep;
+        if (ofThisCluster && node is { Running: false, StandbySignal: true })
+            return Treatment.Start;
+        refusals.Add(Why(node, ofThisCluster) + $": name it with --overwrite {node.Node} if its data directory may be moved aside");
+        return Treatment.Unknown;
+    }
+
+    private static string Why(NodeFacts node, bool ofThisCluster) => node switch
+    {
+        { Running: true, InRecovery: true } => $"{node.Node} runs as a standby of another primary",
+        { Running: true } => $"{node.Node} runs a server of its own",
+        { MajorVersion: null } => $"the data directory of {node.Node} is not empty and holds no PostgreSQL",
+        { ControlState: null } => $"the data directory of {node.Node} cannot be read by pg_controldata",
+        _ when ofThisCluster => $"{node.Node} was a primary of this cluster (pg_controldata: {node.ControlState}) and may hold what no other node has",
+        _ => $"the data directory of {node.Node} holds another database system (pg_controldata: {node.ControlState})",
+    };
+
+    private static IEnumerable<SetupStep> PrimarySteps(ClusterSpec spec, NodeFacts facts)
+    {
+        var node = spec.Node(facts.Node);
+        foreach (var step in Directory(spec, node, facts))
+            yield return step;
+        if (facts.ReplicationRole != RoleState.AsWanted)
+            yield return new SetupStep.EnsureRole(node.Name, spec.Roles.Replication, RoleKind.Replication, facts.ReplicationRole);
+        if (facts.WatchdogRole != RoleState.AsWanted)
+            yield return new SetupStep.EnsureRole(node.Name, spec.Roles.Watchdog, RoleKind.Watchdog, facts.WatchdogRole);
+        foreach (var step in RunningServer(spec, node, facts, []))
+            yield return step;
+        foreach (var standby in spec.Nodes.Where(other => other.Name != node.Name && !facts.Slots.Contains(other.SlotName)))
+            yield return new SetupStep.CreateSlot(node.Name, standby.SlotName);
+    }
+
+    private static ImmutableArray<SetupStep> StandbySteps(ClusterSpec spec, NodeFacts primary, Standby standby, SetupOptions options)
+    {
+        var node = spec.Node(standby.Facts.Node);
+        var wanted = StandbySettings(spec, standby.Facts, primary);
+        ImmutableArray<SetupStep> steps =
+        [
+            .. Directory(spec, node, standby.Facts),
+            .. standby.Treatment switch
+            {
+                Treatment.Keep => RunningServer(spec, node, standby.Facts, wanted),
+                Treatment.Copy => Copy(spec, node, primary, standby.Facts, wanted, options),
+                _ => Start(spec, node, standby.Facts, wanted),
+            },
+        ];
+        return steps.IsEmpty && primary.StreamingStandbys.Contains(node.Name) ? [] : [.. steps, new SetupStep.ProveStreaming(node.Name, primary.Node)];
+    }
+
+    private static IEnumerable<SetupStep> Directory(ClusterSpec spec, NodeSpec node, NodeFacts facts)
+    {
+        if (!facts.StateDirectoryExists)
+            yield return new SetupStep.PrepareDirectory(node.Name, node.StateDirectory);
+        if (!facts.PassFileCurrent)
+            yield return new SetupStep.WritePassFile(node.Name, node.PassFile, PassFileEntries(spec, node), spec.Roles.Replication);
+    }
+
+    /// <summary>Every other node: roles change, and then the password must be there already.</summary>
+    public static ImmutableArray<PassFileEntry> PassFileEntries(ClusterSpec spec, NodeSpec node) =>
+        [.. spec.Nodes.Where(other => other.Name != node.Name).Select(other => new PassFileEntry(other.Host, other.Port)).Distinct()];
+
+    /// <summary>ALTER SYSTEM wins over every file that set-up could write; taking it back is for the one who said it.</summary>
+    private static IEnumerable<string> Overridden(ClusterSpec spec, NodeFacts facts, NodeFacts primary) =>
+        Differing(spec.Node(facts.Node), facts, StandbySettings(spec, facts, primary))
+            .Where(wanted => facts.Settings.TryGetValue(wanted.Name, out var setting) && setting.IsFromAlterSystem)
+            .Select(wanted => $"{facts.Node}: {wanted.Name} is '{facts.Settings[wanted.Name].Value}' by ALTER SYSTEM, set-up needs '{wanted.Value}': run ALTER SYSTEM RESET {wanted.Name} there");
+
+    private static ImmutableArray<WantedSetting> StandbySettings(ClusterSpec spec, NodeFacts facts, NodeFacts primary) =>
+        facts.Node == primary.Node ? [] : [.. WantedSettings.ForStandby(spec, spec.Node(facts.Node), spec.Node(primary.Node), primary.Settings)];
+
+    private static List<WantedSetting> Differing(NodeSpec node, NodeFacts facts, ImmutableArray<WantedSetting> more) =>
+        [.. WantedSettings.ForEveryNode(node, facts.Settings.GetValueOrDefault("listen_addresses")?.Value).Concat(more)
+            .Where(wanted => !facts.Settings.TryGetValue(wanted.Name, out var setting) || !wanted.IsSatisfiedBy(setting.Value) || setting.PendingRestart)];
+
+    private static IEnumerable<SetupStep> RunningServer(ClusterSpec spec, NodeSpec node, NodeFacts facts, ImmutableArray<WantedSetting> more)
+    {
+        var differing = Differing(node, facts, more);
+        var files = Files(spec, node, facts, node.DataDirectory, differing).ToList();
+        foreach (var file in files)
+            yield return file;
+        var restart = differing.Select(wanted => wanted.Name)
+            .Where(name => facts.Settings.TryGetValue(name, out var setting) && setting.Context == "postmaster")
+            .Distinct().Order(StringComparer.Ordinal).ToImmutableArray();
+        if (!restart.IsEmpty)
+            yield return new SetupStep.Restart(node.Name, restart);
+        else if (files.Count > 0 || differing.Count > 0)
+            yield return new SetupStep.Reload(node.Name);
+    }
+
+    /// <summary>The copy gets its configuration before it takes the data directory's place: what is started is whole.</summary>
+    private static IEnumerable<SetupStep> Copy(
+        ClusterSpec spec, NodeSpec node, NodeFacts primary, NodeFacts facts, ImmutableArray<WantedSetting> more, SetupOptions options)
+    {
+        var copy = node.StateDirectory + "/copy";
+        var own = facts with
+        {
+            HbaText = facts.HbaText ?? primary.HbaText,
+            ConfigurationText = facts.ConfigurationText ?? primary.ConfigurationText,
+            ManagedText = null,
+        };
+        if (facts.Running)
+            yield return new SetupStep.StopServer(node.Name);
+        yield return new SetupStep.CopyFromPrimary(node.Name, primary.Node, copy, primary.DataBytes);
+        foreach (var file in Files(spec, node, own, copy, Settings(node, more)))
+            yield return file with { InCopy = true };
+        yield return new SetupStep.WriteFile(node.Name, copy + "/standby.signal", null, StandbySignal, InCopy: true);
+        yield return new SetupStep.InstallCopy(node.Name, copy, node.DataDirectory,
+            facts.DataDirectoryEntries is null ? null : $"{node.DataDirectory}.before-pgwatchdog-{options.Stamp}");
+        yield return new SetupStep.RemoveTriggerFile(node.Name, node.TriggerFile);
+        yield return new SetupStep.StartServer(node.Name);
+    }
+
+    private static IEnumerable<SetupStep> Start(ClusterSpec spec, NodeSpec node, NodeFacts facts, ImmutableArray<WantedSetting> more) =>
+    [
+        .. Files(spec, node, facts, node.DataDirectory, Settings(node, more)),
+        new SetupStep.RemoveTriggerFile(node.Name, node.TriggerFile),
+        new SetupStep.StartServer(node.Name),
+    ];
+
+    /// <summary>A server that does not run cannot be asked what it has: it gets them all.</summary>
+    private static IEnumerable<WantedSetting> Settings(NodeSpec node, ImmutableArray<WantedSetting> more) =>
+        WantedSettings.ForEveryNode(node, null).Concat(more).GroupBy(wanted => wanted.Name).Select(same => same.Last());
+
+    private static IEnumerable<SetupStep.WriteFile> Files(
+        ClusterSpec spec, NodeSpec node, NodeFacts facts, string directory, IEnumerable<WantedSetting> settings)
+    {
+        var changes = settings.ToList();
+        var hba = ConfigurationText.WithHbaBlock(facts.HbaText ?? "", HbaLines(spec, node, facts.WatchdogAddress));
+        var configuration = ConfigurationText.WithInclude(facts.ConfigurationText ?? "");
+        var managed = changes.Count == 0 && facts.ManagedText is not null ? facts.ManagedText : ConfigurationText.WithSettings(facts.ManagedText, changes);
+        return new SetupStep.WriteFile[]
+        {
+            new(node.Name, directory + "/pg_hba.conf", facts.HbaText, hba),
+            new(node.Name, directory + "/" + ConfigurationText.ManagedFileName, facts.ManagedText, managed),
+            new(node.Name, directory + "/postgresql.conf", facts.ConfigurationText, configuration),
+        }.Where(file => file.Before != file.After || directory != node.DataDirectory);
+    }
+
+    private static IEnumerable<string> HbaLines(ClusterSpec spec, NodeSpec node, string watchdogAddress) =>
+    [
+        .. spec.Nodes.Where(other => other.Name != node.Name)
+            .Select(other => $"host replication {spec.Roles.Replication} {ConfigurationText.HbaAddress(other.Host)} scram-sha-256").Distinct(),
+        $"host {spec.Roles.Database} {spec.Roles.Watchdog} {ConfigurationText.HbaAddress(watchdogAddress)} scram-sha-256",
+    ];
+}

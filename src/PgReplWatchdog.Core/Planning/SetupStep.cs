@@ -1,0 +1,133 @@
+namespace PgReplWatchdog.Planning;
+
+/// <summary>One change on one host: a closed family. Each says what it changes and how to take it back, and may be run twice.</summary>
+public abstract record SetupStep
+{
+    private SetupStep(string node) => Node = node;
+
+    public string Node { get; }
+
+    /// <summary>What it changes, in a line.</summary>
+    public abstract string Title { get; }
+
+    /// <summary>How a person takes it back.</summary>
+    public abstract string Undo { get; }
+
+    public sealed record PrepareDirectory(string On, string Path) : SetupStep(On)
+    {
+        public override string Title => $"create {Path} (mode 0700)";
+        public override string Undo => $"rm -r {Path}";
+    }
+
+    /// <summary>The entries are host and port of each other node; the password comes from the secret when the step runs.</summary>
+    public sealed record WritePassFile(string On, string Path, ImmutableArray<PassFileEntry> Entries, string Role) : SetupStep(On)
+    {
+        public override string Title => $"write {Path} (mode 0600): password of {Role} for {string.Join(", ", Entries.Select(entry => $"{entry.Host}:{entry.Port}"))}";
+        public override string Undo => $"rm {Path}";
+    }
+
+    public sealed record EnsureRole(string On, string Role, RoleKind Kind, RoleState Was) : SetupStep(On)
+    {
+        public override string Title => Was switch
+        {
+            RoleState.PasswordDiffers => $"set the password of role {Role} (SCRAM verifier)",
+            RoleState.RightsDiffer => $"give role {Role} {Rights}",
+            _ => $"create role {Role} with {Rights} (SCRAM verifier)",
+        };
+
+        public override string Undo => $"DROP ROLE {Role}";
+
+        private string Rights => Kind == RoleKind.Replication ? "LOGIN REPLICATION" : "LOGIN and membership of pg_read_all_stats";
+    }
+
+    /// <param name="On">The node.</param>
+    /// <param name="Path">The file.</param>
+    /// <param name="Before">Its text as it was when the facts were gathered; null where it is new.</param>
+    /// <param name="After">Its text afterwards.</param>
+    /// <param name="InCopy">It goes into a copy that is not there yet: Before is the node's own file, which the copy gets.</param>
+    public sealed record WriteFile(string On, string Path, string? Before, string After, bool InCopy = false) : SetupStep(On)
+    {
+        public override string Title => Before is null || InCopy ? $"write {Path}" : $"change {Path}";
+        public override string Undo => Before is null || InCopy ? $"rm {Path}" : $"take the lines marked pgwatchdog out of {Path}";
+    }
+
+    public sealed record Reload(string On) : SetupStep(On)
+    {
+        public override string Title => "reload the configuration, after PostgreSQL has found no error in the files";
+        public override string Undo => "nothing to take back";
+    }
+
+    public sealed record Restart(string On, ImmutableArray<string> Because) : SetupStep(On)
+    {
+        public override string Title => $"RESTART PostgreSQL (needed by {string.Join(", ", Because)})";
+        public override string Undo => "nothing to take back";
+    }
+
+    public sealed record CreateSlot(string On, string Slot) : SetupStep(On)
+    {
+        public override string Title => $"create physical replication slot {Slot}, reserving WAL at once";
+        public override string Undo => $"SELECT pg_drop_replication_slot('{Slot}')";
+    }
+
+    public sealed record StopServer(string On) : SetupStep(On)
+    {
+        public override string Title => "STOP PostgreSQL (fast)";
+        public override string Undo => "start it again";
+    }
+
+    public sealed record CopyFromPrimary(string On, string From, string Into, long? Bytes) : SetupStep(On)
+    {
+        public override string Title => $"copy {From} by pg_basebackup into {Into}" + (Bytes is { } bytes ? $" (about {bytes / 1024 / 1024} MiB)" : "");
+        public override string Undo => $"rm -r {Into}";
+    }
+
+    /// <param name="On">The standby.</param>
+    /// <param name="Copy">Where the finished copy is.</param>
+    /// <param name="DataDirectory">Where it goes.</param>
+    /// <param name="MoveAsideTo">Where the directory that is there goes; null where there is none.</param>
+    public sealed record InstallCopy(string On, string Copy, string DataDirectory, string? MoveAsideTo) : SetupStep(On)
+    {
+        public override string Title => MoveAsideTo is null
+            ? $"make the copy {DataDirectory}"
+            : $"move {DataDirectory} aside to {MoveAsideTo} and put the copy in its place";
+
+        public override string Undo => MoveAsideTo is null ? $"rm -r {DataDirectory}" : $"rm -r {DataDirectory} && mv {MoveAsideTo} {DataDirectory}";
+    }
+
+    public sealed record RemoveTriggerFile(string On, string Path) : SetupStep(On)
+    {
+        public override string Title => $"make sure that no {Path} is there: it would promote the standby at once";
+        public override string Undo => "nothing to take back";
+    }
+
+    public sealed record StartServer(string On) : SetupStep(On)
+    {
+        public override string Title => "start PostgreSQL";
+        public override string Undo => "stop it";
+    }
+
+    public sealed record ProveStreaming(string On, string Primary) : SetupStep(On)
+    {
+        public override string Title => $"see it streaming, as {Primary} sees it (pg_stat_replication)";
+        public override string Undo => "nothing to take back";
+    }
+}
+
+public enum RoleKind
+{
+    Unknown,
+    Replication,
+    Watchdog,
+}
+
+public sealed record PassFileEntry(string Host, int Port);
+
+/// <summary>What set-up would do, in order; with a refusal it does nothing at all.</summary>
+/// <param name="Primary">The node that is or will be primary; null where that cannot be told.</param>
+/// <param name="Steps">Empty where everything is as wanted.</param>
+/// <param name="Refusals">Why nothing may be done, each with what to do about it.</param>
+public sealed record SetupPlan(string? Primary, ImmutableArray<SetupStep> Steps, ImmutableArray<string> Refusals)
+{
+    public bool IsRefused => !Refusals.IsEmpty;
+    public bool ChangesNothing => Steps.IsEmpty && Refusals.IsEmpty;
+}

@@ -1,0 +1,65 @@
+using System.Globalization;
+using PgReplWatchdog.Topology;
+
+namespace PgReplWatchdog.Planning;
+
+/// <summary>A setting, what it is set to where it does not do, and when it does.</summary>
+public sealed record WantedSetting(string Name, string Value, Func<string, bool> IsSatisfiedBy);
+
+/// <summary>The settings of postgresql.conf that replication and failover need (manual, chapters "Replication" and "Write Ahead Log").</summary>
+public static class WantedSettings
+{
+    private const int Senders = 10;
+    private const int TimeoutMilliseconds = 5000;
+
+    /// <summary>A hot standby does not start with less of these than its primary has (manual, "Hot Standby", administrator's overview).</summary>
+    private static readonly string[] NotLowerThanPrimary =
+        ["max_connections", "max_worker_processes", "max_wal_senders", "max_prepared_transactions", "max_locks_per_transaction"];
+
+    /// <summary>What every node needs, whichever role it has now: roles change.</summary>
+    public static IEnumerable<WantedSetting> ForEveryNode(NodeSpec node, string? listenAddresses) =>
+    [
+        new("listen_addresses", Listen(node, listenAddresses), value => Listens(node, value)),
+        Exactly("port", node.Port.ToString(CultureInfo.InvariantCulture)),
+        new("wal_level", "replica", value => value is "replica" or "logical"),
+        AtLeast("max_wal_senders", Senders),
+        AtLeast("max_replication_slots", Senders),
+        Exactly("hot_standby", "on"),
+        Exactly("wal_log_hints", "on"),
+        AtMost("wal_sender_timeout", TimeoutMilliseconds, "5s"),
+        AtMost("wal_receiver_timeout", TimeoutMilliseconds, "5s"),
+        AtMost("wal_receiver_status_interval", 1, "1s"),
+        AtMost("wal_retrieve_retry_interval", 500, "500ms"),
+        Exactly("promote_trigger_file", node.TriggerFile),
+    ];
+
+    /// <summary>What a standby needs on top.</summary>
+    public static IEnumerable<WantedSetting> ForStandby(ClusterSpec spec, NodeSpec node, NodeSpec primary, ImmutableDictionary<string, Setting> primarySettings) =>
+    [
+        Exactly("primary_conninfo", ConfigurationText.ConnectionInfo(primary.Host, primary.Port, spec.Roles.Replication, node.PassFile, node.Name)),
+        Exactly("primary_slot_name", node.SlotName),
+        Exactly("recovery_target_timeline", "latest"),
+        .. NotLowerThanPrimary.Where(primarySettings.ContainsKey)
+            .Select(name => AtLeast(name, int.Parse(primarySettings[name].Value, CultureInfo.InvariantCulture))),
+    ];
+
+    private static WantedSetting Exactly(string name, string wanted) => new(name, wanted, value => value == wanted);
+
+    private static WantedSetting AtLeast(string name, int least) =>
+        new(name, least.ToString(CultureInfo.InvariantCulture), value => Number(value) >= least);
+
+    /// <summary>0 switches these time-outs off, which is not what is wanted.</summary>
+    private static WantedSetting AtMost(string name, int most, string written) => new(name, written, value => Number(value) is > 0 and var number && number <= most);
+
+    private static int Number(string value) => int.TryParse(value, CultureInfo.InvariantCulture, out var number) ? number : int.MinValue;
+
+    private static bool Listens(NodeSpec node, string value)
+    {
+        var addresses = value.Split(',', StringSplitOptions.TrimEntries);
+        return addresses.Contains("*") || addresses.Contains("0.0.0.0") || addresses.Contains(node.Host)
+            || (node.Host is "127.0.0.1" or "::1" && addresses.Contains("localhost"));
+    }
+
+    private static string Listen(NodeSpec node, string? current) =>
+        current is null or "" ? Listen(node, "localhost") : Listens(node, current) ? current : $"{current},{node.Host}";
+}

@@ -1,0 +1,38 @@
+namespace PgReplWatchdog.Topology;
+
+/// <summary>A primary and its standbys, as configured and checked. Nothing in it changes while the watchdog runs.</summary>
+/// <param name="Name">The cluster's name: metric label, command line argument, slot and block marker.</param>
+/// <param name="Nodes">In the order of the configuration; the first is the primary of a set-up from bare.</param>
+/// <param name="Policy">When to act.</param>
+/// <param name="Roles">The two SQL roles.</param>
+public sealed record ClusterSpec(string Name, ImmutableArray<NodeSpec> Nodes, Policy Policy, SqlRoles Roles)
+{
+    /// <summary>The node of that name, which must exist.</summary>
+    public NodeSpec Node(string name) => Nodes.First(node => node.Name == name);
+}
+
+/// <summary>One PostgreSQL server of a cluster.</summary>
+/// <param name="Name">Its name in the configuration; also the standby's application_name.</param>
+/// <param name="Host">Address or name under which watchdog and other nodes reach it.</param>
+/// <param name="Port">PostgreSQL's port.</param>
+/// <param name="DataDirectory">PostgreSQL's data_directory on that host.</param>
+/// <param name="Priority">Among candidates with equal WAL the higher one is promoted; 0 is never promoted.</param>
+public sealed record NodeSpec(string Name, string Host, int Port, string DataDirectory, int Priority = NodeSpec.DefaultPriority)
+{
+    public const int DefaultPriority = 100;
+
+    /// <summary>The one directory that set-up leaves on a host, beside the data directory so that no base backup copies it.</summary>
+    public string StateDirectory => DataDirectory + ".pgwatchdog";
+
+    /// <summary>The file whose appearance promotes a standby (promote_trigger_file, PostgreSQL 12 to 15).</summary>
+    public string TriggerFile => StateDirectory + "/promote";
+
+    /// <summary>The replication role's passwords (libpq's password file), mode 0600.</summary>
+    public string PassFile => StateDirectory + "/passfile";
+
+    /// <summary>The physical replication slot that this node uses when it is a standby.</summary>
+    public string SlotName => "pgwatchdog_" + Name.Replace('-', '_').ToLowerInvariant();
+}
+
+/// <summary>The roles that set-up creates: one for walreceivers and base backups, one for the watchdog's questions.</summary>
+public sealed record SqlRoles(string Replication, string Watchdog, string Database);

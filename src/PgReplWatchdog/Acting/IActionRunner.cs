@@ -1,0 +1,13 @@
+using PgReplWatchdog.Deciding;
+
+namespace PgReplWatchdog.Acting;
+
+/// <summary>The watchdog's hands. Two of them: real hosts here, a simulated world in the tests.</summary>
+public interface IActionRunner
+{
+    /// <summary>Carries out one action within its own limit of time and says what came of it. Never throws for what a host does.</summary>
+    Task<ActionOutcome> RunAsync(WatchdogAction action, CancellationToken cancellation);
+}
+
+/// <summary>What came of an action. What is true afterwards is for the next look to find out.</summary>
+public sealed record ActionOutcome(bool Succeeded, string Words, TimeSpan Took);

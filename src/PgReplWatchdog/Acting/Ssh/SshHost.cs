@@ -1,0 +1,141 @@
+using System.Globalization;
+using System.Net.Sockets;
+using System.Text;
+using PgReplWatchdog.Configuration;
+using Renci.SshNet;
+using Renci.SshNet.Common;
+
+namespace PgReplWatchdog.Acting.Ssh;
+
+/// <summary>What a command on a host came to. No exit status means cut off or killed: neither success nor failure.</summary>
+public sealed record SshResult(int? ExitStatus, string Output, string Error);
+
+/// <summary>
+/// Runs shell commands on one host: key authentication, a pinned host key, a deadline on everything. The connection is kept
+/// between commands and opened again when it broke.
+/// </summary>
+public sealed class SshHost(HostAccess host, string user, string keyFile) : IDisposable
+{
+    private static readonly TimeSpan ConnectTimeout = TimeSpan.FromSeconds(5);
+
+    private static readonly TimeSpan KeepAlive = TimeSpan.FromSeconds(15);
+
+    private readonly SemaphoreSlim connecting = new(1, 1);
+    private SshClient? client;
+
+    public HostAccess Host => host;
+
+    /// <summary>Runs a POSIX shell script; <paramref name="input"/>, where there is any, goes to its standard input, so that a secret is on no command line.</summary>
+    /// <exception cref="SshFailureException">The host could not be reached, or the deadline passed.</exception>
+    public async Task<SshResult> RunAsync(string script, TimeSpan timeout, CancellationToken cancellation, string? input = null, Encoding? encoding = null)
+    {
+        using var deadline = CancellationTokenSource.CreateLinkedTokenSource(cancellation);
+        deadline.CancelAfter(timeout);
+        var connected = await ConnectAsync(deadline.Token, cancellation);
+        try
+        {
+            using var command = connected.CreateCommand($"exec /bin/sh -c {Shell.Quote(script)}", encoding ?? Encoding.UTF8);
+            var running = command.ExecuteAsync(deadline.Token);
+            if (input is not null)
+            {
+                await using var standardInput = command.CreateInputStream();
+                await standardInput.WriteAsync((encoding ?? Encoding.UTF8).GetBytes(input), deadline.Token);
+            }
+            await running;
+            return new SshResult(command.ExitStatus, command.Result, command.Error);
+        }
+        catch (OperationCanceledException) when (!cancellation.IsCancellationRequested)
+        {
+            throw new SshFailureException(SshFailureKind.TimedOut, $"{host.Node.Name}: the host did not finish a command within {timeout.TotalSeconds:0.#} s");
+        }
+        catch (Exception failure) when (failure is SshException or SocketException or IOException or ObjectDisposedException or InvalidOperationException)
+        {
+            Drop();
+            throw new SshFailureException(SshFailureKind.CutOff, $"{host.Node.Name}: the SSH connection broke ({failure.Message})", failure);
+        }
+    }
+
+    /// <summary>As <see cref="RunAsync"/>, but anything other than exit status 0 is a failure, told with what the command said.</summary>
+    public async Task<string> RequireAsync(string script, TimeSpan timeout, CancellationToken cancellation, string? input = null, Encoding? encoding = null)
+    {
+        var result = await RunAsync(script, timeout, cancellation, input, encoding);
+        return result.ExitStatus == 0 ? result.Output : throw Failed(result);
+    }
+
+    private SshFailureException Failed(SshResult result)
+    {
+        var status = result.ExitStatus?.ToString(CultureInfo.InvariantCulture) ?? "no exit status";
+        var said = $"{result.Error.Trim()}\n{result.Output.Trim()}".Trim();
+        return new SshFailureException(SshFailureKind.CommandFailed, $"{host.Node.Name}: {(said.Length > 0 ? said : $"a command ended with {status}")}");
+    }
+
+    private async Task<SshClient> ConnectAsync(CancellationToken deadline, CancellationToken cancellation)
+    {
+        await connecting.WaitAsync(deadline);
+        try
+        {
+            if (client is { IsConnected: true } kept)
+                return kept;
+            Drop();
+            client = await OpenAsync(deadline, cancellation);
+            return client;
+        }
+        finally
+        {
+            connecting.Release();
+        }
+    }
+
+    private async Task<SshClient> OpenAsync(CancellationToken deadline, CancellationToken cancellation)
+    {
+        using var key = new PrivateKeyFile(keyFile);
+        var target = new Renci.SshNet.ConnectionInfo(host.Node.Host, host.SshPort, user, new PrivateKeyAuthenticationMethod(user, key)) { Timeout = ConnectTimeout };
+        var fresh = new SshClient(target) { KeepAliveInterval = KeepAlive };
+        string? refusedKey = null;
+        fresh.HostKeyReceived += (_, offered) =>
+        {
+            var fingerprint = $"SHA256:{offered.FingerPrintSHA256}";
+            offered.CanTrust = host.HostKeyFingerprints.Contains(fingerprint);
+            refusedKey = offered.CanTrust ? null : fingerprint;
+        };
+        try
+        {
+            await fresh.ConnectAsync(deadline);
+            return fresh;
+        }
+        catch (Exception failure)
+        {
+            fresh.Dispose();
+            if (cancellation.IsCancellationRequested)
+                throw;
+            throw Explain(failure, refusedKey);
+        }
+    }
+
+    private SshFailureException Explain(Exception failure, string? refusedKey) => failure switch
+    {
+        _ when refusedKey is not null => new(SshFailureKind.HostKeyChanged,
+            $"{host.Node.Name}: the host key of {host.Node.Host}:{host.SshPort} is {refusedKey}, HostKeyFingerprints has {string.Join(", ", host.HostKeyFingerprints)}; "
+            + "if the host was installed anew, put the new fingerprint there; if not, somebody may stand between", failure),
+        SshAuthenticationException => new(SshFailureKind.AuthenticationFailed,
+            $"{host.Node.Name}: {user}@{host.Node.Host} does not accept the key {keyFile}; add its public half to that account's authorized_keys", failure),
+        SocketException { SocketErrorCode: SocketError.HostNotFound or SocketError.NoData or SocketError.TryAgain } => new(SshFailureKind.Unreachable,
+            $"{host.Node.Name}: the host name {host.Node.Host} does not resolve; correct Host in the configuration, or the name service", failure),
+        OperationCanceledException or SshOperationTimeoutException => new(SshFailureKind.Unreachable,
+            $"{host.Node.Name}: no answer from the sshd of {host.Node.Host}:{host.SshPort} in time", failure),
+        _ => new(SshFailureKind.Unreachable,
+            $"{host.Node.Name}: no SSH connection to {host.Node.Host}:{host.SshPort} ({failure.Message}); check Host, SshPort and that sshd runs", failure),
+    };
+
+    private void Drop()
+    {
+        client?.Dispose();
+        client = null;
+    }
+
+    public void Dispose()
+    {
+        Drop();
+        connecting.Dispose();
+    }
+}

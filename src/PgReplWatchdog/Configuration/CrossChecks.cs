@@ -1,0 +1,50 @@
+namespace PgReplWatchdog.Configuration;
+
+/// <summary>What no single setting can tell: settings that do not go together.</summary>
+public static class CrossChecks
+{
+    public static void Run(WatchdogOptions options, List<string> errors)
+    {
+        const string Root = WatchdogOptions.SectionName;
+        if (!Uri.TryCreate(options.Listen, UriKind.Absolute, out var listen) || listen.Scheme != Uri.UriSchemeHttp || listen.PathAndQuery != "/")
+            errors.Add($"{Root}:{nameof(options.Listen)} is '{options.Listen}'; give an address such as http://127.0.0.1:9187");
+        Duplicates($"{Root}:Clusters", "Name", options.Clusters.Select(cluster => cluster.Name), errors);
+        for (var index = 0; index < options.Clusters.Count; index++)
+            Check($"{Root}:Clusters:{index}", options.Clusters[index], errors);
+        Duplicates($"{Root}:Clusters", "Host and Port", options.Clusters.SelectMany(cluster => cluster.Nodes).Where(node => node.Host.Length > 0)
+            .Select(node => $"{node.Host}:{node.Port}"), errors);
+    }
+
+    private static void Check(string path, ClusterOptions cluster, List<string> errors)
+    {
+        if (cluster.UnreachableThreshold < 2 * cluster.CheckInterval)
+        {
+            errors.Add($"{path}:{nameof(cluster.UnreachableThreshold)} is {cluster.UnreachableThreshold}, {nameof(cluster.CheckInterval)} is {cluster.CheckInterval}; "
+                + "give a threshold of at least two intervals, so that no single missed answer can lead to a failover");
+        }
+        if (cluster.ProbeTimeout > cluster.CheckInterval)
+        {
+            errors.Add($"{path}:{nameof(cluster.ProbeTimeout)} is {cluster.ProbeTimeout}, {nameof(cluster.CheckInterval)} is {cluster.CheckInterval}; "
+                + "give a time-out of at most the interval, so that a silent node does not delay the next check");
+        }
+        if (cluster.WatchdogRole == cluster.ReplicationRole)
+            errors.Add($"{path}:{nameof(cluster.WatchdogRole)} and {nameof(cluster.ReplicationRole)} are both '{cluster.WatchdogRole}'; give two roles, each with what it needs and no more");
+        Duplicates($"{path}:Nodes", "Name", cluster.Nodes.Select(node => node.Name), errors);
+        Duplicates($"{path}:Nodes", "Name (as a slot name, where '-' becomes '_')",
+            cluster.Nodes.Select(node => node.Name).Distinct().Select(name => name.Replace('-', '_')), errors);
+        foreach (var (node, index) in cluster.Nodes.Select((node, index) => (node, index)))
+        {
+            foreach (var fingerprint in node.HostKeyFingerprints.Where(print => !print.StartsWith("SHA256:", StringComparison.Ordinal)))
+            {
+                errors.Add($"{path}:Nodes:{index}:{nameof(node.HostKeyFingerprints)} has '{fingerprint}'; "
+                    + "give it as `ssh-keyscan HOST | ssh-keygen -lf -` prints it, beginning with SHA256:");
+            }
+        }
+    }
+
+    private static void Duplicates(string path, string what, IEnumerable<string> values, List<string> errors)
+    {
+        foreach (var twice in values.Where(value => value.Length > 0).GroupBy(value => value).Where(group => group.Count() > 1))
+            errors.Add($"{path}: {twice.Count()} entries have {what} {twice.Key}; each must have its own");
+    }
+}

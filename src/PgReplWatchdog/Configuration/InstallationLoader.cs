@@ -1,0 +1,129 @@
+using PgReplWatchdog.Topology;
+using Renci.SshNet;
+using Renci.SshNet.Common;
+
+namespace PgReplWatchdog.Configuration;
+
+/// <summary>From a file (and the environment) to a checked configuration, or to all the errors in it.</summary>
+public static class InstallationLoader
+{
+    /// <summary>What can be said without reading secrets: enough for commands that only ask the running service.</summary>
+    public static WatchdogOptions LoadOptions(string file)
+    {
+        var (options, errors) = ReadOptions(file);
+        return errors.Count == 0 ? options : throw new InvalidConfigurationException(file, errors);
+    }
+
+    /// <summary>All of it, secrets and keys included.</summary>
+    public static Installation Load(string file)
+    {
+        var (options, errors) = ReadOptions(file);
+        var files = new SecretFiles(file, errors);
+        var clusters = options.Clusters.Select((cluster, index) => Cluster($"{WatchdogOptions.SectionName}:Clusters:{index}", cluster, files)).ToImmutableArray();
+        return errors.Count == 0
+            ? new Installation(new Uri(options.Listen), options.StateDirectory, clusters)
+            : throw new InvalidConfigurationException(file, errors);
+    }
+
+    private static (WatchdogOptions, List<string>) ReadOptions(string file)
+    {
+        var options = new WatchdogOptions();
+        var errors = new List<string>();
+        if (!File.Exists(file))
+            throw new InvalidConfigurationException(file, ["there is no such file; name one with --config, or see appsettings.json of the project for an example"]);
+        IConfigurationRoot root;
+        try
+        {
+            root = new ConfigurationBuilder().AddJsonFile(Path.GetFullPath(file)).AddEnvironmentVariables().Build();
+        }
+        catch (Exception failure) when (failure is InvalidDataException or IOException or UnauthorizedAccessException)
+        {
+            throw new InvalidConfigurationException(file, [$"cannot be read: {(failure.InnerException?.InnerException ?? failure.InnerException ?? failure).Message}"]);
+        }
+        var section = root.GetSection(WatchdogOptions.SectionName);
+        if (!section.Exists())
+            errors.Add($"the section {WatchdogOptions.SectionName} is missing; it holds everything that the watchdog reads");
+        else
+        {
+            OptionsReader.Read(section, options, errors);
+            CrossChecks.Run(options, errors);
+        }
+        return (options, errors);
+    }
+
+    private static ClusterAccess Cluster(string path, ClusterOptions options, SecretFiles files)
+    {
+        var nodes = options.Nodes.Select(node => new HostAccess(
+            new NodeSpec(node.Name, node.Host, node.Port, node.DataDirectory, node.Priority),
+            node.BinDirectory, node.ServerLog, node.SshPort, [.. node.HostKeyFingerprints])).ToImmutableArray();
+        var policy = new Policy
+        {
+            CheckInterval = options.CheckInterval,
+            ProbeTimeout = options.ProbeTimeout,
+            UnreachableThreshold = options.UnreachableThreshold,
+            MaximumLagBytes = options.MaximumLagBytes,
+            Automatic = options.Automatic,
+            MinimumInterval = options.MinimumInterval,
+        };
+        var spec = new ClusterSpec(options.Name, [.. nodes.Select(host => host.Node)], policy, new SqlRoles(options.ReplicationRole, options.WatchdogRole, options.Database));
+        return new ClusterAccess(
+            spec,
+            files.Password($"{path}:{nameof(options.WatchdogPasswordFile)}", options.WatchdogPasswordFile),
+            files.Password($"{path}:{nameof(options.ReplicationPasswordFile)}", options.ReplicationPasswordFile),
+            options.SshUser,
+            files.Key($"{path}:{nameof(options.SshKeyFile)}", options.SshKeyFile),
+            nodes.DistinctBy(host => host.Node.Name).ToImmutableDictionary(
+                host => host.Node.Name,
+                host => host.ServerLog.Length > 0 ? host : host with { ServerLog = host.Node.StateDirectory + "/postgresql.log" }));
+    }
+
+    /// <summary>Reads secrets from the systemd credentials directory where there is one, else from beside the configuration.</summary>
+    private sealed class SecretFiles(string configuration, List<string> errors)
+    {
+        private readonly string directory =
+            Environment.GetEnvironmentVariable("CREDENTIALS_DIRECTORY") ?? Path.GetDirectoryName(Path.GetFullPath(configuration))!;
+
+        public Secret Password(string key, string path)
+        {
+            if (Read(key, path) is not { } text)
+                return new Secret("");
+            var password = text.TrimEnd('\r', '\n');
+            if (password.Length == 0)
+                errors.Add($"{key}: {path} is empty; it must hold one line, the password");
+            else if (password.Any(letter => letter is < ' ' or > '~'))
+                errors.Add($"{key}: {path} must hold one line of printable ASCII, the password, and holds something else");
+            return new Secret(password);
+        }
+
+        public string Key(string key, string path)
+        {
+            if (Read(key, path) is null)
+                return path;
+            var full = Path.Combine(directory, path);
+            try
+            {
+                using var parsed = new PrivateKeyFile(full);
+            }
+            catch (Exception failure) when (failure is SshException or InvalidOperationException or FormatException or ArgumentException)
+            {
+                errors.Add($"{key}: {path} is no private key that can be used ({failure.Message}); give one in OpenSSH or PEM format without a passphrase");
+            }
+            return full;
+        }
+
+        private string? Read(string key, string path)
+        {
+            if (path.Length == 0)
+                return null; // said already: the setting is missing
+            try
+            {
+                return File.ReadAllText(Path.Combine(directory, path));
+            }
+            catch (Exception failure) when (failure is IOException or UnauthorizedAccessException)
+            {
+                errors.Add($"{key}: {path} cannot be read: {failure.Message} Make it readable for the watchdog's account.");
+                return null;
+            }
+        }
+    }
+}

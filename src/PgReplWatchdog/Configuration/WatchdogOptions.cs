@@ -1,0 +1,132 @@
+using System.ComponentModel.DataAnnotations;
+using PgReplWatchdog.Topology;
+
+namespace PgReplWatchdog.Configuration;
+
+/// <summary>The section PgReplWatchdog of appsettings.json. docs/settings.md is generated from these classes.</summary>
+public sealed class WatchdogOptions
+{
+    public const string SectionName = "PgReplWatchdog";
+
+    /// <summary>Where /metrics, /healthz and the status API are served. Loopback unless you put something in front of it.</summary>
+    [Required]
+    public string Listen { get; set; } = "http://127.0.0.1:9187";
+
+    /// <summary>The directory of the journal; created when it is missing.</summary>
+    [Required]
+    public string StateDirectory { get; set; } = "/var/lib/pgwatchdog";
+
+    /// <summary>The clusters to watch.</summary>
+    [Required, MinLength(1, ErrorMessage = "give at least one cluster")]
+    public List<ClusterOptions> Clusters { get; set; } = [];
+}
+
+/// <summary>A primary and its standbys.</summary>
+public sealed class ClusterOptions
+{
+    private static readonly Policy Defaults = new();
+
+    /// <summary>The cluster's name on the command line, in metrics and in the journal.</summary>
+    [Required, RegularExpression(NamePattern, ErrorMessage = NameMessage)]
+    public string Name { get; set; } = "";
+
+    /// <summary>Time from one check to the next.</summary>
+    [Range(typeof(TimeSpan), "00:00:00.1", "00:01:00", ConvertValueInInvariantCulture = true, ParseLimitsInInvariantCulture = true)]
+    public TimeSpan CheckInterval { get; set; } = Defaults.CheckInterval;
+
+    /// <summary>The longest that a node may take to answer in one check.</summary>
+    [Range(typeof(TimeSpan), "00:00:00.05", "00:01:00", ConvertValueInInvariantCulture = true, ParseLimitsInInvariantCulture = true)]
+    public TimeSpan ProbeTimeout { get; set; } = Defaults.ProbeTimeout;
+
+    /// <summary>How long nobody may have had a sign of life of the primary before a standby is promoted.</summary>
+    [Range(typeof(TimeSpan), "00:00:00.5", "01:00:00", ConvertValueInInvariantCulture = true, ParseLimitsInInvariantCulture = true)]
+    public TimeSpan UnreachableThreshold { get; set; } = Defaults.UnreachableThreshold;
+
+    /// <summary>A standby that lacks more bytes of WAL than this is not promoted.</summary>
+    [Range(0, long.MaxValue)]
+    public long MaximumLagBytes { get; set; } = Defaults.MaximumLagBytes;
+
+    /// <summary>false: say what would be done, and leave it to a person.</summary>
+    public bool Automatic { get; set; } = Defaults.Automatic;
+
+    /// <summary>At most one automatic failover in this time.</summary>
+    [Range(typeof(TimeSpan), "00:00:00", "7.00:00:00", ConvertValueInInvariantCulture = true, ParseLimitsInInvariantCulture = true)]
+    public TimeSpan MinimumInterval { get; set; } = Defaults.MinimumInterval;
+
+    /// <summary>The database that the watchdog's sessions connect to.</summary>
+    [Required, RegularExpression(SqlNamePattern, ErrorMessage = SqlNameMessage)]
+    public string Database { get; set; } = "postgres";
+
+    /// <summary>The role of the watchdog's sessions; set-up creates it with pg_read_all_stats.</summary>
+    [Required, RegularExpression(SqlNamePattern, ErrorMessage = SqlNameMessage)]
+    public string WatchdogRole { get; set; } = "pgwatchdog";
+
+    /// <summary>A file that holds that role's password and nothing else. Relative to the systemd credentials directory, else to the configuration file.</summary>
+    [Required]
+    public string WatchdogPasswordFile { get; set; } = "";
+
+    /// <summary>The role of walreceivers and base backups; set-up creates it with REPLICATION.</summary>
+    [Required, RegularExpression(SqlNamePattern, ErrorMessage = SqlNameMessage)]
+    public string ReplicationRole { get; set; } = "replication";
+
+    /// <summary>A file that holds that role's password and nothing else.</summary>
+    [Required]
+    public string ReplicationPasswordFile { get; set; } = "";
+
+    /// <summary>The account on the database hosts; the one that PostgreSQL runs as.</summary>
+    [Required, RegularExpression("^[a-z_][a-z0-9_-]*$", ErrorMessage = "give the name of an account on the hosts")]
+    public string SshUser { get; set; } = "postgres";
+
+    /// <summary>The private key for that account, in OpenSSH or PEM format, without a passphrase.</summary>
+    [Required]
+    public string SshKeyFile { get; set; } = "";
+
+    /// <summary>The servers; where both are new, set-up makes the first one that runs the primary.</summary>
+    [Required, MinLength(2, ErrorMessage = "give at least two nodes, a primary and a standby")]
+    public List<NodeOptions> Nodes { get; set; } = [];
+
+    internal const string NamePattern = "^[a-z0-9][a-z0-9_-]{0,39}$";
+    internal const string NameMessage = "use up to 40 lower-case letters, digits, '-' and '_'";
+    private const string SqlNamePattern = "^[a-z_][a-z0-9_]{0,62}$";
+    private const string SqlNameMessage = "use lower-case letters, digits and '_'";
+}
+
+/// <summary>One PostgreSQL server and its host.</summary>
+public sealed class NodeOptions
+{
+    /// <summary>The node's name; also application_name of its walreceiver.</summary>
+    [Required, RegularExpression(ClusterOptions.NamePattern, ErrorMessage = ClusterOptions.NameMessage)]
+    public string Name { get; set; } = "";
+
+    /// <summary>Address or name under which the watchdog and the other nodes reach it.</summary>
+    [Required, RegularExpression(@"^[A-Za-z0-9.:_-]+$", ErrorMessage = "give an address or a host name")]
+    public string Host { get; set; } = "";
+
+    /// <summary>PostgreSQL's port.</summary>
+    [Range(1, 65535)]
+    public int Port { get; set; } = 5432;
+
+    /// <summary>PostgreSQL's data directory on that host.</summary>
+    [Required, RegularExpression("^/[ -~]*[!-.0-~]$", ErrorMessage = "give an absolute path in ASCII without a slash at its end")]
+    public string DataDirectory { get; set; } = "/var/lib/postgresql/15/main";
+
+    /// <summary>The directory of pg_ctl, pg_basebackup and pg_controldata of that server's version.</summary>
+    [Required, RegularExpression("^/[ -~]+$", ErrorMessage = "give an absolute path")]
+    public string BinDirectory { get; set; } = "/usr/lib/postgresql/15/bin";
+
+    /// <summary>Where pg_ctl appends what the server says before its own logging starts; by default in the directory that set-up makes.</summary>
+    [RegularExpression("^(|/[ -~]+)$", ErrorMessage = "give an absolute path")]
+    public string ServerLog { get; set; } = "";
+
+    /// <summary>Among candidates with equal WAL the higher one is promoted; 0 is never promoted.</summary>
+    [Range(0, 1000)]
+    public int Priority { get; set; } = NodeSpec.DefaultPriority;
+
+    /// <summary>The port of the host's sshd.</summary>
+    [Range(1, 65535)]
+    public int SshPort { get; set; } = 22;
+
+    /// <summary>The fingerprints of the host's keys, as `ssh-keyscan HOST | ssh-keygen -lf -` prints them: SHA256:...; any of them is accepted, nothing else is.</summary>
+    [Required, MinLength(1, ErrorMessage = "give at least one, as `ssh-keyscan HOST | ssh-keygen -lf -` prints it")]
+    public List<string> HostKeyFingerprints { get; set; } = [];
+}

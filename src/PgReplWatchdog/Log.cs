@@ -1,0 +1,51 @@
+using PgReplWatchdog.Deciding;
+
+namespace PgReplWatchdog;
+
+/// <summary>
+/// Every message of the service. Ids by topic: 1xx the service, 2xx checks, 3xx events of a cluster, 4xx the journal.
+/// A change is Information, trouble Warning, need for a person Error, a quiet check Debug.
+/// </summary>
+public static partial class Log
+{
+    [LoggerMessage(100, LogLevel.Information, "pgwatchdog {Version} watches {Clusters}; metrics and status at {Listen}")]
+    public static partial void Started(ILogger logger, string version, string clusters, Uri listen);
+
+    [LoggerMessage(200, LogLevel.Debug, "{Cluster}: {Verdict}, checked in {Milliseconds:0.0} ms")]
+    public static partial void Checked(ILogger logger, string cluster, string verdict, double milliseconds);
+
+    [LoggerMessage(201, LogLevel.Error, "{Cluster}: a check failed in a way that is a bug of pgwatchdog; nothing was done, the next check goes on")]
+    public static partial void CheckFailed(ILogger logger, Exception failure, string cluster);
+
+    [LoggerMessage(300, LogLevel.Information, "{Cluster}: {Kind}: {Sentence}")]
+    public static partial void Changed(ILogger logger, string cluster, EventKind kind, string sentence);
+
+    [LoggerMessage(301, LogLevel.Warning, "{Cluster}: {Kind}: {Sentence}")]
+    public static partial void Trouble(ILogger logger, string cluster, EventKind kind, string sentence);
+
+    [LoggerMessage(302, LogLevel.Error, "{Cluster}: {Kind}: {Sentence}")]
+    public static partial void NeedsAPerson(ILogger logger, string cluster, EventKind kind, string sentence);
+
+    [LoggerMessage(400, LogLevel.Error, "{Cluster}: {Message}; nothing is done until it can be written again")]
+    public static partial void JournalUnwritable(ILogger logger, string cluster, string message);
+
+    [LoggerMessage(401, LogLevel.Information, "{Cluster}: the journal can be written again")]
+    public static partial void JournalWritable(ILogger logger, string cluster);
+
+    /// <summary>An event at the level of who should read it.</summary>
+    public static void Event(ILogger logger, string cluster, WatchdogEvent told)
+    {
+        switch (told.Kind)
+        {
+            case EventKind.FailoverFailed or EventKind.ActionFailed:
+                NeedsAPerson(logger, cluster, told.Kind, told.Sentence);
+                break;
+            case EventKind.FailoverDecided or EventKind.FailoverWithdrawn or EventKind.FencingDecided or EventKind.PromotionTried:
+                Trouble(logger, cluster, told.Kind, told.Sentence);
+                break;
+            default:
+                Changed(logger, cluster, told.Kind, told.Sentence);
+                break;
+        }
+    }
+}

@@ -1,0 +1,47 @@
+using System.CommandLine;
+using PgReplWatchdog.Configuration;
+using PgReplWatchdog.Deciding;
+using PgReplWatchdog.Diagnosing;
+using PgReplWatchdog.Journaling;
+using PgReplWatchdog.Probing;
+using PgReplWatchdog.Remembering;
+
+namespace PgReplWatchdog.Operating.CommandLine;
+
+/// <summary>`pgwatchdog check`: one look and what follows from it, with the service's memory where there is one.</summary>
+public static class CheckCommand
+{
+    public static Command Create()
+    {
+        var cluster = Commands.Cluster(required: true);
+        var command = new Command("check", Text.Check) { cluster };
+        command.SetAction(async (parsed, cancellation) =>
+        {
+            var file = parsed.GetValue(Commands.Config)!;
+            var installation = InstallationLoader.Load(file);
+            var access = Commands.Choose(installation, parsed.GetValue(cluster), file);
+            var memory = Memory(installation.StateDirectory, access.Spec.Name);
+            await using var prober = new PostgresProber(access, TimeProvider.System);
+            var observation = await prober.ObserveAsync(journalWritable: true, cancellation);
+            var decision = Decider.Decide(access.Spec, memory, WorkingMemory.Empty, observation);
+            StatusTable.Write(Commands.Screen(), ClusterStatus.Of(access.Spec, new Checked(observation, decision, observation.Time), []));
+            return Code(decision);
+        });
+        return command;
+    }
+
+    private static ClusterMemory Memory(string stateDirectory, string cluster)
+    {
+        if (!File.Exists(SqliteJournal.FileIn(stateDirectory)))
+            return ClusterMemory.Empty;
+        using var journal = new SqliteJournal(stateDirectory);
+        return journal.Load(cluster);
+    }
+
+    private static int Code(Decision decision) => decision.Diagnosis.Verdict switch
+    {
+        Verdict.Serving => decision.IsReady ? ExitCode.CheckOk : ExitCode.CheckWarning,
+        Verdict.Busy or Verdict.Down or Verdict.TwoPrimaries => ExitCode.CheckCritical,
+        Verdict.Unknown or Verdict.ServingElsewhere or Verdict.WatchdogIsolated => ExitCode.CheckUnknown,
+    };
+}

@@ -1,0 +1,94 @@
+using System.CommandLine;
+using PgReplWatchdog.Acting.Ssh;
+using PgReplWatchdog.Configuration;
+using PgReplWatchdog.Journaling;
+using Spectre.Console;
+
+namespace PgReplWatchdog.Operating.CommandLine;
+
+/// <summary>The command line: which commands there are, and what becomes of a user's mistake.</summary>
+public static class Commands
+{
+    /// <summary>Used where --config is not given, the first that exists.</summary>
+    private static readonly string[] ConfigurationFiles = ["/etc/pgwatchdog/appsettings.json", "appsettings.json"];
+
+    public static Option<string> Config { get; } = new("--config", "-c")
+    {
+        Description = $"The configuration file. By default $PGWATCHDOG_CONFIG, else {string.Join(" or ", ConfigurationFiles)}.",
+        HelpName = "FILE",
+        Recursive = true,
+        DefaultValueFactory = _ => Environment.GetEnvironmentVariable("PGWATCHDOG_CONFIG") ?? ConfigurationFiles.FirstOrDefault(File.Exists) ?? ConfigurationFiles[^1],
+    };
+
+    public static async Task<int> RunAsync(string[] arguments)
+    {
+        var root = new RootCommand(Text.Root)
+        {
+            Config,
+            RunCommand.Create(),
+            SetupCommand.Create(),
+            StatusCommand.Create(),
+            CheckCommand.Create(),
+            ConfigCommand.Create(),
+        };
+        HelpWithExamples.Install(root);
+        var parsed = root.Parse(arguments);
+        if (parsed.Errors.Count > 0)
+        {
+            foreach (var error in parsed.Errors)
+                await Console.Error.WriteLineAsync(error.Message);
+            await Console.Error.WriteLineAsync($"See pgwatchdog {(parsed.CommandResult.Command == root ? "" : parsed.CommandResult.Command.Name + " ")}--help.");
+            return ExitCode.Usage;
+        }
+        try
+        {
+            return await parsed.InvokeAsync(new InvocationConfiguration { EnableDefaultExceptionHandler = false });
+        }
+        catch (InvalidConfigurationException invalid)
+        {
+            foreach (var error in invalid.Errors)
+                await Console.Error.WriteLineAsync($"{invalid.File}: {error}");
+            return ExitCode.Configuration;
+        }
+        catch (JournalUnwritableException failure)
+        {
+            await Console.Error.WriteLineAsync(failure.Message);
+            return ExitCode.Configuration;
+        }
+        catch (SshFailureException failure)
+        {
+            await Console.Error.WriteLineAsync(failure.Message);
+            return ExitCode.Failed;
+        }
+        catch (OperationCanceledException)
+        {
+            await Console.Error.WriteLineAsync("interrupted; what was done so far stays, run the same command again to go on");
+            return ExitCode.Failed;
+        }
+    }
+
+    public static Argument<string> Cluster(bool required) => new("CLUSTER")
+    {
+        Description = required ? "The cluster's name in the configuration; may be left out where there is only one." : "One cluster instead of all.",
+        Arity = ArgumentArity.ZeroOrOne,
+    };
+
+    /// <summary>The cluster that was named, or the only one there is.</summary>
+    public static ClusterAccess Choose(Installation installation, string? name, string file)
+    {
+        if (name is null && installation.Clusters.Length == 1)
+            return installation.Clusters[0];
+        return installation.Clusters.FirstOrDefault(cluster => cluster.Spec.Name == name)
+            ?? throw new InvalidConfigurationException(file,
+                [$"{(name is null ? "there are several clusters, name one" : $"there is no cluster {name}")}: {string.Join(", ", installation.Clusters.Select(cluster => cluster.Spec.Name))}"]);
+    }
+
+    /// <summary>Standard output, with colours on a terminal and nothing but text elsewhere.</summary>
+    public static IAnsiConsole Screen()
+    {
+        var screen = AnsiConsole.Create(new AnsiConsoleSettings());
+        if (Console.IsOutputRedirected)
+            screen.Profile.Width = 1000; // a file or a pipe has no edge to break lines at
+        return screen;
+    }
+}

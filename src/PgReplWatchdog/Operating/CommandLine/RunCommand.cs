@@ -1,0 +1,33 @@
+using System.CommandLine;
+using Microsoft.AspNetCore.Connections;
+using PgReplWatchdog.Configuration;
+
+namespace PgReplWatchdog.Operating.CommandLine;
+
+/// <summary>`pgwatchdog run`.</summary>
+public static class RunCommand
+{
+    public static Command Create()
+    {
+        var command = new Command("run", Text.Run);
+        command.SetAction(async (parsed, cancellation) =>
+        {
+            var file = parsed.GetValue(Commands.Config)!;
+            var installation = InstallationLoader.Load(file);
+            await using var service = Service.Build(installation, file);
+            try
+            {
+                await service.StartAsync(cancellation);
+            }
+            catch (IOException failure) when (failure.InnerException is AddressInUseException)
+            {
+                await Console.Error.WriteLineAsync(
+                    $"{file}: {WatchdogOptions.SectionName}:{nameof(WatchdogOptions.Listen)} is {installation.Listen}, and something listens there already: is the service running? Else give another port");
+                return ExitCode.Unavailable;
+            }
+            await service.WaitForShutdownAsync(cancellation);
+            return ExitCode.Ok;
+        });
+        return command;
+    }
+}

@@ -1,0 +1,69 @@
+using System.CommandLine;
+using System.Globalization;
+using PgReplWatchdog.Configuration;
+using PgReplWatchdog.Planning;
+using PgReplWatchdog.Setup;
+using Spectre.Console;
+
+namespace PgReplWatchdog.Operating.CommandLine;
+
+/// <summary>`pgwatchdog setup`: facts, plan, steps.</summary>
+public static class SetupCommand
+{
+    public static Command Create()
+    {
+        var cluster = Commands.Cluster(required: true);
+        var plan = new Option<bool>("--plan") { Description = "Show what would be changed and change nothing." };
+        var overwrite = new Option<string[]>("--overwrite")
+        {
+            Description = "A node whose data may be moved aside although it holds something. May be given several times.",
+            HelpName = "NODE",
+            DefaultValueFactory = _ => [],
+        };
+        var command = new Command("setup", Text.Setup) { cluster, plan, overwrite };
+        command.SetAction(async (parsed, cancellation) =>
+        {
+            var file = parsed.GetValue(Commands.Config)!;
+            var access = Commands.Choose(InstallationLoader.Load(file), parsed.GetValue(cluster), file);
+            var stamp = TimeProvider.System.GetUtcNow().ToString("yyyyMMdd'T'HHmmss'Z'", CultureInfo.InvariantCulture);
+            return await RunAsync(access, new SetupOptions([.. parsed.GetValue(overwrite)!], stamp), parsed.GetValue(plan), cancellation);
+        });
+        return command;
+    }
+
+    private static async Task<int> RunAsync(ClusterAccess cluster, SetupOptions options, bool planOnly, CancellationToken cancellation)
+    {
+        var screen = Commands.Screen();
+        using var hosts = new SetupHosts(cluster);
+        var facts = await new FactsGatherer(cluster, hosts).GatherAsync(cancellation);
+        var plan = SetupPlanner.Plan(cluster.Spec, facts, options);
+        if (plan.IsRefused)
+        {
+            foreach (var refusal in plan.Refusals)
+                await Console.Error.WriteLineAsync(refusal);
+            await Console.Error.WriteLineAsync("nothing was changed");
+            return ExitCode.Failed;
+        }
+        if (plan.ChangesNothing)
+        {
+            screen.MarkupLineInterpolated($"[green]Nothing to change:[/] {plan.Primary} is the primary of {cluster.Spec.Name}, and {Standbys(cluster, plan)} from it.");
+            return ExitCode.Ok;
+        }
+        screen.MarkupLineInterpolated($"Set-up of [bold]{cluster.Spec.Name}[/], primary [bold]{plan.Primary!}[/], {plan.Steps.Length} steps:");
+        if (planOnly)
+        {
+            PlanPrinter.Write(screen, plan);
+            screen.WriteLine("Nothing was changed. Without --plan these steps are carried out.");
+            return ExitCode.ChangesPending;
+        }
+        await SetupProgress.ApplyAsync(screen, cluster, hosts, plan, cancellation);
+        screen.MarkupLineInterpolated($"[green]Done:[/] {plan.Primary} is the primary of {cluster.Spec.Name}, and {Standbys(cluster, plan)} from it.");
+        return ExitCode.Ok;
+    }
+
+    private static string Standbys(ClusterAccess cluster, SetupPlan plan)
+    {
+        var names = cluster.Spec.Nodes.Select(node => node.Name).Where(name => name != plan.Primary).ToList();
+        return $"{string.Join(", ", names)} {(names.Count == 1 ? "streams" : "stream")}";
+    }
+}

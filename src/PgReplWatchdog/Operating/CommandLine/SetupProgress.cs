@@ -1,0 +1,57 @@
+using System.Globalization;
+using PgReplWatchdog.Configuration;
+using PgReplWatchdog.Planning;
+using PgReplWatchdog.Setup;
+using Spectre.Console;
+
+namespace PgReplWatchdog.Operating.CommandLine;
+
+/// <summary>Carries a plan out before a person's eyes: bars on a terminal, lines elsewhere.</summary>
+public static class SetupProgress
+{
+    public static async Task ApplyAsync(IAnsiConsole screen, ClusterAccess cluster, SetupHosts hosts, SetupPlan plan, CancellationToken cancellation)
+    {
+        if (Console.IsOutputRedirected)
+            await WithLinesAsync(screen, cluster, hosts, plan, cancellation);
+        else
+            await WithBarsAsync(screen, cluster, hosts, plan, cancellation);
+    }
+
+    private static async Task WithLinesAsync(IAnsiConsole screen, ClusterAccess cluster, SetupHosts hosts, SetupPlan plan, CancellationToken cancellation)
+    {
+        var runner = new SetupRunner(cluster, hosts, TimeProvider.System);
+        foreach (var (step, index) in plan.Steps.Select((step, index) => (step, index)))
+        {
+            var started = TimeProvider.System.GetTimestamp();
+            await runner.RunAsync(step, cancellation);
+            screen.WriteLine(string.Create(CultureInfo.InvariantCulture,
+                $"{index + 1,4}/{plan.Steps.Length} {step.Node}: {step.Title}: done in {TimeProvider.System.GetElapsedTime(started).TotalSeconds:0.0} s"));
+        }
+    }
+
+    private static Task WithBarsAsync(IAnsiConsole screen, ClusterAccess cluster, SetupHosts hosts, SetupPlan plan, CancellationToken cancellation) => screen
+        .Progress().Columns(new SpinnerColumn(), new TaskDescriptionColumn { Alignment = Justify.Left }, new ProgressBarColumn(), new PercentageColumn(), new ElapsedTimeColumn())
+        .StartAsync(async context =>
+        {
+            foreach (var step in plan.Steps)
+            {
+                var bar = context.AddTask(Markup.Escape($"{step.Node}: {Short(step.Title)}"));
+                bar.IsIndeterminate = step is not SetupStep.CopyFromPrimary;
+                var runner = new SetupRunner(cluster, hosts, TimeProvider.System) { CopyProgress = (bytes, total) => ShowCopy(bar, step, bytes, total) };
+                await runner.RunAsync(step, cancellation);
+                bar.IsIndeterminate = false;
+                bar.Value = bar.MaxValue;
+                bar.StopTask();
+            }
+        });
+
+    private static void ShowCopy(ProgressTask bar, SetupStep step, long bytes, long? total)
+    {
+        const double MiB = 1024 * 1024;
+        bar.MaxValue = Math.Max(total ?? bytes, bytes);
+        bar.Value = bytes;
+        bar.Description = Markup.Escape(string.Create(CultureInfo.InvariantCulture, $"{step.Node}: copy {bytes / MiB:0.0} of {bar.MaxValue / MiB:0.0} MiB"));
+    }
+
+    private static string Short(string title) => title.Length <= 60 ? title : title[..57] + "...";
+}

@@ -1,0 +1,54 @@
+using System.CommandLine;
+using System.Text.Json;
+using PgReplWatchdog.Configuration;
+
+namespace PgReplWatchdog.Operating.CommandLine;
+
+/// <summary>`pgwatchdog status`.</summary>
+public static class StatusCommand
+{
+    private static readonly TimeSpan Limit = TimeSpan.FromSeconds(5);
+
+    public static Command Create()
+    {
+        var name = Commands.Cluster(required: false);
+        var json = new Option<bool>("--json") { Description = "The status as JSON, as the API gives it." };
+        var command = new Command("status", Text.Status) { name, json };
+        command.SetAction(async (parsed, cancellation) =>
+        {
+            var listen = new Uri(InstallationLoader.LoadOptions(parsed.GetValue(Commands.Config)!).Listen);
+            if (await AskAsync(listen, cancellation) is not { } status)
+                return ExitCode.Unavailable;
+            var wanted = parsed.GetValue(name);
+            var clusters = status.Clusters.Where(cluster => wanted is null || cluster.Name == wanted).ToImmutableArray();
+            if (clusters.IsEmpty)
+            {
+                await Console.Error.WriteLineAsync($"the service watches no cluster {wanted}: it has {string.Join(", ", status.Clusters.Select(cluster => cluster.Name))}");
+                return ExitCode.Failed;
+            }
+            if (parsed.GetValue(json))
+                await Console.Out.WriteLineAsync(JsonSerializer.Serialize(status with { Clusters = clusters }, Json.Indented));
+            else
+            {
+                foreach (var cluster in clusters)
+                    StatusTable.Write(Commands.Screen(), cluster);
+            }
+            return ExitCode.Ok;
+        });
+        return command;
+    }
+
+    private static async Task<StatusDocument?> AskAsync(Uri listen, CancellationToken cancellation)
+    {
+        using var client = new HttpClient { BaseAddress = listen, Timeout = Limit };
+        try
+        {
+            return await client.GetFromJsonAsync<StatusDocument>(Endpoints.StatusPath, Json.Options, cancellation);
+        }
+        catch (Exception failure) when (failure is HttpRequestException or JsonException or TaskCanceledException && !cancellation.IsCancellationRequested)
+        {
+            await Console.Error.WriteLineAsync($"no pgwatchdog answers at {listen} ({failure.Message}): is the service running? See Listen in the configuration");
+            return null;
+        }
+    }
+}

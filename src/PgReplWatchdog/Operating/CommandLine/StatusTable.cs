@@ -1,0 +1,64 @@
+using System.Globalization;
+using PgReplWatchdog.Diagnosing;
+using PgReplWatchdog.Observing;
+using Spectre.Console;
+
+namespace PgReplWatchdog.Operating.CommandLine;
+
+/// <summary>A cluster's status for a person at a terminal.</summary>
+public static class StatusTable
+{
+    public static void Write(IAnsiConsole screen, ClusterStatus cluster)
+    {
+        var colour = Colour(cluster.Verdict);
+        screen.MarkupLineInterpolated($"[bold]{cluster.Name}[/]  [{colour}]{cluster.Verdict}[/]{Since(cluster)}  epoch {cluster.Epoch}  failover {Ready(cluster)}");
+        if (cluster.Verdict != Verdict.Serving)
+        {
+            foreach (var sentence in cluster.Evidence)
+                screen.MarkupLineInterpolated($"  [{colour}]•[/] {sentence}");
+        }
+        screen.Write(Nodes(cluster));
+        foreach (var gate in cluster.Gates)
+            screen.MarkupLineInterpolated($"  [yellow]{gate.Gate}[/]  {gate.Sentence}");
+        if (cluster.LastFailover is { } last)
+            screen.MarkupLineInterpolated($"  last failover {last.FinishedAt:u}: {last.From} to {last.To}, {(last.Succeeded ? "succeeded" : "failed")}, {Loss(last.ExpectedLossBytes)}");
+        foreach (var entry in cluster.Events)
+            screen.MarkupLineInterpolated($"  [dim]{entry.Time:HH:mm:ss.fff}[/]  {entry.Kind}  {entry.Sentence}");
+    }
+
+    private static Table Nodes(ClusterStatus cluster)
+    {
+        var table = new Table().Border(TableBorder.Rounded)
+            .AddColumns("node", "address", "role", "timeline", "LSN", "replay lag", "streams", "candidate");
+        foreach (var node in cluster.Nodes)
+        {
+            table.AddRow(
+                node.Name == cluster.IntendedPrimary ? $"[bold]{Markup.Escape(node.Name)}[/]" : Markup.Escape(node.Name),
+                Markup.Escape($"{node.Host}:{node.Port}"),
+                node.Reach == Reach.Serving ? $"[{(node.Role == Role.Primary ? "green" : "blue")}]{node.Role}[/]" : $"[red]{node.Reach}[/] {Markup.Escape(node.Detail)}",
+                Known(node.Timeline), Known(node.CurrentLsn ?? node.ReplayedLsn), LagOf(node), YesNo(node.Streaming), YesNo(node.Candidate));
+        }
+        return table;
+    }
+
+    private static string LagOf(NodeStatus node) => node.Role != Role.Standby ? "" : node.ReplayLagBytes is { } bytes
+        ? string.Create(CultureInfo.InvariantCulture, $"{bytes} B, {node.ReplayLagSeconds ?? 0:0.0} s")
+        : "[yellow]unknown[/]";
+
+    private static string Known(object? value) => Convert.ToString(value, CultureInfo.InvariantCulture) ?? "";
+
+    private static string YesNo(bool? value) => value switch { null => "", true => "yes", false => "[yellow]no[/]" };
+
+    private static string Since(ClusterStatus cluster) => cluster.VerdictSince is { } since ? string.Create(CultureInfo.InvariantCulture, $" since {since:u}") : "";
+
+    private static string Ready(ClusterStatus cluster) => cluster.FailoverReady ? "ready" : "NOT ready";
+
+    private static string Loss(long? bytes) => bytes is { } known ? $"{known.ToString(CultureInfo.InvariantCulture)} bytes of WAL not received at the decision" : "loss unknown";
+
+    private static string Colour(Verdict verdict) => verdict switch
+    {
+        Verdict.Serving => "green",
+        Verdict.Busy or Verdict.ServingElsewhere or Verdict.WatchdogIsolated or Verdict.Unknown => "yellow",
+        Verdict.Down or Verdict.TwoPrimaries => "red",
+    };
+}

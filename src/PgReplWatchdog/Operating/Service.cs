@@ -1,0 +1,51 @@
+using PgReplWatchdog.Acting;
+using PgReplWatchdog.Configuration;
+using PgReplWatchdog.Journaling;
+using PgReplWatchdog.Metrics;
+using PgReplWatchdog.Probing;
+using PgReplWatchdog.Scheduling;
+
+namespace PgReplWatchdog.Operating;
+
+/// <summary>The service put together: every registration visible in one place.</summary>
+public static class Service
+{
+    /// <exception cref="JournalUnwritableException">The state directory cannot be used.</exception>
+    public static WebApplication Build(Installation installation, string configurationFile)
+    {
+        var builder = WebApplication.CreateSlimBuilder(new WebApplicationOptions { ContentRootPath = AppContext.BaseDirectory });
+        builder.Configuration.Sources.Clear();
+        builder.Configuration.AddJsonFile(Path.GetFullPath(configurationFile)).AddEnvironmentVariables();
+        builder.Logging.ClearProviders().AddSimpleConsole(console =>
+        {
+            console.SingleLine = true;
+            console.UseUtcTimestamp = true;
+            console.TimestampFormat = "yyyy-MM-dd HH:mm:ss.fff ";
+        });
+        builder.Logging.AddFilter("Microsoft", LogLevel.Warning).AddFilter("Quartz", LogLevel.Warning).AddFilter("Microsoft.Hosting.Lifetime", LogLevel.Error);
+        builder.Services.AddSystemd(); // under systemd: readiness, and log lines as journald wants them
+        builder.WebHost.UseUrls(installation.Listen.ToString());
+
+        var services = builder.Services;
+        services.AddSingleton(TimeProvider.System);
+        services.AddSingleton<IJournal>(new SqliteJournal(installation.StateDirectory));
+        services.AddSingleton<WatchdogMetrics>();
+        foreach (var cluster in installation.Clusters)
+        {
+            services.AddSingleton(provider => ActivatorUtilities.CreateInstance<Watchdog>(
+                provider, cluster.Spec,
+                new PostgresProber(cluster, provider.GetRequiredService<TimeProvider>()),
+                new ActionRunner(cluster, provider.GetRequiredService<TimeProvider>())));
+        }
+        services.AddSingleton<WatchedClusters>();
+        Schedule.Add(services, installation.Clusters.Select(cluster => cluster.Spec));
+
+        var service = builder.Build();
+        Endpoints.Map(service);
+        foreach (var cluster in installation.Clusters)
+            service.Services.GetRequiredService<WatchdogMetrics>().Announce(cluster.Spec);
+        Log.Started(service.Services.GetRequiredService<ILogger<Watchdog>>(), WatchdogMetrics.Version,
+            string.Join(", ", installation.Clusters.Select(cluster => cluster.Spec.Name)), installation.Listen);
+        return service;
+    }
+}

@@ -1,0 +1,28 @@
+-- What a check asks of a node: one row in one round trip. Runs in psql as it stands, on a primary and on a standby, PostgreSQL 13 to 15.
+-- The role needs pg_read_all_stats: without it the replication views show rows whose columns are NULL.
+SELECT
+    pg_is_in_recovery() AS in_recovery,
+    (SELECT system_identifier::text FROM pg_control_system()) AS system_identifier,
+    CASE WHEN pg_is_in_recovery() THEN
+        -- The control file has the timeline of the last restartpoint only; the walreceiver knows better while it runs.
+        greatest((SELECT received_tli FROM pg_stat_wal_receiver),
+                 (SELECT timeline_id FROM pg_control_checkpoint()),
+                 (SELECT min_recovery_end_timeline FROM pg_control_recovery()))
+    ELSE ('x' || left(pg_walfile_name(pg_current_wal_lsn()), 8))::bit(32)::int
+    END AS timeline,
+    current_setting('server_version_num')::int AS version_number,
+    pg_postmaster_start_time() AS started_at,
+    CASE WHEN NOT pg_is_in_recovery() THEN pg_current_wal_lsn()::text END AS current_lsn,
+    CASE WHEN pg_is_in_recovery() THEN pg_last_wal_receive_lsn()::text END AS receive_lsn,
+    CASE WHEN pg_is_in_recovery() THEN pg_last_wal_replay_lsn()::text END AS replay_lsn,
+    CASE WHEN pg_is_in_recovery() THEN pg_is_wal_replay_paused() ELSE false END AS replay_paused,
+    coalesce(current_setting('promote_trigger_file', true), '') AS promote_trigger_file,
+    (SELECT coalesce(status, '') FROM pg_stat_wal_receiver) AS walreceiver_status,
+    (SELECT extract(epoch FROM clock_timestamp() - last_msg_receipt_time)::float8 FROM pg_stat_wal_receiver) AS last_message_age_seconds,
+    (SELECT coalesce(json_agg(json_build_object(
+            'applicationName', application_name, 'state', coalesce(state, ''), 'syncState', coalesce(sync_state, ''),
+            'sentLsn', sent_lsn, 'flushLsn', flush_lsn, 'replayLsn', replay_lsn) ORDER BY application_name, pid), '[]')::text
+       FROM pg_stat_replication) AS walsenders,
+    (SELECT coalesce(json_agg(json_build_object(
+            'name', slot_name, 'active', active, 'walStatus', coalesce(wal_status, ''), 'restartLsn', restart_lsn) ORDER BY slot_name), '[]')::text
+       FROM pg_replication_slots WHERE NOT temporary) AS slots

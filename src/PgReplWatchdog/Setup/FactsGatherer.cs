@@ -1,0 +1,88 @@
+using System.Globalization;
+using System.Text.Json;
+using PgReplWatchdog.Acting.Ssh;
+using PgReplWatchdog.Configuration;
+using PgReplWatchdog.Planning;
+using PgReplWatchdog.Topology;
+
+namespace PgReplWatchdog.Setup;
+
+/// <summary>Asks the hosts what is there. Holds no means to change anything: scripts that read, SQL in a read-only transaction.</summary>
+public sealed class FactsGatherer(ClusterAccess cluster, SetupHosts hosts)
+{
+    private static readonly TimeSpan Limit = TimeSpan.FromSeconds(30);
+
+    /// <summary>All nodes at once.</summary>
+    /// <exception cref="SshFailureException">A host could not be asked; all such hosts in one message.</exception>
+    public async Task<ImmutableArray<NodeFacts>> GatherAsync(CancellationToken cancellation)
+    {
+        var asked = cluster.Spec.Nodes.Select(node => GatherAsync(node, cancellation)).ToList();
+        try
+        {
+            return [.. await Task.WhenAll(asked)];
+        }
+        catch (SshFailureException first)
+        {
+            var all = asked.Where(task => task.IsFaulted).Select(task => task.Exception!.InnerException!.Message);
+            throw new SshFailureException(first.Kind, string.Join(Environment.NewLine, all), first);
+        }
+    }
+
+    private async Task<NodeFacts> GatherAsync(NodeSpec node, CancellationToken cancellation)
+    {
+        var host = hosts[node.Name];
+        var said = Lines(await host.RequireAsync(SetupScripts.Facts(host.Host), Limit, cancellation));
+        var facts = new NodeFacts(node.Name)
+        {
+            DataDirectoryEntries = Number(said, "entries"),
+            MajorVersion = Number(said, "version"),
+            ControlState = said.GetValueOrDefault("control_state"),
+            SystemIdentifier = said.TryGetValue("system_identifier", out var system) ? ulong.Parse(system, CultureInfo.InvariantCulture) : null,
+            NextOid = (uint?)Number(said, "next_oid"),
+            Running = said.ContainsKey("running"),
+            StandbySignal = said.ContainsKey("standby_signal"),
+            StateDirectoryExists = said.ContainsKey("state_directory"),
+            WatchdogAddress = said["watchdog_address"],
+            HbaText = await hosts.ReadFileAsync(node.Name, node.DataDirectory + "/pg_hba.conf", cancellation),
+            ConfigurationText = await hosts.ReadFileAsync(node.Name, node.DataDirectory + "/postgresql.conf", cancellation),
+            ManagedText = await hosts.ReadFileAsync(node.Name, $"{node.DataDirectory}/{ConfigurationText.ManagedFileName}", cancellation),
+            PassFileCurrent = await hosts.ReadFileAsync(node.Name, node.PassFile, cancellation)
+                == PassFile.Text(SetupPlanner.PassFileEntries(cluster.Spec, node), cluster.Spec.Roles.Replication, cluster.ReplicationPassword),
+        };
+        return facts.Running ? await AskServerAsync(facts, cancellation) : facts;
+    }
+
+    private async Task<NodeFacts> AskServerAsync(NodeFacts facts, CancellationToken cancellation)
+    {
+        var json = await hosts.PsqlAsync(facts.Node, SqlText.Of("Setup.Sql.facts.sql"), cancellation, readOnly: true);
+        var answer = JsonSerializer.Deserialize<ServerAnswer>(json, Json.Options)!;
+        return facts with
+        {
+            InRecovery = answer.InRecovery,
+            Settings = answer.Settings,
+            Slots = answer.Slots,
+            StreamingStandbys = answer.StreamingStandbys,
+            DataBytes = answer.DataBytes,
+            ReplicationRole = State(answer, cluster.Spec.Roles.Replication, cluster.ReplicationPassword, role => role is { Login: true, Replication: true }),
+            WatchdogRole = State(answer, cluster.Spec.Roles.Watchdog, cluster.WatchdogPassword, role => role is { Login: true, ReadsStatistics: true }),
+        };
+    }
+
+    private static RoleState State(ServerAnswer answer, string name, Secret password, Func<RoleAnswer, bool> hasRights) =>
+        !answer.Roles.TryGetValue(name, out var role) ? RoleState.Missing
+        : !hasRights(role) ? RoleState.RightsDiffer
+        : !ScramVerifier.Matches(role.Verifier, password) ? RoleState.PasswordDiffers
+        : RoleState.AsWanted;
+
+    private static Dictionary<string, string> Lines(string output) => output.Split('\n', StringSplitOptions.RemoveEmptyEntries)
+        .Select(line => line.Split('=', 2)).Where(pair => pair.Length == 2).ToDictionary(pair => pair[0], pair => pair[1].Trim());
+
+    private static int? Number(Dictionary<string, string> said, string name) =>
+        said.TryGetValue(name, out var text) && int.TryParse(text, CultureInfo.InvariantCulture, out var number) ? number : null;
+
+    private sealed record ServerAnswer(
+        bool InRecovery, ImmutableDictionary<string, Setting> Settings, Dictionary<string, RoleAnswer> Roles,
+        ImmutableArray<string> Slots, ImmutableArray<string> StreamingStandbys, long? DataBytes);
+
+    private sealed record RoleAnswer(bool Login, bool Replication, string? Verifier, bool ReadsStatistics);
+}

@@ -1,0 +1,179 @@
+using System.Diagnostics;
+using Npgsql;
+using PgReplWatchdog.Acting.Ssh;
+using PgReplWatchdog.Configuration;
+using PgReplWatchdog.Planning;
+using PgReplWatchdog.Probing;
+
+namespace PgReplWatchdog.Setup;
+
+/// <summary>Carries out a plan, step by step. A step that fails ends the run; the next run plans from what is true then.</summary>
+public sealed class SetupRunner(ClusterAccess cluster, SetupHosts hosts, TimeProvider clock)
+{
+    private static readonly TimeSpan Limit = TimeSpan.FromSeconds(30);
+    private static readonly TimeSpan CopyLimit = TimeSpan.FromHours(24);
+    private static readonly TimeSpan StreamingLimit = TimeSpan.FromSeconds(60);
+    private static readonly TimeSpan PollInterval = TimeSpan.FromMilliseconds(100);
+    private const int StartSeconds = 60;
+
+    /// <summary>Bytes copied and bytes in all, while a base backup runs.</summary>
+    public Action<long, long?> CopyProgress { get; init; } = (_, _) => { };
+
+    /// <exception cref="SshFailureException">The step did not come to its end, with what the host said.</exception>
+    public Task RunAsync(SetupStep step, CancellationToken cancellation) => step switch
+    {
+        SetupStep.PrepareDirectory directory => On(step).RequireAsync(SetupScripts.MakeDirectory(directory.Path), Limit, cancellation),
+        SetupStep.WritePassFile file => hosts.WriteFileAsync(
+            file.Node, file.Path, PassFile.Text(file.Entries, file.Role, cluster.ReplicationPassword), cancellation),
+        SetupStep.EnsureRole role => hosts.PsqlAsync(role.Node, RoleSql(role), cancellation),
+        SetupStep.WriteFile file => WriteAsync(file, cancellation),
+        SetupStep.Reload => ReloadAsync(step.Node, cancellation),
+        SetupStep.Restart => RestartAsync(step.Node, cancellation),
+        SetupStep.CreateSlot slot => hosts.PsqlAsync(slot.Node, CreateSlotSql(slot.Slot), cancellation),
+        SetupStep.StopServer => On(step).RequireAsync(SetupScripts.Stop(On(step).Host, StartSeconds), WaitFor(StartSeconds), cancellation),
+        SetupStep.CopyFromPrimary copy => CopyAsync(copy, cancellation),
+        SetupStep.InstallCopy install => On(step).RequireAsync(
+            SetupScripts.InstallCopy(install.Copy, install.DataDirectory, install.MoveAsideTo), Limit, cancellation),
+        SetupStep.RemoveTriggerFile file => On(step).RequireAsync(SetupScripts.RemoveFile(file.Path), Limit, cancellation),
+        SetupStep.StartServer => On(step).RequireAsync(SetupScripts.Start(On(step).Host, StartSeconds), WaitFor(StartSeconds), cancellation),
+        SetupStep.ProveStreaming prove => ProveAsync(prove, cancellation),
+        _ => throw new UnreachableException(),
+    };
+
+    private SshHost On(SetupStep step) => hosts[step.Node];
+
+    private static TimeSpan WaitFor(int seconds) => TimeSpan.FromSeconds(seconds) + Limit;
+
+    /// <summary>A verifier, not the password; names were checked with the configuration and need no quotes.</summary>
+    private string RoleSql(SetupStep.EnsureRole step)
+    {
+        var (password, rights) = step.Kind == RoleKind.Replication
+            ? (cluster.ReplicationPassword, "LOGIN REPLICATION")
+            : (cluster.WatchdogPassword, "LOGIN");
+        var verb = step.Was == RoleState.Missing ? "CREATE" : "ALTER";
+        return $"""
+            BEGIN;
+            {verb} ROLE {step.Role} {rights} PASSWORD '{ScramVerifier.For(password)}';
+            {(step.Kind == RoleKind.Watchdog ? $"GRANT pg_read_all_stats TO {step.Role};" : "")}
+            COMMIT;
+            """;
+    }
+
+    private static string CreateSlotSql(string slot) =>
+        $"SELECT pg_create_physical_replication_slot('{slot}', true) WHERE NOT EXISTS (SELECT FROM pg_replication_slots WHERE slot_name = '{slot}');";
+
+    private async Task WriteAsync(SetupStep.WriteFile file, CancellationToken cancellation)
+    {
+        if (file is { Before: not null, InCopy: false } && await hosts.ReadFileAsync(file.Node, file.Path, cancellation) != file.Before)
+            throw new SshFailureException(SshFailureKind.CommandFailed, $"{file.Node}: somebody changed {file.Path} since the plan was made; nothing was written there, run setup again");
+        await hosts.WriteFileAsync(file.Node, file.Path, file.After, cancellation);
+    }
+
+    /// <summary>The reload has happened when a new session has a newer load time: the postmaster forks sessions only after it has read the files.</summary>
+    private async Task ReloadAsync(string node, CancellationToken cancellation)
+    {
+        await RequireValidFilesAsync(node, cancellation);
+        const string LoadTime = "SELECT pg_conf_load_time();";
+        var before = await hosts.PsqlAsync(node, LoadTime, cancellation, readOnly: true);
+        await hosts.PsqlAsync(node, "SELECT pg_reload_conf();", cancellation);
+        await UntilAsync(async () => await hosts.PsqlAsync(node, LoadTime, cancellation, readOnly: true) != before,
+            Limit, () => $"{node}: PostgreSQL has not reloaded its configuration within {Limit.TotalSeconds:0} s", cancellation);
+    }
+
+    private async Task RestartAsync(string node, CancellationToken cancellation)
+    {
+        await RequireValidFilesAsync(node, cancellation);
+        var host = hosts[node];
+        await host.RequireAsync(SetupScripts.Stop(host.Host, StartSeconds), WaitFor(StartSeconds), cancellation);
+        await host.RequireAsync(SetupScripts.Start(host.Host, StartSeconds), WaitFor(StartSeconds), cancellation);
+    }
+
+    /// <summary>PostgreSQL's own reading of the files as they are on disk; a wrong one would keep it from starting again.</summary>
+    private async Task RequireValidFilesAsync(string node, CancellationToken cancellation)
+    {
+        var errors = await hosts.PsqlAsync(node, SqlText.Of("Setup.Sql.file_errors.sql"), cancellation, readOnly: true);
+        if (errors.Trim().Length > 0)
+            throw new SshFailureException(SshFailureKind.CommandFailed, $"{node}: PostgreSQL finds errors in its configuration files and was left running as it is; mend them and run setup again:\n{errors.Trim()}");
+    }
+
+    private async Task CopyAsync(SetupStep.CopyFromPrimary copy, CancellationToken cancellation)
+    {
+        var host = hosts[copy.Node];
+        var primary = cluster.Spec.Node(copy.From);
+        var connection = ConfigurationText.ConnectionInfo(primary.Host, primary.Port, cluster.Spec.Roles.Replication, host.Host.Node.PassFile, copy.Node);
+        var copying = host.RequireAsync(SetupScripts.Copy(host.Host, copy.Into, connection), CopyLimit, cancellation);
+        using var done = CancellationTokenSource.CreateLinkedTokenSource(cancellation);
+        var watching = WatchCopyAsync(copy, done.Token);
+        try
+        {
+            await copying;
+        }
+        finally
+        {
+            await done.CancelAsync();
+            await watching;
+        }
+        CopyProgress(copy.Bytes ?? 1, copy.Bytes ?? 1);
+    }
+
+    /// <summary>pg_stat_progress_basebackup on the primary: bytes as PostgreSQL counts them, no output to parse.</summary>
+    private async Task WatchCopyAsync(SetupStep.CopyFromPrimary copy, CancellationToken cancellation)
+    {
+        try
+        {
+            await using var source = PostgresConnections.SourceFor(cluster, cluster.Spec.Node(copy.From));
+            await using var connection = await source.OpenConnectionAsync(cancellation);
+            await using var question = new NpgsqlCommand("SELECT backup_streamed, backup_total FROM pg_stat_progress_basebackup ORDER BY pid DESC LIMIT 1", connection);
+            while (true)
+            {
+                await using (var reader = await question.ExecuteReaderAsync(cancellation))
+                {
+                    if (await reader.ReadAsync(cancellation) && !reader.IsDBNull(0))
+                        CopyProgress(reader.GetInt64(0), reader.IsDBNull(1) ? copy.Bytes : reader.GetInt64(1));
+                }
+                await Task.Delay(PollInterval, clock, cancellation);
+            }
+        }
+        catch (Exception failure) when (failure is OperationCanceledException or NpgsqlException)
+        {
+            // Progress is for the eye: a copy that cannot be watched is still a copy.
+        }
+    }
+
+    /// <summary>A standby that was started may be anything; one that the primary streams to is one.</summary>
+    private async Task ProveAsync(SetupStep.ProveStreaming prove, CancellationToken cancellation)
+    {
+        await using var source = PostgresConnections.SourceFor(cluster, cluster.Spec.Node(prove.Primary));
+        var last = "no walsender for it";
+        try
+        {
+            await UntilAsync(async () =>
+            {
+                await using var connection = await source.OpenConnectionAsync(cancellation);
+                await using var question = new NpgsqlCommand("SELECT state FROM pg_stat_replication WHERE application_name = $1", connection) { Parameters = { new() { Value = prove.Node } } };
+                last = await question.ExecuteScalarAsync(cancellation) as string ?? "no walsender for it";
+                return last == "streaming";
+            }, StreamingLimit, () => $"{prove.Node} does not stream: {prove.Primary} sees {last} after {StreamingLimit.TotalSeconds:0} s", cancellation);
+        }
+        catch (NpgsqlException failure)
+        {
+            throw new SshFailureException(SshFailureKind.CommandFailed, $"{prove.Primary} cannot be asked over SQL from here: {failure.Message}", failure);
+        }
+        catch (SshFailureException failure)
+        {
+            var log = await hosts[prove.Node].RunAsync(SetupScripts.LogTail(hosts[prove.Node].Host), Limit, cancellation);
+            throw new SshFailureException(failure.Kind, $"{failure.Message}; the last lines of its log:\n{log.Output.Trim()}", failure);
+        }
+    }
+
+    private async Task UntilAsync(Func<Task<bool>> condition, TimeSpan limit, Func<string> otherwise, CancellationToken cancellation)
+    {
+        var started = clock.GetTimestamp();
+        while (!await condition())
+        {
+            if (clock.GetElapsedTime(started) > limit)
+                throw new SshFailureException(SshFailureKind.TimedOut, otherwise());
+            await Task.Delay(PollInterval, clock, cancellation);
+        }
+    }
+}

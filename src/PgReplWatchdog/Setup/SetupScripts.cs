@@ -1,0 +1,91 @@
+using PgReplWatchdog.Acting.Ssh;
+using PgReplWatchdog.Configuration;
+
+namespace PgReplWatchdog.Setup;
+
+/// <summary>What set-up does on a host, in POSIX shell. Each may be run twice; each that writes does it whole or not at all.</summary>
+public static class SetupScripts
+{
+    /// <summary>Exit status of <see cref="ReadFile"/> for a file that is not there.</summary>
+    public const int NoSuchFile = 66;
+
+    /// <summary>Reads, and only reads: one "name=value" a line.</summary>
+    public static string Facts(HostAccess host) => Shell.Script("""
+        export LC_ALL=C
+        for program in pg_ctl pg_controldata pg_basebackup psql; do
+          [ -x {0}/$program ] || { echo "there is no {0}/$program: correct BinDirectory, or install PostgreSQL" >&2; exit 1; }
+        done
+        if [ -d {1} ]; then
+          entries=$(ls -A {1}) || exit 1
+          [ -z "$entries" ] && echo entries=0 || echo "entries=$(echo "$entries" | wc -l)"
+        fi
+        [ -r {1}/PG_VERSION ] && echo "version=$(head -n 1 {1}/PG_VERSION)"
+        [ -e {1}/standby.signal ] && echo standby_signal=yes
+        [ -d {2} ] && echo state_directory=yes
+        {0}/pg_ctl status -D {1} >/dev/null 2>&1 && echo running=yes
+        {0}/pg_controldata {1} 2>/dev/null | sed -n \
+          -e 's/^Database cluster state: */control_state=/p' \
+          -e 's/^Database system identifier: */system_identifier=/p' \
+          -e "s/^Latest checkpoint's NextOID: */next_oid=/p"
+        echo "watchdog_address=${SSH_CONNECTION%% *}"
+        """, host.BinDirectory, host.Node.DataDirectory, host.Node.StateDirectory);
+
+    public static string ReadFile(string path) => Shell.Script($$"""[ -e {0} ] || exit {{NoSuchFile}}; cat {0}""", path);
+
+    /// <summary>Beside it, then in its place: a connection that breaks leaves the old file, never half a new one.</summary>
+    public static string WriteFile(string path, int bytes) => Shell.Script($$"""
+        umask 077
+        cat > {1} && [ "$(wc -c < {1})" -eq {{bytes}} ] || { rm -f {1}; echo "{0} could not be written whole" >&2; exit 1; }
+        if [ -e {0} ]; then chmod --reference={0} {1}; fi
+        mv -f {1} {0}
+        """, path, path + ".pgwatchdog-new");
+
+    public static string MakeDirectory(string path) => Shell.Script("mkdir -p {0} && chmod 0700 {0}", path);
+
+    public static string RemoveFile(string path) => Shell.Script("rm -f {0}", path);
+
+    /// <summary>SQL from standard input, as the account's own role over the server's own socket, which it finds in postmaster.pid.</summary>
+    public static string Psql(HostAccess host, bool readOnly) => Shell.Script("""
+        export LC_ALL=C PGOPTIONS={2}
+        {0}/psql -X -q -A -t -v ON_ERROR_STOP=1 -d postgres -p "$(sed -n 4p {1}/postmaster.pid)" -h "$(sed -n 5p {1}/postmaster.pid)" -f -
+        """, host.BinDirectory, host.Node.DataDirectory,
+        "-c synchronous_commit=local -c log_statement=none -c log_min_error_statement=panic -c lc_messages=C" + (readOnly ? " -c default_transaction_read_only=on" : ""));
+
+    public static string Start(HostAccess host, int seconds) => Shell.Script($$"""
+        export LC_ALL=C
+        touch {2} || exit 1
+        {0}/pg_ctl start -D {1} -l {2} -w -t {{seconds}} >/dev/null 2>&1 </dev/null && exit 0
+        tail -n 20 {2} >&2
+        exit 1
+        """, host.BinDirectory, host.Node.DataDirectory, host.ServerLog);
+
+    public static string Stop(HostAccess host, int seconds) => Shell.Script($$"""
+        {0}/pg_ctl stop -D {1} -m fast -w -t {{seconds}} 2>&1
+        """, host.BinDirectory, host.Node.DataDirectory);
+
+    /// <summary>A copy of an earlier run that may still be going on (a process outlives its SSH session) is ended first, by its recorded id.</summary>
+    public static string Copy(HostAccess host, string copy, string connection) => Shell.Script("""
+        export LC_ALL=C
+        if [ -f {1}.pid ]; then
+          old=$(cat {1}.pid)
+          while tr '\0' ' ' < /proc/$old/cmdline 2>/dev/null | grep -q "pg_basebackup.*"{1}; do kill "$old" 2>/dev/null; sleep 0.1; done
+        fi
+        rm -rf {1} || exit 1
+        echo $$ > {1}.pid
+        export PGPASSFILE={2}
+        exec {0}/pg_basebackup -w -D {1} -d {3} -X stream -c fast
+        """, host.BinDirectory, copy, host.Node.PassFile, connection);
+
+    /// <summary>The node keeps its own identity map and ALTER SYSTEM settings; data that was there is moved, not deleted.</summary>
+    public static string InstallCopy(string copy, string dataDirectory, string? moveAsideTo) => Shell.Script("""
+        set -e
+        for file in pg_ident.conf postgresql.auto.conf; do
+          if [ -f {1}/$file ]; then cp -p {1}/$file {0}/$file; fi
+        done
+        if [ -e {1} ]; then mv {1} {2}; fi
+        mv {0} {1}
+        rm -f {0}.pid
+        """, copy, dataDirectory, moveAsideTo ?? dataDirectory + ".before-pgwatchdog");
+
+    public static string LogTail(HostAccess host) => Shell.Script("tail -n 15 {0} 2>/dev/null", host.ServerLog);
+}

@@ -1,0 +1,102 @@
+using PgReplWatchdog.Acting;
+using PgReplWatchdog.Deciding;
+using PgReplWatchdog.Journaling;
+using PgReplWatchdog.Metrics;
+using PgReplWatchdog.Observing;
+using PgReplWatchdog.Probing;
+using PgReplWatchdog.Remembering;
+using PgReplWatchdog.Topology;
+
+namespace PgReplWatchdog;
+
+/// <summary>
+/// Watches one cluster. <see cref="TickAsync"/> is what the whole service is for: look, think, remember, act, tell.
+/// </summary>
+public sealed class Watchdog(
+    ClusterSpec spec, IProber prober, IActionRunner runner, IJournal journal, WatchdogMetrics metrics, TimeProvider clock, ILogger<Watchdog> logger)
+{
+    /// <summary>After an action comes a fresh look at once, but a tick must end.</summary>
+    private const int LooksPerTick = 8;
+
+    private ClusterMemory memory = journal.Load(spec.Name);
+    private WorkingMemory working = WorkingMemory.Empty;
+    private bool journalWritable = true;
+    private string lastFailure = "";
+
+    public ClusterSpec Spec => spec;
+
+    /// <summary>The last look and what was concluded; null before the first check.</summary>
+    public Checked? Last { get; private set; }
+
+    /// <summary>One check. Returns when the next one should be if that is sooner than the schedule has it; null otherwise.</summary>
+    public async Task<TimeSpan?> TickAsync(CancellationToken cancellation)
+    {
+        for (var look = 1; ; look++)
+        {
+            var started = clock.GetTimestamp();
+            var observation = await prober.ObserveAsync(journalWritable, cancellation);
+            var decision = Decider.Decide(spec, memory, working, observation);
+            var onRecord = Remember(decision, observation);
+            metrics.Publish(spec, observation, decision, clock.GetElapsedTime(started));
+            Log.Checked(logger, spec.Name, decision.Diagnosis.Verdict.ToString(), clock.GetElapsedTime(started).TotalMilliseconds);
+
+            if (!onRecord || decision.Action is WatchdogAction.None)
+                return decision.LookAgainIn;
+            var outcome = await runner.RunAsync(decision.Action, cancellation);
+            Tell(decision.Action, outcome);
+            if (!outcome.Succeeded || look == LooksPerTick)
+                return null;
+        }
+    }
+
+    /// <summary>Before anything is done: what is not on record is not done. Writes only what changed.</summary>
+    private bool Remember(Decision decision, ClusterObservation observation)
+    {
+        var changes = Changes.Between(Last?.Decision, decision);
+        var since = Last?.Decision.Diagnosis.Verdict == decision.Diagnosis.Verdict ? Last.VerdictSince : observation.Time;
+        var events = changes.AddRange(decision.Events);
+        var nothingNew = events.IsEmpty && ReferenceEquals(memory, decision.Memory) && journalWritable;
+        var onRecord = nothingNew || Append(decision.Memory, events, observation.Time);
+        if (onRecord)
+            memory = decision.Memory;
+        working = decision.Working;
+        Last = new Checked(observation, decision, since);
+        foreach (var told in onRecord ? events : changes)
+            Log.Event(logger, spec.Name, told);
+        return onRecord;
+    }
+
+    private void Tell(WatchdogAction action, ActionOutcome outcome)
+    {
+        metrics.PublishOutcome(spec, action, outcome);
+        var again = !outcome.Succeeded && outcome.Words == lastFailure; // an action is repeated until it works; its failure is told once
+        lastFailure = outcome.Succeeded ? "" : outcome.Words;
+        if (again)
+            return;
+        var told = new WatchdogEvent(outcome.Succeeded ? EventKind.ActionSucceeded : EventKind.ActionFailed,
+            FormattableString.Invariant($"{outcome.Words} ({outcome.Took.TotalSeconds:0.00} s)"));
+        Append(memory, [told], clock.GetUtcNow());
+        Log.Event(logger, spec.Name, told);
+    }
+
+    private bool Append(ClusterMemory next, ImmutableArray<WatchdogEvent> events, DateTimeOffset time)
+    {
+        try
+        {
+            journal.Append(spec.Name, next, [.. events.Select(told => new JournalEntry(time, told.Kind, told.Sentence))]);
+            if (!journalWritable)
+                Log.JournalWritable(logger, spec.Name);
+            journalWritable = true;
+        }
+        catch (JournalUnwritableException failure)
+        {
+            if (journalWritable)
+                Log.JournalUnwritable(logger, spec.Name, failure.Message);
+            journalWritable = false;
+        }
+        return journalWritable;
+    }
+}
+
+/// <summary>One look and what was concluded from it.</summary>
+public sealed record Checked(ClusterObservation Observation, Decision Decision, DateTimeOffset VerdictSince);

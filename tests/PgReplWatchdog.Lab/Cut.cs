@@ -1,0 +1,12 @@
+namespace PgReplWatchdog.Lab;
+
+/// <summary>One cut in force.</summary>
+/// <param name="PeerAddress">The peer, or null for everybody.</param>
+/// <param name="Mode">What happens to the packets.</param>
+/// <param name="Direction">Which packets are concerned.</param>
+internal sealed record Cut(string? PeerAddress, CutMode Mode, CutDirection Direction)
+{
+    public bool Inbound => Direction != CutDirection.Outbound;
+
+    public bool Outbound => Direction != CutDirection.Inbound;
+}

@@ -1,0 +1,116 @@
+using System.Globalization;
+
+namespace PgReplWatchdog.Lab;
+
+/// <summary>A host's PostgreSQL: a bare installation, started and stopped, crashed and frozen.</summary>
+internal sealed class HostPostgres(LabHost host, HostInit init)
+{
+    private static readonly TimeSpan Deadline = TimeSpan.FromSeconds(90);
+
+    /// <summary>The running postmaster, whoever started it.</summary>
+    public int? PostmasterPid
+    {
+        get
+        {
+            // A crashed one leaves its file, and its number may be somebody else's by now.
+            var pid = ReadPid();
+            return pid is not null && ProcessTable.WorkingDirectory(pid.Value) == host.DataDirectory ? pid : null;
+        }
+    }
+
+    /// <summary>Each host its own: bare servers do not share their system identifier. The user's own name makes peer work.</summary>
+    public async Task InitialiseAsync(bool fsync, CancellationToken ct)
+    {
+        await RunAsync(
+            $"{Programs.PostgresBin}/initdb -N --locale=C -E UTF8 --auth-local=peer --auth-host=scram-sha-256 " +
+            $"-U {host.SuperUser} -D {host.DataDirectory} && cat >>{host.DataDirectory}/postgresql.conf",
+            ct,
+            Settings(fsync));
+    }
+
+    public Task StartAsync(CancellationToken ct) =>
+        RunAsync($"{Programs.PostgresBin}/pg_ctl start -w -t 60 -D {host.DataDirectory} -l {host.ServerLog}", ct);
+
+    public Task StopAsync(string mode, CancellationToken ct) =>
+        RunAsync($"{Programs.PostgresBin}/pg_ctl stop -w -t 60 -m {mode} -D {host.DataDirectory}", ct);
+
+    /// <summary>The children would end by themselves, but a frozen or busy one not soon.</summary>
+    public async Task KillAsync(CancellationToken ct)
+    {
+        // Stopped first, so that no child is forked after we looked.
+        var postmaster = await StopForkingAsync(ct);
+        var children = ProcessTable.Descendants(postmaster);
+        Libc.Kill(postmaster, Libc.SigKill);
+        foreach (var child in children)
+            Libc.Kill(child, Libc.SigKill);
+        await Wait.UntilAsync(
+            () => children.Append(postmaster).All(pid => ProcessTable.State(pid) is null),
+            $"PostgreSQL's killed processes are gone on {host.Name}", Deadline, ct);
+    }
+
+    public async Task FreezeAsync(CancellationToken ct)
+    {
+        var postmaster = await StopForkingAsync(ct);
+        var children = ProcessTable.Descendants(postmaster);
+        foreach (var child in children)
+            Libc.Kill(child, Libc.SigStop);
+        await Wait.UntilAsync(() => children.All(IsStopped), $"PostgreSQL's processes stop on {host.Name}", Deadline, ct);
+    }
+
+    public void Thaw()
+    {
+        var postmaster = Postmaster();
+        foreach (var pid in ProcessTable.Descendants(postmaster).Append(postmaster))
+            Libc.Kill(pid, Libc.SigCont);
+    }
+
+    // A process that died meanwhile counts as stopped: nothing more will come of it.
+    private static bool IsStopped(int pid) => ProcessTable.State(pid) is null or 'T' or 'Z' or 'X';
+
+    private int Postmaster() => PostmasterPid ?? throw new LabException($"PostgreSQL is not running on {host.Name}");
+
+    private async Task<int> StopForkingAsync(CancellationToken ct)
+    {
+        var postmaster = Postmaster();
+        Libc.Kill(postmaster, Libc.SigStop);
+        await Wait.UntilAsync(() => IsStopped(postmaster), $"the postmaster stops on {host.Name}", Deadline, ct);
+        return postmaster;
+    }
+
+    private int? ReadPid()
+    {
+        try
+        {
+            var line = File.ReadLines(Path.Combine(host.DataDirectory, "postmaster.pid")).FirstOrDefault();
+            return int.TryParse(line, CultureInfo.InvariantCulture, out var pid) ? pid : null;
+        }
+        catch (Exception problem) when (problem is IOException or UnauthorizedAccessException)
+        {
+            return null;
+        }
+    }
+
+    private async Task RunAsync(string script, CancellationToken ct, string? input = null)
+    {
+        // Not killed when the caller gives up: a killed initdb leaves shared memory behind, which the reaper looks after,
+        // and pg_ctl ends by itself.
+        var (exitCode, output, error) = await init.RunAsync(script, input, Deadline, ct, abandon: true);
+        if (exitCode != 0)
+            throw new LabException($"on {host.Name}: {script}\n{(error + output).Trim()}{LogTail.Of(host.ServerLog)}");
+    }
+
+    // Shared memory as files in the data directory: POSIX segments of a killed server would stay behind in /dev/shm.
+    private string Settings(bool fsync) =>
+        $"""
+
+        # The lab's settings.
+        port = {host.PostgresPort}
+        unix_socket_directories = '{host.SocketDirectory}'
+        fsync = {(fsync ? "on" : "off")}
+        dynamic_shared_memory_type = mmap
+        log_line_prefix = '%m [%p] '
+        log_replication_commands = on
+        log_connections = off
+
+        """;
+}

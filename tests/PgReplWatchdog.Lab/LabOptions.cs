@@ -1,0 +1,20 @@
+namespace PgReplWatchdog.Lab;
+
+/// <summary>What a lab consists of.</summary>
+public sealed record LabOptions
+{
+    /// <summary>Names of the hosts: lower-case letters, digits and dashes; twenty at most.</summary>
+    public IReadOnlyList<string> Hosts { get; init; } = ["alpha", "beta"];
+
+    /// <summary>The hosts whose PostgreSQL is running when the lab has started; sshd runs on all of them.</summary>
+    public IReadOnlyList<string> Running { get; init; } = ["alpha"];
+
+    /// <summary>Each host in a network namespace of its own, with standard ports; needs root.</summary>
+    public bool Namespaces { get; init; }
+
+    /// <summary>Leaves the lab's directory (logs, data) behind; processes and namespaces go in any case.</summary>
+    public bool Keep { get; init; }
+
+    /// <summary>Whether PostgreSQL waits for its disk. Off by default: the lab lives in memory anyway.</summary>
+    public bool Fsync { get; init; }
+}

@@ -1,0 +1,22 @@
+using System.Diagnostics;
+
+namespace PgReplWatchdog.Lab;
+
+/// <summary>The one place where the lab polls.</summary>
+internal static class Wait
+{
+    private static readonly TimeSpan Interval = TimeSpan.FromMilliseconds(10);
+
+    /// <summary>Waits until the condition holds, and says what it waited for when that takes too long.</summary>
+    public static async Task UntilAsync(
+        Func<bool> condition, string what, TimeSpan deadline, CancellationToken ct, Func<string>? log = null)
+    {
+        var watch = Stopwatch.StartNew();
+        while (!condition())
+        {
+            if (watch.Elapsed > deadline)
+                throw new LabException($"waited {deadline.TotalSeconds:0.#} s in vain: {what}{log?.Invoke()}");
+            await Task.Delay(Interval, ct);
+        }
+    }
+}
