@@ -7,7 +7,7 @@ namespace PgReplWatchdog.Lab;
 /// <summary>Runs things inside a host, by way of its init (see <see cref="InitScript"/>).</summary>
 internal sealed class HostInit : IDisposable
 {
-    private readonly string name;
+    private readonly LabHost host;
     private readonly string jobs;
     private readonly Process process;
     private readonly ConcurrentDictionary<int, TaskCompletionSource<int>> running = new();
@@ -15,9 +15,9 @@ internal sealed class HostInit : IDisposable
     private readonly Lock writing = new();
     private int last;
 
-    private HostInit(string name, string jobs, Process process)
+    private HostInit(LabHost host, string jobs, Process process)
     {
-        this.name = name;
+        this.host = host;
         this.jobs = jobs;
         this.process = process;
     }
@@ -29,7 +29,7 @@ internal sealed class HostInit : IDisposable
     {
         var jobs = Path.Combine(host.Directory, "jobs");
         var script = Path.Combine(host.Directory, "init.pl");
-        await File.WriteAllTextAsync(script, InitScript.Text, ct);
+        await host.WriteFileAsync(script, InitScript.Text, ct);
         // The prefixes replace themselves by what they start, so the process number is that of the init. A session of
         // its own: Ctrl-C is for the test process, and the hosts must outlive it until the reaper comes.
         var info = new ProcessStartInfo(Programs.Find("setsid"), [.. prefix, Programs.Find("perl"), script, jobs])
@@ -40,7 +40,7 @@ internal sealed class HostInit : IDisposable
         };
         SetEnvironment(info.Environment, host);
         var process = Process.Start(info) ?? throw new LabException($"cannot start host {host.Name}");
-        var init = new HostInit(host.Name, jobs, process);
+        var init = new HostInit(host, jobs, process);
         _ = init.ListenAsync();
         await Wait.UntilAsync(() => init.ready.Task.IsCompleted, $"the init of host {host.Name} starts", TimeSpan.FromSeconds(10), ct);
         await init.ready.Task;
@@ -70,7 +70,7 @@ internal sealed class HostInit : IDisposable
             if (problem is OperationCanceledException)
                 throw;
             throw new LabException(
-                $"on {name} this did not end within {deadline.TotalSeconds:0} s: {script}{LogTail.Of(JobFile(number, "err"))}");
+                $"on {host.Name} this did not end within {deadline.TotalSeconds:0} s: {script}{LogTail.Of(JobFile(number, "err"))}");
         }
         finally
         {
@@ -103,8 +103,8 @@ internal sealed class HostInit : IDisposable
     private async Task<(int Number, Task<int> Ended)> BeginAsync(string script, string? input, CancellationToken ct)
     {
         var number = Interlocked.Increment(ref last);
-        await File.WriteAllTextAsync(JobFile(number, "sh"), script, ct);
-        await File.WriteAllTextAsync(JobFile(number, "in"), input, ct);
+        await host.WriteFileAsync(JobFile(number, "sh"), script, ct);
+        await host.WriteFileAsync(JobFile(number, "in"), input, ct);
         var end = running[number] = new TaskCompletionSource<int>(TaskCreationOptions.RunContinuationsAsynchronously);
         Send($"run {number}");
         return (number, end.Task);
@@ -122,7 +122,7 @@ internal sealed class HostInit : IDisposable
         }
         catch (Exception problem) when (problem is IOException or InvalidOperationException)
         {
-            throw new LabException($"host {name} does not exist any more", problem);
+            throw new LabException($"host {host.Name} does not exist any more", problem);
         }
     }
 
@@ -137,7 +137,7 @@ internal sealed class HostInit : IDisposable
                 end.TrySetResult(int.Parse(words[2], CultureInfo.InvariantCulture));
         }
 
-        var gone = new LabException($"the init of host {name} ended{LogTail.Of(Path.Combine(jobs, "init.log"))}");
+        var gone = new LabException($"the init of host {host.Name} ended{LogTail.Of(Path.Combine(jobs, "init.log"))}");
         ready.TrySetException(gone);
         foreach (var end in running.Values)
             end.TrySetException(gone);

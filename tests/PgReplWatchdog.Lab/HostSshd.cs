@@ -22,8 +22,8 @@ internal sealed class HostSshd(LabHost host, HostInit init, string listenAddress
 
     public async Task ConfigureAsync(string clientPublicKey, CancellationToken ct)
     {
-        await File.WriteAllTextAsync(Path.Combine(directory, "authorized_keys"), clientPublicKey, ct);
-        await File.WriteAllTextAsync(Path.Combine(directory, "sshd_config"), Configuration(), ct);
+        await host.WriteFileAsync(Path.Combine(directory, "authorized_keys"), clientPublicKey, ct);
+        await host.WriteFileAsync(Path.Combine(directory, "sshd_config"), Configuration(), ct);
         await NewHostKeyAsync(ct);
     }
 

@@ -34,7 +34,7 @@ public sealed class LabCluster : IAsyncDisposable
     public string WatchdogAddress { get; }
 
     /// <summary>A port of 127.0.0.1 that is this lab's own, for the watchdog's HTTP server.</summary>
-    public int WatchdogPort => slot.PostgresPort(LabSlot.MaximumHosts - 1);
+    public int WatchdogPort => slot.WatchdogPort;
 
     public IReadOnlyList<LabHost> Hosts { get; }
 
@@ -47,8 +47,8 @@ public sealed class LabCluster : IAsyncDisposable
         ArgumentNullException.ThrowIfNull(options);
         Check(options);
         var user = await LabUser.FindAsync(ct);
-        var slot = LabSlot.Claim(options);
-        var lab = new LabCluster(slot, await Reaper.StartAsync(slot, options, ct), options, user);
+        var (slot, reaper) = await LabSlot.ClaimAsync(options);
+        var lab = new LabCluster(slot, reaper, options, user);
         try
         {
             await lab.StartHostsAsync(options, ct);

@@ -173,6 +173,14 @@ public sealed class LabHost
         await Task.WhenAll(StartSshdFirstTimeAsync(clientPublicKey, ct), StartPostgresFirstTimeAsync(options, ct));
     }
 
+    /// <summary>Writes a file for the host's user, who could not read it otherwise when root's umask is strict.</summary>
+    internal async Task WriteFileAsync(string path, string? text, CancellationToken ct)
+    {
+        await File.WriteAllTextAsync(path, text, ct);
+        if (Environment.IsPrivilegedProcess)
+            Libc.ChangeOwner(path, user);
+    }
+
     internal void Forget()
     {
         init?.Dispose();

@@ -13,9 +13,6 @@ internal static class Libc
     /// <summary>Sends a signal; false when there is no such process (any more).</summary>
     public static bool Kill(int pid, int signal) => NativeKill(pid, signal) == 0;
 
-    /// <summary>Creates a directory; false when it exists already. That is what makes it usable as a lock.</summary>
-    public static bool TryCreateDirectory(string path) => NativeMkdir(path, Convert.ToUInt32("755", 8)) == 0;
-
     /// <summary>Whether files can be created in the directory.</summary>
     public static bool IsWritable(string directory) => NativeAccess(directory, 2 | 1) == 0;
 
@@ -29,10 +26,6 @@ internal static class Libc
     [DllImport("libc", EntryPoint = "kill", SetLastError = true)]
     [DefaultDllImportSearchPaths(DllImportSearchPath.SafeDirectories)]
     private static extern int NativeKill(int pid, int signal);
-
-    [DllImport("libc", EntryPoint = "mkdir", SetLastError = true)]
-    [DefaultDllImportSearchPaths(DllImportSearchPath.SafeDirectories)]
-    private static extern int NativeMkdir([MarshalAs(UnmanagedType.LPUTF8Str)] string path, uint mode);
 
     [DllImport("libc", EntryPoint = "chown", SetLastError = true)]
     [DefaultDllImportSearchPaths(DllImportSearchPath.SafeDirectories)]

@@ -11,16 +11,18 @@ internal sealed class Reaper
 
     private Reaper(Process process) => this.process = process;
 
-    /// <summary>Starts it in a session of its own, so that a Ctrl-C in the terminal does not reach it.</summary>
-    public static async Task<Reaper> StartAsync(LabSlot slot, LabOptions options, CancellationToken ct)
+    /// <summary>Starts it and has it take the slot; null when somebody else was faster.</summary>
+    /// <remarks>
+    /// It creates the lab's directory itself, so that there is no moment at which a killed lab would leave one behind. A
+    /// session of its own: a Ctrl-C in the terminal does not reach it.
+    /// </remarks>
+    public static async Task<Reaper?> ClaimAsync(LabSlot slot, LabOptions options)
     {
-        var script = Path.Combine(slot.Directory, "reaper.pl");
-        await File.WriteAllTextAsync(script, ReaperScript.Text, ct);
         var network = options.Namespaces ? options.Hosts : [];
         var links = options.Namespaces ? network.Select((_, index) => slot.Link(index)).Append(slot.Bridge) : [];
         var info = new ProcessStartInfo(Programs.Find("setsid"),
         [
-            Programs.Find("perl"), script, slot.Id, slot.Directory, options.Keep ? "1" : "",
+            Programs.Find("perl"), "-e", ReaperScript.Text, slot.Id, slot.Directory, options.Keep ? "1" : "",
             string.Join(',', links), string.Join(',', network.Select(slot.Namespace)),
         ])
         {
@@ -29,7 +31,11 @@ internal sealed class Reaper
             RedirectStandardError = true,
         };
         info.Environment["PATH"] = Programs.HostPath;
-        return new Reaper(Process.Start(info) ?? throw new LabException("cannot start the reaper"));
+        var process = Process.Start(info) ?? throw new LabException("cannot start the reaper");
+        if (await process.StandardOutput.ReadLineAsync().WaitAsync(Deadline) == "claimed")
+            return new Reaper(process);
+        process.Dispose();
+        return null;
     }
 
     /// <summary>Has everything tidied up, and throws when something could not be.</summary>

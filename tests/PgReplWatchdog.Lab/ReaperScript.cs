@@ -14,7 +14,12 @@ internal static class ReaperScript
         use strict; use warnings;
         my ($id, $root, $keep, $links, $namespaces) = @ARGV;
         $SIG{$_} = 'IGNORE' for qw(HUP INT TERM PIPE QUIT);
+        $0 = "pgwatchdog-lab reaper $id";
         chdir '/';
+        $| = 1;
+        umask 022;
+        mkdir $root, 0755 or exit 1;
+        print "claimed\n";
         while (1) {
             my $count = sysread STDIN, my $ignored, 4096;
             last if defined $count ? !$count : !$!{EINTR};

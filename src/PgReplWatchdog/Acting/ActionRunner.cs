@@ -16,6 +16,9 @@ public sealed class ActionRunner(ClusterAccess cluster, TimeProvider clock) : IA
     private static readonly TimeSpan PromotionLimit = TimeSpan.FromSeconds(3);
     private static readonly TimeSpan WithdrawLimit = TimeSpan.FromSeconds(5);
     private static readonly TimeSpan FenceLimit = TimeSpan.FromSeconds(10);
+
+    /// <summary>Whatever a library waits for: a check is never held up longer than this.</summary>
+    private static readonly TimeSpan ActionLimit = TimeSpan.FromSeconds(15);
     private static readonly TimeSpan PollInterval = TimeSpan.FromMilliseconds(20);
     private const int SignalsPerAttempt = 25; // 100 ms each: within PromotionLimit
     private const int StopSeconds = 5;
@@ -28,21 +31,27 @@ public sealed class ActionRunner(ClusterAccess cluster, TimeProvider clock) : IA
         var started = clock.GetTimestamp();
         try
         {
-            var words = action switch
-            {
-                WatchdogAction.None => "",
-                WatchdogAction.Promote promote => await PromoteAsync(promote, cancellation),
-                WatchdogAction.WithdrawPromotion withdraw => await WithdrawAsync(withdraw, cancellation),
-                WatchdogAction.Fence fence => await FenceAsync(fence, cancellation),
-                _ => throw new UnreachableException(),
-            };
+            var words = await DoAsync(action, cancellation).WaitAsync(ActionLimit, clock, cancellation);
             return new ActionOutcome(true, words, clock.GetElapsedTime(started));
         }
         catch (SshFailureException failure)
         {
             return new ActionOutcome(false, failure.Message, clock.GetElapsedTime(started));
         }
+        catch (TimeoutException)
+        {
+            return new ActionOutcome(false, $"{action} did not end within {ActionLimit.TotalSeconds:0} s", clock.GetElapsedTime(started));
+        }
     }
+
+    private Task<string> DoAsync(WatchdogAction action, CancellationToken cancellation) => action switch
+    {
+        WatchdogAction.None => Task.FromResult(""),
+        WatchdogAction.Promote promote => PromoteAsync(promote, cancellation),
+        WatchdogAction.WithdrawPromotion withdraw => WithdrawAsync(withdraw, cancellation),
+        WatchdogAction.Fence fence => FenceAsync(fence, cancellation),
+        _ => throw new UnreachableException(),
+    };
 
     /// <summary>Asks over SSH and watches over SQL at the same time: done is when the server says so, not when the command ends.</summary>
     private async Task<string> PromoteAsync(WatchdogAction.Promote promote, CancellationToken cancellation)

@@ -12,48 +12,80 @@ namespace PgReplWatchdog.Probing;
 public sealed class NodeSession(ClusterAccess cluster, NodeSpec node) : IAsyncDisposable
 {
     private readonly NpgsqlDataSource source = PostgresConnections.SourceFor(cluster, node);
-    private NpgsqlConnection? connection;
-    private NpgsqlCommand? question;
+    private Session? kept;
 
     public NodeSpec Node => node;
 
-    public async Task<ServerFacts> AskAsync(CancellationToken deadline)
+    /// <summary>
+    /// Asks, and returns or throws within <paramref name="timeout"/>. The driver alone does not promise that: when a query is given up it first
+    /// tries to reach the server with a cancel request, and a silent host answers neither. Such a session is left to end by itself.
+    /// </summary>
+    public Task<ServerFacts> AskAsync(TimeSpan timeout, TimeProvider clock, CancellationToken cancellation)
     {
-        var kept = connection is not null;
-        try
-        {
-            return await AskOnceAsync(deadline);
-        }
-        // A kept session that broke tells of the past (a restart, an ended backend); a fresh one tells how things are.
-        catch (Exception failure) when (kept && failure is DbException && !deadline.IsCancellationRequested)
-        {
-            return await AskOnceAsync(deadline);
-        }
+        var deadline = CancellationTokenSource.CreateLinkedTokenSource(cancellation);
+        deadline.CancelAfter(timeout);
+        var asking = AskAsync(deadline.Token);
+        _ = asking.ContinueWith(
+            static (late, state) =>
+            {
+                _ = late.Exception; // told to the one who waited, if anybody still did
+                ((CancellationTokenSource)state!).Dispose();
+            },
+            deadline, TaskScheduler.Default);
+        return asking.WaitAsync(timeout, clock, cancellation);
     }
 
-    private async Task<ServerFacts> AskOnceAsync(CancellationToken deadline)
+    private async Task<ServerFacts> AskAsync(CancellationToken deadline)
+    {
+        if (Interlocked.Exchange(ref kept, null) is { } session)
+        {
+            try
+            {
+                return await AskAsync(session, deadline);
+            }
+            // A kept session that broke tells of the past (a restart, an ended backend); a fresh one tells how things are.
+            catch (DbException) when (!deadline.IsCancellationRequested)
+            {
+            }
+        }
+        return await AskAsync(await OpenAsync(deadline), deadline);
+    }
+
+    /// <summary>A session is kept again only after it has answered: one in an unknown state is never asked again.</summary>
+    private async Task<ServerFacts> AskAsync(Session session, CancellationToken deadline)
     {
         try
         {
-            if (connection is null)
-                await OpenAsync(deadline);
-            await using var reader = await question!.ExecuteReaderAsync(deadline);
+            await using var reader = await session.Question.ExecuteReaderAsync(deadline);
             await reader.ReadAsync(deadline);
-            return Facts(reader);
+            var facts = Facts(reader);
+            await reader.CloseAsync();
+            if (Interlocked.CompareExchange(ref kept, session, null) is not null)
+                await session.DisposeAsync();
+            return facts;
         }
         catch
         {
-            await CloseAsync(); // in an unknown state: never asked again
+            await session.DisposeAsync();
             throw;
         }
     }
 
-    private async Task OpenAsync(CancellationToken deadline)
+    private async Task<Session> OpenAsync(CancellationToken deadline)
     {
-        connection = source.CreateConnection();
-        await connection.OpenAsync(deadline);
-        question = new NpgsqlCommand(SqlText.Of("Probing.Sql.observe.sql"), connection);
-        await question.PrepareAsync(deadline);
+        var connection = source.CreateConnection();
+        try
+        {
+            await connection.OpenAsync(deadline);
+            var question = new NpgsqlCommand(SqlText.Of("Probing.Sql.observe.sql"), connection);
+            await question.PrepareAsync(deadline);
+            return new Session(connection, question);
+        }
+        catch
+        {
+            await connection.DisposeAsync();
+            throw;
+        }
     }
 
     private static ServerFacts Facts(NpgsqlDataReader reader)
@@ -97,17 +129,17 @@ public sealed class NodeSession(ClusterAccess cluster, NodeSpec node) : IAsyncDi
 
     public async ValueTask DisposeAsync()
     {
-        await CloseAsync();
+        if (Interlocked.Exchange(ref kept, null) is { } session)
+            await session.DisposeAsync();
         await source.DisposeAsync();
     }
 
-    private async ValueTask CloseAsync()
+    private sealed record Session(NpgsqlConnection Connection, NpgsqlCommand Question) : IAsyncDisposable
     {
-        if (question is not null)
-            await question.DisposeAsync();
-        if (connection is not null)
-            await connection.DisposeAsync();
-        question = null;
-        connection = null;
+        public async ValueTask DisposeAsync()
+        {
+            await Question.DisposeAsync();
+            await Connection.DisposeAsync();
+        }
     }
 }

@@ -10,8 +10,9 @@ public static class PostgresConnections
     /// <summary>Shown in pg_stat_activity and in the server's log.</summary>
     public const string ApplicationName = "pgwatchdog";
 
-    /// <summary>For every wait whose real deadline is a cancellation token: the driver's own must only be longer.</summary>
-    private const int BackstopSeconds = 120;
+    /// <summary>The driver's own limits. The watchdog's deadlines are shorter; these end what was given up.</summary>
+    private const int ConnectSeconds = 5;
+    private const int CommandSeconds = 30;
 
     public static NpgsqlDataSource SourceFor(ClusterAccess cluster, NodeSpec node)
     {
@@ -31,8 +32,8 @@ public static class PostgresConnections
         Pooling = false,
         Enlist = false,
         GssEncryptionMode = GssEncryptionMode.Disable,
-        Timeout = BackstopSeconds,
-        CommandTimeout = BackstopSeconds,
-        CancellationTimeout = -1, // a session that misses its deadline is broken at once; a cancel request would have to wait for the same server
+        Timeout = ConnectSeconds,
+        CommandTimeout = CommandSeconds,
+        CancellationTimeout = -1, // a session that misses its deadline is broken, not waited for
     }.ConnectionString;
 }

@@ -27,11 +27,9 @@ public sealed class PostgresProber : IProber, IAsyncDisposable
 
     private async Task<NodeObservation> AskAsync(NodeSession session, CancellationToken cancellation)
     {
-        using var deadline = CancellationTokenSource.CreateLinkedTokenSource(cancellation);
-        deadline.CancelAfter(timeout);
         try
         {
-            return new NodeObservation(session.Node.Name, Reach.Serving, "", await session.AskAsync(deadline.Token));
+            return new NodeObservation(session.Node.Name, Reach.Serving, "", await session.AskAsync(timeout, clock, cancellation));
         }
         catch (OperationCanceledException) when (cancellation.IsCancellationRequested)
         {

@@ -83,9 +83,7 @@ public sealed class SetupRunner(ClusterAccess cluster, SetupHosts hosts, TimePro
     private async Task RestartAsync(string node, CancellationToken cancellation)
     {
         await RequireValidFilesAsync(node, cancellation);
-        var host = hosts[node];
-        await host.RequireAsync(SetupScripts.Stop(host.Host, StartSeconds), WaitFor(StartSeconds), cancellation);
-        await host.RequireAsync(SetupScripts.Start(host.Host, StartSeconds), WaitFor(StartSeconds), cancellation);
+        await hosts[node].RequireAsync(SetupScripts.Restart(hosts[node].Host, StartSeconds), WaitFor(2 * StartSeconds), cancellation);
     }
 
     /// <summary>PostgreSQL's own reading of the files as they are on disk; a wrong one would keep it from starting again.</summary>

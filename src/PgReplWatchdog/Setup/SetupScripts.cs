@@ -51,10 +51,15 @@ public static class SetupScripts
         """, host.BinDirectory, host.Node.DataDirectory,
         "-c synchronous_commit=local -c log_statement=none -c log_min_error_statement=panic -c lc_messages=C" + (readOnly ? " -c default_transaction_read_only=on" : ""));
 
-    public static string Start(HostAccess host, int seconds) => Shell.Script($$"""
+    public static string Start(HostAccess host, int seconds) => PgCtl(host, "start", seconds);
+
+    /// <summary>One command on the host, so that a connection that breaks cannot leave the server stopped.</summary>
+    public static string Restart(HostAccess host, int seconds) => PgCtl(host, "restart -m fast", seconds);
+
+    private static string PgCtl(HostAccess host, string verb, int seconds) => Shell.Script($$"""
         export LC_ALL=C
         touch {2} || exit 1
-        {0}/pg_ctl start -D {1} -l {2} -w -t {{seconds}} >/dev/null 2>&1 </dev/null && exit 0
+        {0}/pg_ctl {{verb}} -D {1} -l {2} -w -t {{seconds}} >/dev/null 2>&1 </dev/null && exit 0
         tail -n 20 {2} >&2
         exit 1
         """, host.BinDirectory, host.Node.DataDirectory, host.ServerLog);

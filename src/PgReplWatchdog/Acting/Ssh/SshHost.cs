@@ -46,6 +46,7 @@ public sealed class SshHost(HostAccess host, string user, string keyFile) : IDis
         }
         catch (OperationCanceledException) when (!cancellation.IsCancellationRequested)
         {
+            Drop(); // a connection into silence looks open for a quarter of an hour
             throw new SshFailureException(SshFailureKind.TimedOut, $"{host.Node.Name}: the host did not finish a command within {timeout.TotalSeconds:0.#} s");
         }
         catch (Exception failure) when (failure is SshException or SocketException or IOException or ObjectDisposedException or InvalidOperationException)

@@ -1,0 +1,263 @@
+using static PgReplWatchdog.Core.Tests.Clusters;
+
+namespace PgReplWatchdog.Core.Tests.Deciding;
+
+public class DeciderTests
+{
+    private static readonly WatchdogAction PromoteBeta = new WatchdogAction.Promote(Beta, TriggerFile(Beta));
+
+    // When a failover is decided.
+
+    [Fact]
+    public void Primary_missed_once_is_not_down()
+    {
+        var watch = new Watch(Two());
+        watch.LookFrom(0, 60, Primary(), Standby());
+        var missed = watch.Look(61, Refused(), Deaf());
+        Assert.Equal((Verdict.Down, Seconds(1), WatchdogAction.Nothing), (missed.Diagnosis.Verdict, missed.Silence, missed.Action));
+        Assert.Equal(TimeSpan.Zero, watch.Look(62, Primary(), Standby()).Silence);
+    }
+
+    [Fact]
+    public void Primary_silent_for_the_whole_threshold_is_replaced()
+    {
+        var watch = new Watch(Two());
+        watch.Look(0, Primary(), Standby());
+        Assert.Equal(WatchdogAction.Nothing, watch.LookFrom(1, 9, Refused(), Deaf()).Action);
+        var decision = watch.Look(10, Refused(), Deaf());
+        Assert.Equal(PromoteBeta, decision.Action);
+        Assert.Equal(Beta, decision.Memory.IntendedPrimary);
+    }
+
+    [Fact]
+    public void Watchdog_that_has_just_started_counts_from_its_start()
+    {
+        var watch = new Watch(Two());
+        Assert.Equal(WatchdogAction.Nothing, watch.LookFrom(1000, 1009, Refused(), Deaf()).Action);
+        Assert.Equal(PromoteBeta, watch.Look(1010, Refused(), Deaf()).Action);
+    }
+
+    [Fact]
+    public void Walreceivers_last_message_starts_the_count_where_it_was_heard()
+    {
+        var watch = new Watch(Two());
+        watch.Look(0, Primary(), Standby());
+        for (var second = 1; second <= 5; second++)
+            watch.Look(second, Unreachable(), Standby(heard: second - 0.5)); // last heard at 0.5
+        Assert.Equal(WatchdogAction.Nothing, watch.LookFrom(6, 10, Unreachable(), Deaf()).Action);
+        Assert.Equal(PromoteBeta, watch.Look(10.5, Unreachable(), Deaf()).Action);
+    }
+
+    [Fact]
+    public void Streaming_walreceiver_without_a_message_yet_is_a_sign_of_life_now()
+    {
+        var watch = new Watch(Two());
+        watch.Look(0, Primary(), Standby());
+        var fresh = Standby().With(server => server with { WalReceiver = new WalReceiver("streaming", null) });
+        Assert.Equal(TimeSpan.Zero, watch.LookFrom(1, 4, Unreachable(), fresh).Silence);
+    }
+
+    [Theory]
+    [InlineData("failed")]
+    [InlineData("busy")]
+    [InlineData("isolated")]
+    [InlineData("no witness")]
+    public void One_look_that_is_not_down_starts_the_count_anew(string kind)
+    {
+        NodeObservation[] look = kind switch
+        {
+            "failed" => [Failed(), Deaf()],
+            "busy" => [Busy(), Deaf()],
+            "isolated" => [Unreachable(), Unreachable(Beta)],
+            _ => [Refused(), Failed(Beta)],
+        };
+        var watch = new Watch(Two());
+        watch.Look(0, Primary(), Standby());
+        watch.LookFrom(1, 8, Refused(), Deaf());
+        Assert.Equal(TimeSpan.Zero, watch.Look(9, look).Silence);
+        Assert.Equal(WatchdogAction.Nothing, watch.LookFrom(10, 18, Refused(), Deaf()).Action);
+        Assert.Equal(PromoteBeta, watch.Look(19, Refused(), Deaf()).Action);
+    }
+
+    [Fact]
+    public void Watchdog_that_was_away_starts_the_count_anew()
+    {
+        var watch = new Watch(Two());
+        watch.Look(0, Primary(), Standby());
+        watch.LookFrom(1, 5, Refused(), Deaf());
+        var late = watch.Look(60, Refused(), Deaf());
+        Assert.Equal((TimeSpan.Zero, WatchdogAction.Nothing), (late.Silence, late.Action));
+        Assert.Equal(WatchdogAction.Nothing, watch.LookFrom(61, 69, Refused(), Deaf()).Action);
+        Assert.Equal(PromoteBeta, watch.Look(70, Refused(), Deaf()).Action);
+    }
+
+    [Fact]
+    public void Best_candidate_is_promoted()
+    {
+        var watch = new Watch(Three());
+        watch.Look(0, Primary(), Standby(), Standby(Gamma));
+        var decision = watch.LookFrom(1, 10, Refused(), Deaf(Beta, Behind(64)), Deaf(Gamma));
+        Assert.Equal(new WatchdogAction.Promote(Gamma, TriggerFile(Gamma)), decision.Action);
+    }
+
+    [Fact]
+    public void Lag_is_judged_by_the_position_seen_last_and_after_a_restart_by_the_one_on_record()
+    {
+        var watch = new Watch(Two(new Policy { MaximumLagBytes = 100 }));
+        watch.Look(0, Primary(), Standby());
+        watch.Look(1, Primary(at: new Lsn(Here.Value + 500)), Standby());
+        Assert.Equal(500, watch.Look(2, Refused(), Deaf()).Candidates[0].MissingBytes);
+        watch.Restart();
+        Assert.Equal(0, watch.Look(3, Refused(), Deaf()).Candidates[0].MissingBytes);
+    }
+
+    // Fencing.
+
+    [Fact]
+    public void Replaced_node_that_serves_as_primary_is_fenced_beside_the_new_primary()
+    {
+        var decision = new Watch(Two(), FailedOver).Look(0, Primary(), Primary(Beta, timeline: 2));
+        Assert.Equal((Verdict.TwoPrimaries, new WatchdogAction.Fence(Alpha)), (decision.Diagnosis.Verdict, decision.Action));
+        Assert.Same(FailedOver.Procedure, decision.Memory.Procedure);
+    }
+
+    [Theory]
+    [InlineData(Reach.Refused)]
+    [InlineData(Reach.Unreachable)]
+    [InlineData(Reach.Failed)]
+    public void Replaced_node_is_fenced_also_while_the_new_primary_is_away(Reach reach) =>
+        Assert.Equal(new WatchdogAction.Fence(Alpha), new Watch(Two(), FailedOver).Look(0, Primary(timeline: 9), Without(reach, Beta)).Action);
+
+    [Fact]
+    public void Fencing_is_repeated_until_the_node_has_stopped()
+    {
+        var watch = new Watch(Two(), FailedOver);
+        Assert.All(Enumerable.Range(0, 3), second => Assert.IsType<WatchdogAction.Fence>(watch.Look(second, Primary(), Primary(Beta, timeline: 2)).Action));
+        Assert.Equal(WatchdogAction.Nothing, watch.Look(3, Refused(), Primary(Beta, timeline: 2)).Action);
+    }
+
+    [Fact]
+    public void Two_primaries_without_a_record_are_left_alone() =>
+        Assert.Equal(WatchdogAction.Nothing, new Watch(Two()).Look(0, Primary(), Primary(Beta, timeline: 2)).Action);
+
+    [Fact]
+    public void Replaced_node_that_came_back_as_a_standby_is_fenced_no_more()
+    {
+        var watch = new Watch(Two(), FailedOver);
+        var decision = watch.Look(0, Standby(Alpha, timeline: 2), Primary(Beta, timeline: 2));
+        Assert.Empty(decision.Memory.Replaced);
+        Assert.Equal(new WatchdogEvent(EventKind.NodeReplacedReturned, "alpha is back as a standby"), Assert.Single(decision.Events));
+    }
+
+    [Fact]
+    public void BUG_Fencing_goes_before_a_procedure_about_other_nodes()
+    {
+        var memory = Promoting with { Replaced = [Gamma, Alpha] };
+        Assert.Equal(new WatchdogAction.Fence(Gamma), new Watch(Three(), memory).Look(0, Refused(), Deaf(), Primary(Gamma)).Action);
+    }
+
+    [Fact]
+    public void BUG_Automatic_off_never_acts_not_even_to_fence() =>
+        Assert.Equal(WatchdogAction.Nothing,
+            new Watch(Two(new Policy { Automatic = false }), FailedOver).Look(0, Primary(), Primary(Beta, timeline: 2)).Action);
+
+    // Learning.
+
+    [Fact]
+    public void First_primary_seen_goes_on_record()
+    {
+        var decision = new Watch(Two(), ClusterMemory.Empty).Look(0, Primary(timeline: 3), Standby(timeline: 3));
+        Assert.Equal(Known with { NewestTimeline = 3 }, decision.Memory);
+        Assert.Equal(new WatchdogEvent(EventKind.PrimaryAdopted, "alpha is the primary"), Assert.Single(decision.Events));
+    }
+
+    [Fact]
+    public void Standby_promoted_by_a_person_goes_on_record_with_a_new_epoch()
+    {
+        var decision = new Watch(Two()).Look(20, Refused(), Primary(Beta, timeline: 2));
+        Assert.Equal((Beta, 2L, 2u), (decision.Memory.IntendedPrimary, decision.Memory.Epoch, decision.Memory.NewestTimeline));
+        Assert.Equal((EventKind.PrimaryAdopted, "beta was promoted by somebody else: it is the primary from now on, in place of alpha"),
+            (decision.Events[0].Kind, decision.Events[0].Sentence));
+    }
+
+    [Fact]
+    public void Newer_timeline_of_the_primary_goes_on_record() =>
+        Assert.Equal(4u, new Watch(Two()).Look(0, Primary(timeline: 4), Standby()).Memory.NewestTimeline);
+
+    [Fact]
+    public void Older_timeline_of_the_primary_changes_nothing() =>
+        Assert.Equal(1u, new Watch(Two()).Look(0, Primary(timeline: 0), Standby()).Memory.NewestTimeline);
+
+    [Fact]
+    public void Look_that_brings_nothing_new_gives_back_the_same_memory()
+    {
+        var watch = new Watch(Two());
+        Assert.Same(watch.Memory, watch.Look(0, Primary(), Standby()).Memory);
+        Assert.Same(watch.Memory, watch.Look(1, Refused(), Deaf()).Memory);
+        Assert.Same(watch.Memory, watch.Look(2, Unreachable(), Unreachable(Beta)).Memory);
+    }
+
+    [Fact]
+    public void Position_goes_on_record_at_most_every_ten_seconds()
+    {
+        var watch = new Watch(Two());
+        var recorded = Enumerable.Range(1, 30)
+            .Where(second => !ReferenceEquals(watch.Memory, watch.Look(second, Primary(at: new Lsn(Here.Value + (ulong)second)), Standby()).Memory));
+        Assert.Equal([10, 20, 30], recorded);
+        Assert.Equal(new PrimaryPosition(new Lsn(Here.Value + 30), Start.AddSeconds(30)), watch.Memory.LastPosition);
+    }
+
+    [Fact]
+    public void Position_of_an_idle_primary_is_not_recorded_again()
+    {
+        var watch = new Watch(Two());
+        Assert.Same(watch.Memory, watch.LookFrom(0, 60, Primary(), Standby()).Memory);
+    }
+
+    [Fact]
+    public void Wall_clock_that_goes_back_does_not_stop_the_record()
+    {
+        var watch = new Watch(Two(), Known with { LastPosition = new PrimaryPosition(Here, Start.AddHours(1)) });
+        Assert.Equal(Start, watch.Look(0, Primary(at: new Lsn(Here.Value + 1)), Standby()).Memory.LastPosition!.Time);
+    }
+
+    // When to look again.
+
+    [Fact]
+    public void Next_look_is_due_when_the_threshold_will_be_reached()
+    {
+        var watch = new Watch(Two());
+        watch.Look(0, Primary(), Standby());
+        Assert.Equal(Seconds(9), watch.Look(1, Refused(), Deaf()).LookAgainIn);
+        Assert.Equal(Seconds(6.5), watch.Look(3.5, Refused(), Deaf()).LookAgainIn);
+    }
+
+    [Fact]
+    public void Quiet_look_leaves_the_next_one_to_the_schedule() => Assert.Null(new Watch(Two()).Look(0, Primary(), Standby()).LookAgainIn);
+
+    [Fact]
+    public void Threshold_that_would_open_nothing_hurries_no_look()
+    {
+        var watch = new Watch(Two(new Policy { Automatic = false }));
+        watch.Look(0, Primary(), Standby());
+        Assert.Null(watch.Look(1, Refused(), Deaf()).LookAgainIn);
+    }
+
+    [Theory]
+    [InlineData(Reach.Refused, true)]
+    [InlineData(Reach.Alive, true)]
+    [InlineData(Reach.Unreachable, false)]
+    [InlineData(Reach.Failed, false)]
+    public void Replaced_node_whose_host_answers_may_come_back_at_any_moment(Reach reach, bool soon) =>
+        Assert.Equal(soon ? Seconds(0.25) : null, new Watch(Two(), FailedOver).Look(0, Without(reach, Alpha), Primary(Beta, timeline: 2)).LookAgainIn);
+
+    // What is shown.
+
+    [Fact]
+    public void Lag_of_every_standby_is_shown_and_the_primarys_is_not()
+    {
+        var lags = new Watch(Three()).Look(0, Primary(), Standby(Beta, Behind(64)), Refused(Gamma)).Lags;
+        Assert.Equal([Beta, Gamma], lags.Keys.Order());
+        Assert.Equal((64, Lag.Unknown), (lags[Beta].ReplayBytes, lags[Gamma]));
+    }
+}

@@ -1,0 +1,147 @@
+using static PgReplWatchdog.Core.Tests.Clusters;
+
+namespace PgReplWatchdog.Core.Tests.Deciding;
+
+/// <summary>Every gate, shut and open, seen through the one door. The row's node is what stands beside a primary that is down.</summary>
+public class GatesTests
+{
+    private sealed record Case(
+        Gate Gate, Func<NodeObservation, NodeObservation>? Standby = null, Policy? Policy = null, ClusterMemory? Memory = null,
+        int Priority = NodeSpec.DefaultPriority, bool JournalWritable = true);
+
+    private static readonly Dictionary<string, Case> Shut = new()
+    {
+        ["automatic is false"] = new(Gate.AutomaticOff, Policy: new Policy { Automatic = false }),
+        ["a failover ended 59 minutes ago"] = new(Gate.RecentFailover, Memory: FailedOverMinutesAgo(59)),
+        ["a failed failover ended 59 minutes ago"] = new(Gate.RecentFailover, Memory: FailedOverMinutesAgo(59, succeeded: false)),
+        ["the journal cannot be written"] = new(Gate.JournalUnwritable, JournalWritable: false),
+        ["its priority is 0"] = new(Gate.CandidateExcluded, Priority: 0),
+        ["another system identifier"] = new(Gate.CandidateOtherSystem, Changed(server => server with { SystemIdentifier = OtherSystem })),
+        ["an older timeline"] = new(Gate.CandidateTimeline, Memory: Known with { NewestTimeline = 2 }),
+        ["a byte more than MaximumLagBytes"] = new(Gate.CandidateTooFarBehind, Lacking(1001), new Policy { MaximumLagBytes = 1000 }),
+        ["a position that the primary was never seen at"] = new(Gate.CandidateTooFarBehind, Memory: Known with { LastPosition = null }),
+        ["a standby that knows no position"] = new(Gate.CandidateTooFarBehind, Changed(server => server with { ReceivedLsn = null, ReplayedLsn = null })),
+        ["replay is paused"] = new(Gate.CandidateReplayPaused, Changed(server => server with { ReplayPaused = true })),
+        ["no trigger file is set"] = new(Gate.PromotionUnavailable, Changed(server => server with { PromoteTriggerFile = "" })),
+        ["another trigger file is set"] = new(Gate.PromotionUnavailable, Changed(server => server with { PromoteTriggerFile = "/tmp/promote" })),
+    };
+
+    private static readonly Dictionary<string, Case> Open = new()
+    {
+        ["all is well but the primary"] = new(Gate.Unknown),
+        ["the last failover ended an hour ago"] = new(Gate.Unknown, Memory: FailedOverMinutesAgo(60)),
+        ["priority 1"] = new(Gate.Unknown, Priority: 1),
+        ["a newer timeline than the newest known"] = new(Gate.Unknown, Changed(server => server with { Timeline = 2 })),
+        ["no system identifier known yet"] = new(Gate.Unknown, Memory: Known with { SystemIdentifier = null }),
+        ["just MaximumLagBytes"] = new(Gate.Unknown, Lacking(1000), new Policy { MaximumLagBytes = 1000 }),
+        ["received restarted at the segment, replayed is further"] =
+            new(Gate.Unknown, Changed(server => server with { ReceivedLsn = Behind(5000) }), new Policy { MaximumLagBytes = 0 }),
+    };
+
+    public static TheoryData<string> ShutNames => [.. Shut.Keys];
+    public static TheoryData<string> OpenNames => [.. Open.Keys];
+
+    [Theory, MemberData(nameof(ShutNames))]
+    public void Gate_is_shut_and_nothing_is_done(string name)
+    {
+        var decision = DownFor(10, Shut[name]);
+        var gate = Shut[name].Gate;
+        Assert.Contains(decision.Gates, shut => shut.Gate == gate && shut.Sentence.Length > 10);
+        Assert.All(decision.Gates, shut => Assert.True(shut.Gate == gate || shut.Gate == Gate.NoCandidate, $"{shut.Gate} is shut too"));
+        Assert.IsType<WatchdogAction.None>(decision.Action);
+        Assert.False(decision.IsReady);
+    }
+
+    [Theory, MemberData(nameof(OpenNames))]
+    public void All_gates_are_open_and_the_standby_is_promoted(string name)
+    {
+        var decision = DownFor(10, Open[name]);
+        Assert.Empty(decision.Gates);
+        Assert.Equal(new WatchdogAction.Promote(Beta, TriggerFile(Beta)), decision.Action);
+    }
+
+    [Theory]
+    [InlineData(Gate.CandidateUnreachable, Reach.Unreachable)]
+    [InlineData(Gate.CandidateUnreachable, Reach.Refused)]
+    [InlineData(Gate.CandidateUnreachable, Reach.Alive)]
+    [InlineData(Gate.CandidateUnreachable, Reach.Failed)]
+    public void Candidate_that_does_not_answer_shuts_its_gate(Gate gate, Reach reach)
+    {
+        var decision = new Watch(Two()).Look(0, Primary(), Without(reach, Beta));
+        Assert.Equal([Gate.ThresholdNotReached, Gate.NoCandidate, gate], decision.Gates.Select(shut => shut.Gate));
+    }
+
+    [Fact]
+    public void Candidate_that_is_no_standby_shuts_its_gate() =>
+        Assert.Contains(new Watch(Two()).Look(0, Primary(), Primary(Beta)).Gates, shut => shut is { Gate: Gate.CandidateNotInRecovery, Node: Beta });
+
+    [Fact]
+    public void Threshold_is_the_one_gate_that_is_shut_while_all_is_well()
+    {
+        var decision = new Watch(Two()).Look(0, Primary(), Standby());
+        Assert.Equal("the primary is not down (verdict Serving)", Assert.Single(decision.Gates).Sentence);
+        Assert.True(decision.IsReady);
+    }
+
+    [Fact]
+    public void Threshold_opens_when_it_is_reached_and_not_a_check_before()
+    {
+        var short_of = DownFor(9, Open["all is well but the primary"]);
+        Assert.Equal("the primary has been silent for 9.0 s of 10 s", Assert.Single(short_of.Gates, shut => shut.Gate == Gate.ThresholdNotReached).Sentence);
+        Assert.IsType<WatchdogAction.None>(short_of.Action);
+        Assert.IsType<WatchdogAction.Promote>(DownFor(10, Open["all is well but the primary"]).Action);
+    }
+
+    [Fact]
+    public void All_shut_gates_are_told_and_not_the_first_alone()
+    {
+        var decision = DownFor(1, new Case(Gate.Unknown,
+            Changed(server => server with { ReplayPaused = true, PromoteTriggerFile = "", SystemIdentifier = OtherSystem }),
+            new Policy { Automatic = false }, FailedOverMinutesAgo(1), Priority: 0, JournalWritable: false));
+        Assert.Equal(
+            [
+                Gate.ThresholdNotReached, Gate.AutomaticOff, Gate.RecentFailover, Gate.JournalUnwritable, Gate.NoCandidate,
+                Gate.CandidateExcluded, Gate.CandidateOtherSystem, Gate.CandidateReplayPaused, Gate.PromotionUnavailable,
+            ],
+            decision.Gates.Select(shut => shut.Gate));
+    }
+
+    [Fact]
+    public void One_candidate_is_enough_and_the_others_reasons_are_then_no_gates()
+    {
+        var decision = new Watch(Three()).Look(0, Primary(), Standby(), Refused(Gamma));
+        Assert.Equal([Gate.ThresholdNotReached], decision.Gates.Select(shut => shut.Gate));
+        Assert.Equal(Gate.CandidateUnreachable, Assert.Single(decision.Candidates[1].Reasons).Gate);
+    }
+
+    [Fact]
+    public void Every_gate_has_a_row_here()
+    {
+        Gate[] seen = [.. Shut.Values.Select(row => row.Gate), Gate.ThresholdNotReached, Gate.NoCandidate, Gate.CandidateUnreachable, Gate.CandidateNotInRecovery];
+        Assert.Equal(Enum.GetValues<Gate>().Where(gate => gate != Gate.Unknown).Order(), seen.Distinct().Order());
+    }
+
+    /// <summary>Alpha serves at second 0 and is silent from then on.</summary>
+    private static Decision DownFor(int seconds, Case row)
+    {
+        var spec = Two(row.Policy).WithPriority(Beta, row.Priority);
+        var standby = (row.Standby ?? (healthy => healthy))(Deaf());
+        var watch = new Watch(spec, row.Memory);
+        watch.Look(0, Refused(), standby);
+        for (var second = 1; second < seconds; second++)
+            watch.Look(second, Refused(), standby);
+        return watch.Look(At(seconds, Refused(), standby) with { JournalWritable = row.JournalWritable });
+    }
+
+    private static Func<NodeObservation, NodeObservation> Changed(Func<ServerFacts, ServerFacts> change) => seen => seen.With(change);
+
+    private static Func<NodeObservation, NodeObservation> Lacking(long bytes) =>
+        Changed(server => server with { ReceivedLsn = Behind(bytes), ReplayedLsn = Behind(bytes + 100) });
+
+    /// <summary>At the tenth second, when the rows decide.</summary>
+    private static ClusterMemory FailedOverMinutesAgo(int minutes, bool succeeded = true)
+    {
+        var ended = Start.AddSeconds(10).AddMinutes(-minutes);
+        return Known with { LastFailover = new FinishedFailover(1, Beta, Alpha, succeeded, ended, ended, ended, 0) };
+    }
+}

@@ -1,0 +1,104 @@
+using static PgReplWatchdog.Core.Tests.Clusters;
+
+namespace PgReplWatchdog.Core.Tests.Planning;
+
+public class SetupRefusalTests
+{
+    private static string Refusal(NodeFacts alpha, NodeFacts beta, params string[] overwrite)
+    {
+        var plan = new Hosts(Two(), alpha, beta).Plan(Hosts.NoOptions with { Overwrite = [.. overwrite] });
+        Assert.Empty(plan.Steps);
+        return Assert.Single(plan.Refusals);
+    }
+
+    private static NodeFacts Stopped(string node, ulong system = OurSystem) => Hosts.Fresh(node) with { NextOid = 24576, SystemIdentifier = system };
+
+    [Fact]
+    public void No_running_primary() =>
+        Assert.Equal("no node of cluster main runs as a primary: start PostgreSQL on the one that is to be it (alpha, if both are new)",
+            Refusal(Hosts.Fresh(Alpha), Hosts.Nothing(Beta)));
+
+    [Fact]
+    public void Two_running_primaries() =>
+        Assert.StartsWith("alpha and beta both run as primaries: ", Refusal(Hosts.Server(Alpha), Hosts.Server(Beta)), StringComparison.Ordinal);
+
+    [Fact]
+    public void Only_primary_is_never_overwritten() =>
+        Assert.StartsWith("no node of cluster main runs as a primary", Refusal(Hosts.Server(Alpha), Hosts.Nothing(Beta), Alpha), StringComparison.Ordinal);
+
+    [Fact]
+    public void Unknown_node_to_overwrite() =>
+        Assert.Equal("--overwrite names bata, which is no node of cluster main: its nodes are alpha, beta",
+            Refusal(Hosts.Server(Alpha), Hosts.Nothing(Beta), "bata"));
+
+    [Theory]
+    [InlineData(14)]
+    [InlineData(16)]
+    public void Other_major_version(int major) => Assert.Equal($"alpha has PostgreSQL {major}: set-up is made for 15",
+        Refusal(Hosts.Server(Alpha) with { MajorVersion = major }, Hosts.Nothing(Beta)));
+
+    public static TheoryData<string> OtherData => [.. OtherDataRows.Keys];
+
+    private static readonly Dictionary<string, NodeFacts> OtherDataRows = new()
+    {
+        ["beta runs as a standby of another primary"] = Hosts.Server(Beta, OtherSystem) with { InRecovery = true, StandbySignal = true },
+        ["the data directory of beta is not empty and holds no PostgreSQL"] = Hosts.Nothing(Beta) with { DataDirectoryEntries = 1 },
+        ["the data directory of beta cannot be read by pg_controldata"] =
+            Hosts.Nothing(Beta) with { DataDirectoryEntries = 24, MajorVersion = 15 },
+        ["beta was a primary of this cluster (pg_controldata: shut down) and may hold what no other node has"] = Stopped(Beta),
+        ["the data directory of beta holds another database system (pg_controldata: shut down)"] = Stopped(Beta, OtherSystem),
+        ["the data directory of beta holds another database system (pg_controldata: in production)"] =
+            Hosts.Fresh(Beta) with { ControlState = "in production" },
+        ["the data directory of beta holds another database system (pg_controldata: shut down in recovery)"] =
+            Stopped(Beta, OtherSystem) with { StandbySignal = true, ControlState = "shut down in recovery" },
+    };
+
+    [Theory, MemberData(nameof(OtherData))]
+    public void Node_that_holds_something_else(string why)
+    {
+        Assert.Equal(why + ": name it with --overwrite beta if its data directory may be moved aside", Refusal(Hosts.Server(Alpha), OtherDataRows[why]));
+        Assert.False(new Hosts(Two(), Hosts.Server(Alpha), OtherDataRows[why]).Plan(Hosts.NoOptions with { Overwrite = [Beta] }).IsRefused);
+    }
+
+    [Fact]
+    public void Node_as_initdb_left_it_may_be_moved_aside_unasked() =>
+        Assert.False(new Hosts(Two(), Hosts.Server(Alpha), Hosts.Fresh(Beta)).Plan().IsRefused);
+
+    [Fact]
+    public void Alter_system_that_stands_in_the_way() =>
+        Assert.Equal("alpha: wal_log_hints is 'off' by ALTER SYSTEM, set-up needs 'on': run ALTER SYSTEM RESET wal_log_hints there",
+            Refusal(AlterSystem(Hosts.Server(Alpha), "wal_log_hints", "off"), Hosts.Nothing(Beta)));
+
+    [Fact]
+    public void Alter_system_that_does_no_harm_is_left() =>
+        Assert.False(new Hosts(Two(), AlterSystem(Hosts.Server(Alpha), "max_wal_senders", "20"), Hosts.Nothing(Beta)).Plan().IsRefused);
+
+    [Fact]
+    public void Alter_system_on_a_running_standby()
+    {
+        var hosts = new Hosts(Two(), Hosts.Server(Alpha), Hosts.Nothing(Beta)).SetUp();
+        hosts[Beta] = AlterSystem(hosts[Beta], "primary_conninfo", "host=elsewhere");
+        Assert.StartsWith("beta: primary_conninfo is 'host=elsewhere' by ALTER SYSTEM", Assert.Single(hosts.Plan().Refusals), StringComparison.Ordinal);
+    }
+
+    [Fact]
+    public void BUG_Alter_system_on_a_running_primary_that_is_overwritten_and_keeps_it() =>
+        Assert.NotEmpty(new Hosts(Two(), Hosts.Server(Alpha), AlterSystem(Hosts.Server(Beta, OtherSystem), "port", "5555"))
+            .Plan(Hosts.NoOptions with { Overwrite = [Beta] }).Refusals);
+
+    [Fact]
+    public void BUG_Alter_system_on_the_primary_that_a_new_standby_would_copy() =>
+        Assert.NotEmpty(new Hosts(Two(), AlterSystem(Hosts.Server(Alpha), "listen_addresses", "10.0.0.1"), Hosts.Nothing(Beta)).Plan().Refusals);
+
+    [Fact]
+    public void All_refusals_are_told_at_once()
+    {
+        var hosts = new Hosts(Three(), AlterSystem(Hosts.Server(Alpha), "wal_log_hints", "off"), Stopped(Beta), Stopped(Gamma, OtherSystem));
+        Assert.Equal(4, hosts.Plan(Hosts.NoOptions with { Overwrite = ["delta"] }).Refusals.Length);
+    }
+
+    private static NodeFacts AlterSystem(NodeFacts node, string name, string value) => node with
+    {
+        Settings = node.Settings.SetItem(name, node.Settings[name] with { Value = value, SourceFile = "/data/postgresql.auto.conf" }),
+    };
+}

@@ -1,0 +1,70 @@
+using CsCheck;
+using static PgReplWatchdog.Core.Tests.Clusters;
+
+namespace PgReplWatchdog.Core.Tests.Properties;
+
+/// <summary>One look of a random world: how long after the one before, what the nodes answered, whether the watchdog was started anew before it.</summary>
+internal sealed record Step(double After, ImmutableArray<NodeObservation> Nodes, bool Restart, bool JournalWritable);
+
+/// <summary>
+/// Random answers of three nodes. Uncorrelated ones would never stay Down for a whole threshold, so a world goes in phases: in each the
+/// nodes answer alike, for some looks. Nothing in it is plausible beyond that: what holds here holds in any world.
+/// </summary>
+internal static class Worlds
+{
+    private const int MostPhases = 12;
+    private const int MostLooks = 16;
+
+    private static readonly Gen<Lsn> Position = Gen.Int[0, 4].Select(number => new Lsn(Here.Value + ((ulong)number * 8 * 1024 * 1024)));
+
+    private static readonly Gen<uint> Timeline = Gen.Frequency((6, Gen.Const(1u)), (3, Gen.Const(2u)), (1, Gen.Const(3u)));
+
+    private static readonly Gen<ulong> System = Gen.Frequency((12, Gen.Const(OurSystem)), (1, Gen.Const(OtherSystem)));
+
+    private static Gen<NodeObservation> Primary(string node) => Gen.Select(Position, Timeline, System, (at, timeline, system) => Clusters.Primary(node, at, timeline, system));
+
+    private static Gen<NodeObservation> Standby(string node, Gen<WalReceiver?> receiver) => Gen.Select(Position, Timeline, System, receiver, Gen.Int[0, 15],
+        (at, timeline, system, walReceiver, paused) => Clusters.Standby(node, at, timeline).With(server => server with
+        {
+            SystemIdentifier = system,
+            WalReceiver = walReceiver,
+            ReplayPaused = paused == 0,
+        }));
+
+    private static readonly Gen<WalReceiver?> None = Gen.Const((WalReceiver?)null);
+
+    private static readonly Gen<WalReceiver?> Some = Gen.Select(Gen.OneOfConst("streaming", "streaming", "starting", "waiting"),
+        Gen.OneOf(Gen.Const((TimeSpan?)null), Gen.Double[0, 20].Select(age => (TimeSpan?)TimeSpan.FromSeconds(age))),
+        (status, age) => (WalReceiver?)new WalReceiver(status, age));
+
+    private static Gen<NodeObservation> Without(string node) => Gen.Frequency(
+        (4, Gen.Const(Refused(node))), (4, Gen.Const(Unreachable(node))), (1, Gen.Const(Busy(node))), (1, Gen.Const(Failed(node))),
+        (1, Gen.Const(Clusters.Without(Reach.Unknown, node))));
+
+    private static Gen<NodeObservation> Anything(string node) => Gen.Frequency(
+        (2, Primary(node)), (4, Standby(node, None)), (2, Standby(node, Some)), (4, Without(node)));
+
+    /// <summary>Worlds like ours more often than not: alpha first, primary or gone, the others standbys.</summary>
+    private static readonly Gen<NodeObservation[]> Answers = Gen.Frequency(
+        (2, Gen.Select(Primary(Alpha), Standby(Beta, Some), Standby(Gamma, Some), (a, b, c) => new[] { a, b, c })),
+        (4, Gen.Select(Without(Alpha), Standby(Beta, None), Standby(Gamma, None), (a, b, c) => new[] { a, b, c })),
+        (2, Gen.Select(Anything(Alpha), Primary(Beta), Standby(Gamma, None), (a, b, c) => new[] { a, b, c })),
+        (3, Gen.Select(Anything(Alpha), Anything(Beta), Anything(Gamma), (a, b, c) => new[] { a, b, c })));
+
+    private static readonly Gen<Step[]> Phase = Gen.Select(
+        Answers, Gen.Int[1, MostLooks], Gen.Double[0.2, 2], Gen.Frequency((9, Gen.Const(0d)), (1, Gen.Const(6d)), (1, Gen.Const(4000d))),
+        Gen.Frequency((9, Gen.Const(false)), (1, Gen.Const(true))), Gen.Frequency((15, Gen.Const(true)), (1, Gen.Const(false))),
+        (nodes, looks, every, pause, restart, journalWritable) => Enumerable.Range(0, looks).Select(look =>
+            new Step(every + (look == 0 ? pause : 0), [.. nodes], restart && look == 0, journalWritable)).ToArray());
+
+    public static readonly Gen<Step[]> Any = Phase.Array[1, MostPhases].Select(phases => phases.SelectMany(phase => phase).ToArray());
+
+    public static readonly Gen<Policy> Policies = Gen.Select(Gen.Double[2, 12], Gen.Long[0, 40 * 1024 * 1024], Gen.Int[1, 4], Gen.Double[0, 120],
+        (threshold, lag, attempts, interval) => new Policy
+        {
+            UnreachableThreshold = TimeSpan.FromSeconds(threshold),
+            MaximumLagBytes = lag,
+            PromotionAttempts = attempts,
+            MinimumInterval = TimeSpan.FromSeconds(interval),
+        });
+}

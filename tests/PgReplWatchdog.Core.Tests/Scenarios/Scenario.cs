@@ -1,0 +1,89 @@
+using System.Globalization;
+
+namespace PgReplWatchdog.Core.Tests.Scenarios;
+
+/// <summary>Plays a scenario script (README.md beside it) and gives back its text with the results as they are.</summary>
+internal sealed class Scenario
+{
+    private readonly List<string> written = [];
+    private Policy policy = new();
+    private string[] nodes = [Clusters.Alpha, Clusters.Beta];
+    private ClusterMemory memory = ClusterMemory.Empty;
+    private WorkingMemory working = WorkingMemory.Empty;
+    private Decision? last;
+
+    public static string Play(string script)
+    {
+        var scenario = new Scenario();
+        foreach (var (number, line) in script.TrimEnd('\n').Split('\n').Index())
+        {
+            if (line.StartsWith("->", StringComparison.Ordinal) || line.StartsWith("   ", StringComparison.Ordinal))
+                continue;
+            scenario.written.Add(line);
+            try
+            {
+                if (number > 0)
+                    scenario.Run(line);
+            }
+            catch (Exception failure) when (failure is FormatException or IndexOutOfRangeException or ArgumentException)
+            {
+                throw new FormatException($"line {number + 1}, '{line}': {failure.Message}", failure);
+            }
+        }
+        return string.Join('\n', scenario.written) + "\n";
+    }
+
+    private void Run(string line)
+    {
+        var words = line.Split(' ', StringSplitOptions.RemoveEmptyEntries);
+        switch (words.FirstOrDefault())
+        {
+            case null or "#":
+                break;
+            case "nodes":
+                nodes = words[1..];
+                break;
+            case "policy":
+                policy = words[1..].Aggregate(policy, ScenarioText.WithSetting);
+                break;
+            case "restart":
+                (working, last) = (WorkingMemory.Empty, null);
+                break;
+            case "at":
+                Look(line.Split('|', StringSplitOptions.TrimEntries));
+                break;
+            default:
+                throw new FormatException("a line begins with at, policy, nodes, restart or #");
+        }
+    }
+
+    private void Look(string[] parts)
+    {
+        var when = parts[0].Split(' ');
+        var (from, to) = (ScenarioText.Number(when[1]), ScenarioText.Number(when[^1]));
+        string? before = null;
+        for (var at = from; at <= to; at += policy.CheckInterval.TotalSeconds)
+        {
+            var result = LookAt(at, parts[1..]);
+            if (result != before)
+                written.AddRange($"->{(at > from ? string.Create(CultureInfo.InvariantCulture, $" from {at:0.0}:") : "")} {result}".Split('\n'));
+            before = result.Split('\n')[0];
+        }
+    }
+
+    private string LookAt(double at, string[] answers)
+    {
+        var observation = Clusters.At(at, [.. answers.Where(answer => answer != "journal unwritable").Select(answer => ScenarioText.Node(answer, at))])
+            with { JournalWritable = !answers.Contains("journal unwritable") };
+        var decision = Decider.Decide(ScenarioText.Spec(policy, nodes), memory, working, observation);
+        List<string> lines =
+        [
+            ScenarioText.Result(decision),
+            .. Changes.Between(last, decision).AddRange(decision.Events).Select(told => $"   {told.Kind}: {told.Sentence}"),
+        ];
+        if (ScenarioText.Memory(memory) != ScenarioText.Memory(decision.Memory))
+            lines.Add("   on record: " + ScenarioText.Memory(decision.Memory));
+        (memory, working, last) = (decision.Memory, decision.Working, decision);
+        return string.Join('\n', lines);
+    }
+}
