@@ -1,1 +1,19 @@
-Console.WriteLine();
+using System.CommandLine;
+using PgReplWatchdog.Benchmarks;
+
+var runs = new Option<int>("--runs") { Description = "Failovers to measure.", DefaultValueFactory = _ => 5 };
+var threshold = new Option<double>("--threshold") { Description = "UnreachableThreshold in seconds.", DefaultValueFactory = _ => 10 };
+var failover = new Command("failover", "SIGKILL of the primary's postmaster until the first acknowledged write on the new primary.") { runs, threshold };
+failover.SetAction((parsed, ct) => FailoverBenchmark.RunAsync(parsed.GetValue(runs), parsed.GetValue(threshold), ct));
+
+var checks = new Option<int>("--checks") { Description = "Checks to run, at ten a second.", DefaultValueFactory = _ => 3600 };
+var check = new Command("check", "CPU and resident memory of the service over an hour's worth of checks.") { checks };
+check.SetAction((parsed, ct) => CheckBenchmark.RunAsync(parsed.GetValue(checks), ct));
+
+var all = new RootCommand("Measures on real servers. Keep the machine quiet.") { failover, check };
+all.SetAction(async (_, ct) =>
+{
+    await FailoverBenchmark.RunAsync(5, 10, ct);
+    await CheckBenchmark.RunAsync(3600, ct);
+});
+return await all.Parse(args).InvokeAsync();

@@ -29,15 +29,14 @@ public sealed class RunningCluster : IAsyncDisposable
         if (namespaces)
             RequireNamespaces();
         var lab = await LabCluster.StartAsync(new LabOptions { Namespaces = namespaces }, Cancellation);
+        var running = new RunningCluster(lab, LabConfiguration.Write(lab, lab.WatchdogPort, cluster =>
+        {
+            cluster["UnreachableThreshold"] = "00:00:03";
+            change?.Invoke(cluster);
+        }));
         try
         {
-            var configuration = LabConfiguration.Write(lab, lab.WatchdogPort, cluster =>
-            {
-                cluster["UnreachableThreshold"] = "00:00:03";
-                change?.Invoke(cluster);
-            });
             await ClientWriter.PrepareAsync(lab["alpha"], Cancellation);
-            var running = new RunningCluster(lab, configuration);
             await running.RequireAsync("setup");
             if (service)
             {
@@ -48,7 +47,7 @@ public sealed class RunningCluster : IAsyncDisposable
         }
         catch
         {
-            await lab.DisposeAsync();
+            await running.DisposeAsync();
             throw;
         }
     }

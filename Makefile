@@ -1,0 +1,37 @@
+# Two commands: `make demo` and `make test`. Each does its own set-up on a fresh Debian 12 with the .NET 10 SDK.
+SHELL := /bin/bash
+.DEFAULT_GOAL := help
+CONFIGURATION ?= Release
+LAB := tests/PgReplWatchdog.Lab/bin/$(CONFIGURATION)/net10.0/pgwatchdog-lab
+BENCHMARKS := tests/PgReplWatchdog.Benchmarks/bin/$(CONFIGURATION)/net10.0/PgReplWatchdog.Benchmarks
+KEEP ?=
+
+.PHONY: help tools build demo playground test test-core format bench clean
+
+help: ## this list
+	@sed -n 's/^\([a-z-]*\):.*## /\1\t/p' $(MAKEFILE_LIST) | expand -t 14
+
+tools: ## install what is missing: PostgreSQL, sshd, rsync, network tools
+	@deploy/lab/install-tools
+
+build: tools ## build everything
+	@dotnet build -c $(CONFIGURATION) -v quiet --nologo -consoleLoggerParameters:NoSummary
+
+demo: build ## set up two servers, watch them, kill the primary, fail over (KEEP=1 leaves PostgreSQL's logs)
+	@$(LAB) demo $(if $(KEEP),--keep)
+
+playground: build ## the same, left running
+	@$(LAB) playground
+
+test: build ## format check and all tests, real servers included
+	@tests/run $(CONFIGURATION)
+
+test-core: ## the pure core alone; seconds, no servers
+	@dotnet build tests/PgReplWatchdog.Core.Tests -c $(CONFIGURATION) -v quiet --nologo
+	@tests/PgReplWatchdog.Core.Tests/bin/$(CONFIGURATION)/net10.0/PgReplWatchdog.Core.Tests
+
+bench: build ## measure failover, the check's cost, memory
+	@$(BENCHMARKS)
+
+clean: ## remove what was built
+	@dotnet clean -c $(CONFIGURATION) -v quiet --nologo; rm -rf artifacts

@@ -1,0 +1,94 @@
+using System.Globalization;
+using System.Text.Json;
+using PgReplWatchdog.Lab;
+using PgReplWatchdog.Tests.SetUp;
+
+namespace PgReplWatchdog.Tests.Checking;
+
+/// <summary>What is reported of a standby's lag, and what is not.</summary>
+public sealed class LagTests
+{
+    private static CancellationToken Cancellation => TestContext.Current.CancellationToken;
+
+    [Fact]
+    public async Task Lag_is_zero_when_idle_grows_when_replay_stands_and_is_unknown_without_the_primary()
+    {
+        await using var cluster = await RunningCluster.StartAsync(change: section => section["UnreachableThreshold"] = "00:10:00");
+        await cluster.UntilAsync(status => Bytes(status) == 0 && Seconds(status) == 0, "an idle primary's standby lacks nothing");
+        await cluster.HoldsForAsync(TimeSpan.FromSeconds(3), status => Assert.Equal((0, 0), (Bytes(status), Seconds(status))));
+
+        await using (var writer = new ClientWriter(cluster.Lab.Hosts))
+        {
+            writer.Start();
+            await SetUpTests.EventuallyAsync(() => Task.FromResult(writer.Acknowledged.Count > 100), "rows are written");
+            await cluster.Beta.PsqlAsync("SELECT pg_wal_replay_pause()", Cancellation);
+            var paused = await cluster.UntilAsync(status => Bytes(status) > 10_000 && Seconds(status) > 2, "lag grows in bytes and seconds while replay is paused and rows are written");
+            Assert.Equal(0, paused.Node("beta").GetProperty("receiveLagBytes").GetInt64() / 100_000); // received all the same
+            Assert.Contains("CandidateReplayPaused", paused.Gates);
+            Assert.False(paused.FailoverReady);
+            await cluster.Beta.PsqlAsync("SELECT pg_wal_replay_resume()", Cancellation);
+        }
+        await cluster.UntilAsync(status => Bytes(status) == 0 && Seconds(status) == 0, "it catches up");
+
+        await cluster.Alpha.KillPostgresAsync(Cancellation);
+        await cluster.UntilAsync(status => status.Verdict == "Down", "alpha is down");
+        await cluster.HoldsForAsync(TimeSpan.FromSeconds(2), status => Assert.Equal((null, null), (Bytes(status), Seconds(status))));
+    }
+
+    [Fact]
+    public async Task Metrics_of_a_node_that_cannot_be_asked_disappear()
+    {
+        await using var cluster = await RunningCluster.StartAsync(change: section => section["UnreachableThreshold"] = "00:10:00");
+        var healthy = await MetricsAsync(cluster);
+        Assert.Equal(1, healthy["pgwatchdog_node_role{cluster=\"main\",node=\"alpha\",role=\"Primary\"}"]);
+        Assert.Equal(0, healthy["pgwatchdog_replication_lag_bytes{cluster=\"main\",node=\"beta\",stage=\"replay\"}"]);
+        Assert.Equal(0, healthy["pgwatchdog_replication_lag_seconds{cluster=\"main\",node=\"beta\"}"]);
+        Assert.Equal(1, healthy["pgwatchdog_failover_ready{cluster=\"main\"}"]);
+        Assert.Equal(1, healthy["pgwatchdog_cluster_streaming_standbys{cluster=\"main\"}"]);
+        Assert.Equal(0, healthy["pgwatchdog_failovers_total{cluster=\"main\",result=\"succeeded\"}"]);
+        Assert.Equal(1, healthy["pgwatchdog_verdict{cluster=\"main\",verdict=\"Serving\"}"]);
+        Assert.True(healthy["pgwatchdog_node_wal_current_lsn_bytes{cluster=\"main\",node=\"alpha\"}"] > 0);
+        Assert.True(healthy["pgwatchdog_check_duration_seconds_count{cluster=\"main\"}"] > 0);
+        Assert.Contains(healthy.Keys, name => name.StartsWith("pgwatchdog_schedule_delay_seconds_bucket", StringComparison.Ordinal));
+        Assert.Contains(healthy.Keys, name => name.StartsWith("pgwatchdog_build_info", StringComparison.Ordinal));
+
+        await cluster.Alpha.KillPostgresAsync(Cancellation);
+        await cluster.UntilAsync(status => status.Verdict == "Down", "alpha is down");
+        var down = await MetricsAsync(cluster);
+        Assert.Equal(0, down["pgwatchdog_node_probe_success{cluster=\"main\",node=\"alpha\"}"]);
+        Assert.Equal(1, down["pgwatchdog_node_reach{cluster=\"main\",node=\"alpha\",reach=\"Refused\"}"]);
+        Assert.Equal(1, down["pgwatchdog_node_role{cluster=\"main\",node=\"alpha\",role=\"Unknown\"}"]);
+        Assert.Equal(0, down["pgwatchdog_node_role{cluster=\"main\",node=\"alpha\",role=\"Primary\"}"]);
+        Assert.Equal(0, down["pgwatchdog_replication_lag_known{cluster=\"main\",node=\"beta\"}"]);
+        string[] gone = ["node_wal_current_lsn_bytes", "node_timeline", "replication_slot_active"];
+        Assert.DoesNotContain(down.Keys, name => gone.Any(metric => name.StartsWith($"pgwatchdog_{metric}{{cluster=\"main\",node=\"alpha\"", StringComparison.Ordinal)));
+        Assert.DoesNotContain(down.Keys, name => name.StartsWith("pgwatchdog_replication_lag_bytes", StringComparison.Ordinal) || name.StartsWith("pgwatchdog_replication_lag_seconds", StringComparison.Ordinal));
+        Assert.DoesNotContain(down.Keys, name => name.StartsWith("pgwatchdog_cluster_streaming_standbys", StringComparison.Ordinal));
+    }
+
+    [Fact]
+    public async Task Health_is_that_checks_end_whatever_they_find()
+    {
+        await using var cluster = await RunningCluster.StartAsync(change: section => section["UnreachableThreshold"] = "00:10:00");
+        Assert.Equal("ok\n", await cluster.Service.Http.GetStringAsync("/healthz", Cancellation));
+        await cluster.Alpha.FreezePostgresAsync(Cancellation);
+        await cluster.Beta.FreezePostgresAsync(Cancellation);
+        await cluster.UntilAsync(status => status.Verdict == "WatchdogIsolated", "nobody answers");
+        Assert.Equal("ok\n", await cluster.Service.Http.GetStringAsync("/healthz", Cancellation));
+        await cluster.Alpha.ThawPostgresAsync();
+        await cluster.Beta.ThawPostgresAsync();
+        await cluster.UntilAsync(status => status.Ready("beta"), "all is as before");
+    }
+
+    private static long? Bytes(ServiceStatus status) =>
+        status.Node("beta").GetProperty("replayLagBytes") is { ValueKind: JsonValueKind.Number } bytes ? bytes.GetInt64() : null;
+
+    private static double? Seconds(ServiceStatus status) =>
+        status.Node("beta").GetProperty("replayLagSeconds") is { ValueKind: JsonValueKind.Number } seconds ? seconds.GetDouble() : null;
+
+    private static async Task<Dictionary<string, double>> MetricsAsync(RunningCluster cluster) =>
+        (await cluster.Service.Http.GetStringAsync("/metrics", Cancellation)).Split('\n')
+            .Where(line => line.Length > 0 && line[0] != '#')
+            .Select(line => (Name: line[..line.LastIndexOf(' ')], Value: line[(line.LastIndexOf(' ') + 1)..]))
+            .ToDictionary(line => line.Name, line => double.Parse(line.Value, CultureInfo.InvariantCulture));
+}
