@@ -21,6 +21,7 @@ public sealed class Watchdog(
     private ClusterMemory memory = journal.Load(spec.Name);
     private WorkingMemory working = WorkingMemory.Empty;
     private bool journalWritable = true;
+    private bool lastActionSucceeded;
     private string lastFailure = "";
 
     public ClusterSpec Spec => spec;
@@ -34,7 +35,8 @@ public sealed class Watchdog(
         for (var look = 1; ; look++)
         {
             var started = clock.GetTimestamp();
-            var observation = await prober.ObserveAsync(journalWritable, cancellation);
+            var seen = await prober.ObserveAsync(cancellation);
+            var observation = seen with { JournalWritable = journalWritable, LastActionSucceeded = lastActionSucceeded };
             var decision = Decider.Decide(spec, memory, working, observation);
             var onRecord = Remember(decision, observation);
             metrics.Publish(spec, observation, decision, clock.GetElapsedTime(started));
@@ -43,6 +45,7 @@ public sealed class Watchdog(
             if (!onRecord || decision.Action is WatchdogAction.None)
                 return decision.LookAgainIn;
             var outcome = await runner.RunAsync(decision.Action, cancellation);
+            lastActionSucceeded = outcome.Succeeded;
             Tell(decision.Action, outcome);
             if (!outcome.Succeeded || look == LooksPerTick)
                 return null;

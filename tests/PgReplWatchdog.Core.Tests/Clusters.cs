@@ -118,8 +118,12 @@ internal sealed class Watch(ClusterSpec spec, ClusterMemory? memory = null)
     public Decision Look(double seconds, params NodeObservation[] nodes) => Look(Clusters.At(seconds, nodes));
 
     /// <summary>The same answers once a second; the last decision.</summary>
-    public Decision LookFrom(int first, int last, params NodeObservation[] nodes) =>
-        Enumerable.Range(first, last - first + 1).Select(second => Look(second, nodes)).Last();
+    public Decision LookFrom(int first, int last, params NodeObservation[] nodes)
+    {
+        for (var second = first; second < last; second++)
+            Look(second, nodes);
+        return Look(last, nodes);
+    }
 
     public void Restart() => Working = WorkingMemory.Empty;
 }

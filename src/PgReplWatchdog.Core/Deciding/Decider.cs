@@ -63,10 +63,11 @@ public static class Decider
         ClusterSpec spec, ClusterMemory memory, Diagnosis diagnosis, ImmutableArray<ShutGate> gates, ImmutableArray<Candidate> candidates,
         TimeSpan silence, ClusterObservation observation)
     {
+        // The one that is being replaced is the procedure's own business: if it serves again, the failover is taken back.
+        if (memory.Replaced.FirstOrDefault(node => node != memory.Procedure?.From && observation.Find(node) is { IsServingPrimary: true }) is { } replaced)
+            return new NextStep(memory, new WatchdogAction.Fence(replaced), []);
         if (memory.Procedure is { } procedure)
             return Failover.Continue(spec, memory, procedure, observation);
-        if (memory.Replaced.FirstOrDefault(node => observation.Find(node) is { IsServingPrimary: true }) is { } replaced)
-            return new NextStep(memory, new WatchdogAction.Fence(replaced), []);
         if (gates.IsEmpty && candidates.FirstOrDefault() is { IsEligible: true } candidate)
             return Failover.Begin(spec, memory, candidate, silence, observation);
         return Learn(memory, diagnosis, observation);

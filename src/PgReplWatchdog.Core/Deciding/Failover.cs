@@ -23,39 +23,65 @@ public static class Failover
             epoch, from, candidate.Node, ProcedureStep.Promote, Attempts: 1,
             SilentSince: observation.Time - silence, DecidedAt: observation.Time, candidate.MissingBytes);
         return new NextStep(
-            memory with { IntendedPrimary = candidate.Node, Epoch = epoch, Procedure = procedure, Replaced = [.. memory.Replaced.Remove(candidate.Node).Remove(from), from] },
+            memory with
+            {
+                IntendedPrimary = candidate.Node,
+                Epoch = epoch,
+                Procedure = procedure,
+                Replaced = [.. memory.Replaced.Remove(candidate.Node).Remove(from), from],
+            },
             new WatchdogAction.Promote(candidate.Node, spec.Node(candidate.Node).TriggerFile),
             [new(EventKind.FailoverDecided, string.Create(CultureInfo.InvariantCulture,
-                $"failover from {from} to {candidate.Node}: {from} silent for {silence.TotalSeconds:0.0} s; {candidate.Node} at {candidate.Position} lacks {candidate.MissingBytes} bytes of the WAL last seen (epoch {epoch})"))]);
+                $"failover from {from} to {candidate.Node} (epoch {epoch}): {from} silent for {silence.TotalSeconds:0.0} s; ")
+                + $"{candidate.Node} at {candidate.Position} lacks {candidate.MissingBytes} bytes of the WAL last seen")]);
     }
 
     /// <summary>Goes on with a procedure that is on record.</summary>
     public static NextStep Continue(ClusterSpec spec, ClusterMemory memory, Procedure procedure, ClusterObservation observation)
     {
-        var candidate = observation.Find(procedure.To);
-        var candidateIsPrimary = candidate is { IsServingPrimary: true };
-        var oldServes = observation.Find(procedure.From) is { IsServingPrimary: true };
-        return (procedure.Step, candidateIsPrimary, oldServes) switch
-        {
-            (_, true, _) => Succeed(memory, procedure, observation, candidate!.Server!),
-            (ProcedureStep.Promote, false, true) => Withdraw(spec, memory, procedure, $"{procedure.From} serves again before {procedure.To} was promoted"),
-            (ProcedureStep.Promote, false, false) when procedure.Attempts >= spec.Policy.PromotionAttempts =>
-                Withdraw(spec, memory, procedure, $"{procedure.To} is not primary after {procedure.Attempts} attempts"),
-            (ProcedureStep.Promote, false, false) => TryAgain(spec, memory, procedure),
-            _ => GiveUp(memory, procedure, observation, oldServes),
-        };
+        if (observation.Find(procedure.To) is { IsServingPrimary: true, Server: { } promoted } && promoted.SystemIdentifier == memory.SystemIdentifier)
+            return Succeed(memory, procedure, observation, promoted);
+        if (procedure.Step == ProcedureStep.Withdraw)
+            return observation.LastActionSucceeded ? GiveUp(spec, memory, procedure, observation) : WithdrawAgain(spec, memory, procedure);
+        return WhyNot(spec.Policy, procedure, observation) is { } reason
+            ? Withdraw(spec, memory, procedure, reason)
+            : TryAgain(spec, memory, procedure);
     }
 
-    private static NextStep Succeed(ClusterMemory memory, Procedure procedure, ClusterObservation observation, ServerFacts promoted) => new(
-        memory with
-        {
-            Procedure = null,
-            NewestTimeline = Math.Max(memory.NewestTimeline, promoted.Timeline),
-            LastFailover = Finished(procedure, observation, succeeded: true),
-        },
-        WatchdogAction.Nothing,
-        [new(EventKind.FailoverSucceeded, string.Create(CultureInfo.InvariantCulture,
-            $"{procedure.To} is primary on timeline {promoted.Timeline}, {(observation.Time - procedure.DecidedAt).TotalSeconds:0.00} s after the decision and {(observation.Time - procedure.SilentSince).TotalSeconds:0.0} s after the last sign of life of {procedure.From}"))]);
+    /// <summary>Why a promotion on record must not be asked for again; null where nothing speaks against it.</summary>
+    private static string? WhyNot(Policy policy, Procedure procedure, ClusterObservation observation)
+    {
+        var old = observation.Find(procedure.From);
+        if (old is { IsServingPrimary: true })
+            return $"{procedure.From} serves again before {procedure.To} was promoted";
+        if (old is { Reach: Reach.Alive })
+            return $"{procedure.From} is alive again ({old.Detail}) before {procedure.To} was promoted";
+        if (observation.Nodes.FirstOrDefault(node => node.Server is { Role: Role.Standby, WalReceiver.IsStreaming: true }) is { } hearing)
+            return $"{hearing.Node} streams again, so {procedure.From} lives";
+        if (!policy.Automatic)
+            return "Automatic is false";
+        if (observation.Time - procedure.DecidedAt > policy.ProcedureLimit)
+            return $"it was decided at {procedure.DecidedAt:u}, too long ago to go on with";
+        return procedure.Attempts >= policy.PromotionAttempts ? $"{procedure.To} is not primary after {procedure.Attempts} attempts" : null;
+    }
+
+    private static NextStep Succeed(ClusterMemory memory, Procedure procedure, ClusterObservation observation, ServerFacts promoted)
+    {
+        var sinceDecision = observation.Time - procedure.DecidedAt;
+        var sinceSilence = observation.Time - procedure.SilentSince;
+        var oldServes = observation.Find(procedure.From) is { IsServingPrimary: true };
+        return new NextStep(
+            memory with
+            {
+                Procedure = null,
+                NewestTimeline = Math.Max(memory.NewestTimeline, promoted.Timeline),
+                LastFailover = Finished(procedure, observation, succeeded: true),
+            },
+            oldServes ? new WatchdogAction.Fence(procedure.From) : WatchdogAction.Nothing,
+            [new(EventKind.FailoverSucceeded, string.Create(CultureInfo.InvariantCulture,
+                $"{procedure.To} is primary on timeline {promoted.Timeline}, {sinceDecision.TotalSeconds:0.00} s after the decision ")
+                + string.Create(CultureInfo.InvariantCulture, $"and {sinceSilence.TotalSeconds:0.0} s after the last sign of life of {procedure.From}"))]);
+    }
 
     private static NextStep TryAgain(ClusterSpec spec, ClusterMemory memory, Procedure procedure) => new(
         memory with { Procedure = procedure with { Attempts = procedure.Attempts + 1 } },
@@ -67,20 +93,31 @@ public static class Failover
         new WatchdogAction.WithdrawPromotion(procedure.To, spec.Node(procedure.To).TriggerFile),
         [new(EventKind.FailoverWithdrawn, $"taking the promotion of {procedure.To} back: {why}")]);
 
-    /// <summary>The look after the withdrawal: still a standby, so the old primary is the intended one again. A failure counts as a failover, a return does not.</summary>
-    private static NextStep GiveUp(ClusterMemory memory, Procedure procedure, ClusterObservation observation, bool oldServes) => new(
-        memory with
-        {
-            Procedure = null,
-            IntendedPrimary = procedure.From,
-            Epoch = memory.Epoch + 1,
-            Replaced = memory.Replaced.Remove(procedure.From),
-            LastFailover = oldServes ? memory.LastFailover : Finished(procedure, observation, succeeded: false),
-        },
-        WatchdogAction.Nothing,
-        [new(EventKind.FailoverFailed, oldServes
-            ? $"no failover: {procedure.From} stays primary"
-            : $"{procedure.To} could not be promoted; a person has to see why, its server log first")]);
+    /// <summary>A trigger file that is left behind would promote the standby later, unasked: until it is known to be gone, nothing else is done.</summary>
+    private static NextStep WithdrawAgain(ClusterSpec spec, ClusterMemory memory, Procedure procedure) =>
+        new(memory, new WatchdogAction.WithdrawPromotion(procedure.To, spec.Node(procedure.To).TriggerFile), []);
+
+    /// <summary>
+    /// The look after the withdrawal: still a standby, so the old primary is the intended one again. Only a candidate that would not be
+    /// promoted counts as a failed failover, after which MinimumInterval has to pass.
+    /// </summary>
+    private static NextStep GiveUp(ClusterSpec spec, ClusterMemory memory, Procedure procedure, ClusterObservation observation)
+    {
+        var failed = procedure.Attempts >= spec.Policy.PromotionAttempts;
+        return new NextStep(
+            memory with
+            {
+                Procedure = null,
+                IntendedPrimary = procedure.From,
+                Epoch = memory.Epoch + 1,
+                Replaced = memory.Replaced.Remove(procedure.From),
+                LastFailover = failed ? Finished(procedure, observation, succeeded: false) : memory.LastFailover,
+            },
+            WatchdogAction.Nothing,
+            [failed
+                ? new(EventKind.FailoverFailed, $"{procedure.To} could not be promoted; a person has to see why, its server log first")
+                : new(EventKind.FailoverWithdrawn, $"no failover: {procedure.From} is the intended primary as before")]);
+    }
 
     private static FinishedFailover Finished(Procedure procedure, ClusterObservation observation, bool succeeded) => new(
         procedure.Epoch, procedure.From, procedure.To, succeeded,

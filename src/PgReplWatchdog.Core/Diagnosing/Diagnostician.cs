@@ -12,11 +12,12 @@ public static class Diagnostician
         ArgumentNullException.ThrowIfNull(memory);
         ArgumentNullException.ThrowIfNull(observation);
         var primaries = observation.Nodes.Where(node => node.IsServingPrimary).ToImmutableArray();
-        var intended = observation.Find(memory.IntendedPrimary);
+        var intended = observation.Find(Subject(memory, observation));
 
         return TwoPrimaries(primaries, memory)
             ?? OtherSystem(intended, memory)
             ?? Serving(primaries, intended, memory)
+            ?? StrayPrimary(primaries, intended)
             ?? NoPrimaryKnown(intended)
             ?? Busy(intended!)
             ?? InRecovery(intended!)
@@ -27,6 +28,10 @@ public static class Diagnostician
             ?? new Diagnosis(Verdict.Unknown, intended!.Node,
                 [Say(intended), "no standby answers that could say whether it hears the primary", .. Others(intended, observation)]);
     }
+
+    /// <summary>Whose verdict it is: until a failover's candidate is primary, that of the one it is to replace.</summary>
+    private static string? Subject(ClusterMemory memory, ClusterObservation observation) =>
+        memory.Procedure is { } procedure && observation.Find(procedure.To) is not { IsServingPrimary: true } ? procedure.From : memory.IntendedPrimary;
 
     private static Diagnosis? TwoPrimaries(ImmutableArray<NodeObservation> primaries, ClusterMemory memory) =>
         primaries.Length < 2 ? null : new Diagnosis(Verdict.TwoPrimaries, memory.IntendedPrimary,
@@ -49,12 +54,17 @@ public static class Diagnostician
         if (primaries.IsEmpty)
             return null;
         var primary = primaries[0];
-        var adoptable = intended is null
+        var adoptable = memory.IntendedPrimary is null
             || (!memory.Replaced.Contains(primary.Node)
                 && primary.Server!.SystemIdentifier == memory.SystemIdentifier
-                && primary.Server.Timeline > memory.NewestTimeline);
+                && (intended is null || primary.Server.Timeline > memory.NewestTimeline)); // intended is null: it left the configuration
         return primary == intended || adoptable ? new Diagnosis(Verdict.Serving, primary.Node, [Say(primary)]) : null;
     }
+
+    /// <summary>Whatever has become of the intended primary: nothing is promoted beside a node that takes writes.</summary>
+    private static Diagnosis? StrayPrimary(ImmutableArray<NodeObservation> primaries, NodeObservation? intended) =>
+        primaries.IsEmpty ? null : new Diagnosis(Verdict.Unknown, intended?.Node,
+            [.. primaries.Select(Say), "it is not the intended primary, and not on a newer timeline of this cluster", .. intended is null ? [] : new[] { Say(intended) }]);
 
     private static Diagnosis? NoPrimaryKnown(NodeObservation? intended) =>
         intended is null ? new Diagnosis(Verdict.Unknown, null, ["no primary has been seen since the watchdog knows this cluster"]) : null;

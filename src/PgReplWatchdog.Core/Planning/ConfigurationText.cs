@@ -49,11 +49,20 @@ public static class ConfigurationText
     private static string Without(string text)
     {
         var begin = text.IndexOf(Begin, StringComparison.Ordinal);
-        var end = text.IndexOf(End + "\n", StringComparison.Ordinal);
-        return begin < 0 || end < begin ? text : text[..begin] + text[(end + End.Length + 1)..];
+        var end = begin < 0 ? -1 : text.IndexOf(End, begin + Begin.Length, StringComparison.Ordinal);
+        if (end < 0)
+            return text;
+        var newline = text.IndexOf('\n', end); // whatever an editor has made of the line's end
+        return text[..begin] + (newline < 0 ? "" : text[(newline + 1)..]);
     }
 
-    private static string Quote(string value) => $"'{value.Replace("'", "''", StringComparison.Ordinal)}'";
+    /// <summary>Whether the managed file sets it.</summary>
+    public static bool Sets(string? managed, string name) =>
+        managed is not null && managed.Split('\n').Any(line => line.StartsWith(name + " = ", StringComparison.Ordinal));
+
+    /// <summary>As postgresql.conf reads it: backslashes are escapes there, too.</summary>
+    private static string Quote(string value) =>
+        $"'{value.Replace("\\", "\\\\", StringComparison.Ordinal).Replace("'", "''", StringComparison.Ordinal)}'";
 
     private static string Escape(string value) =>
         $"'{value.Replace("\\", "\\\\", StringComparison.Ordinal).Replace("'", "\\'", StringComparison.Ordinal)}'";

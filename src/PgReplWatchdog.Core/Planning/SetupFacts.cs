@@ -74,6 +74,9 @@ public sealed record NodeFacts(string Node)
 /// <param name="SourceFile">The file it comes from; null for a default.</param>
 public sealed record Setting(string Value, string Context, bool PendingRestart = false, string? SourceFile = null)
 {
+    /// <summary>Set by the file that set-up writes.</summary>
+    public bool IsFromManagedFile => SourceFile?.EndsWith("/" + ConfigurationText.ManagedFileName, StringComparison.Ordinal) == true;
+
     /// <summary>Set by ALTER SYSTEM: no other file can change it.</summary>
     public bool IsFromAlterSystem => SourceFile?.EndsWith("/postgresql.auto.conf", StringComparison.Ordinal) == true;
 }

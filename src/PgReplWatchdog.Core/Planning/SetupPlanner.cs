@@ -134,7 +134,8 @@ public static class SetupPlanner
 
     private static List<WantedSetting> Differing(NodeSpec node, NodeFacts facts, ImmutableArray<WantedSetting> more) =>
         [.. WantedSettings.ForEveryNode(node, facts.Settings.GetValueOrDefault("listen_addresses")?.Value).Concat(more)
-            .Where(wanted => !facts.Settings.TryGetValue(wanted.Name, out var setting) || !wanted.IsSatisfiedBy(setting.Value) || setting.PendingRestart)];
+            .Where(wanted => !facts.Settings.TryGetValue(wanted.Name, out var setting) || !wanted.IsSatisfiedBy(setting.Value) || setting.PendingRestart
+                || (setting.IsFromManagedFile && !ConfigurationText.Sets(facts.ManagedText, wanted.Name)))]; // it runs with it, but would not any more
 
     private static IEnumerable<SetupStep> RunningServer(ClusterSpec spec, NodeSpec node, NodeFacts facts, ImmutableArray<WantedSetting> more)
     {
@@ -142,6 +143,8 @@ public static class SetupPlanner
         var files = Files(spec, node, facts, node.DataDirectory, differing).ToList();
         foreach (var file in files)
             yield return file;
+        if (facts.InRecovery && differing.Count > 0)
+            yield return new SetupStep.RemoveTriggerFile(node.Name, node.TriggerFile);
         var restart = differing.Select(wanted => wanted.Name)
             .Where(name => facts.Settings.TryGetValue(name, out var setting) && setting.Context == "postmaster")
             .Distinct().Order(StringComparer.Ordinal).ToImmutableArray();
@@ -169,7 +172,8 @@ public static class SetupPlanner
             yield return file with { InCopy = true };
         yield return new SetupStep.WriteFile(node.Name, copy + "/standby.signal", null, StandbySignal, InCopy: true);
         yield return new SetupStep.InstallCopy(node.Name, copy, node.DataDirectory,
-            facts.DataDirectoryEntries is null ? null : $"{node.DataDirectory}.before-pgwatchdog-{options.Stamp}");
+            facts.DataDirectoryEntries is null ? null : $"{node.DataDirectory}.before-pgwatchdog-{options.Stamp}",
+            [.. Settings(node, more).Select(wanted => wanted.Name)]);
         yield return new SetupStep.RemoveTriggerFile(node.Name, node.TriggerFile);
         yield return new SetupStep.StartServer(node.Name);
     }

@@ -85,7 +85,8 @@ public abstract record SetupStep
     /// <param name="Copy">Where the finished copy is.</param>
     /// <param name="DataDirectory">Where it goes.</param>
     /// <param name="MoveAsideTo">Where the directory that is there goes; null where there is none.</param>
-    public sealed record InstallCopy(string On, string Copy, string DataDirectory, string? MoveAsideTo) : SetupStep(On)
+    /// <param name="Managed">Settings that the copy must not have from the primary's ALTER SYSTEM: set-up gives it its own.</param>
+    public sealed record InstallCopy(string On, string Copy, string DataDirectory, string? MoveAsideTo, ImmutableArray<string> Managed) : SetupStep(On)
     {
         public override string Title => MoveAsideTo is null
             ? $"make the copy {DataDirectory}"

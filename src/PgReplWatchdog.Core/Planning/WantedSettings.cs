@@ -40,7 +40,7 @@ public static class WantedSettings
         Exactly("primary_slot_name", node.SlotName),
         Exactly("recovery_target_timeline", "latest"),
         .. NotLowerThanPrimary.Where(primarySettings.ContainsKey)
-            .Select(name => AtLeast(name, int.Parse(primarySettings[name].Value, CultureInfo.InvariantCulture))),
+            .Select(name => AtLeast(name, Math.Max(Number(primarySettings[name].Value), name == "max_wal_senders" ? Senders : 0))),
     ];
 
     private static WantedSetting Exactly(string name, string wanted) => new(name, wanted, value => value == wanted);

@@ -22,7 +22,7 @@ public readonly record struct Lsn(ulong Value) : IComparable<Lsn>
     }
 
     /// <summary>Bytes of WAL from <paramref name="earlier"/> up to here; 0 where it is not earlier at all.</summary>
-    public long BytesSince(Lsn earlier) => Value > earlier.Value ? (long)(Value - earlier.Value) : 0;
+    public long BytesSince(Lsn earlier) => Value > earlier.Value ? (long)Math.Min(Value - earlier.Value, long.MaxValue) : 0;
 
     /// <summary>
     /// The further of what was received and what was replayed: after a restart a standby reports as received

@@ -15,7 +15,7 @@ public sealed record Policy
     /// <summary>A standby that lacks more WAL than this is not promoted; one whose lag is unknown is not either.</summary>
     public long MaximumLagBytes { get; init; } = 16 * 1024 * 1024;
 
-    /// <summary>False: decide and say so, but never act.</summary>
+    /// <summary>False: begin no failover, but say when one would begin. What a failover replaced earlier is still fenced.</summary>
     public bool Automatic { get; init; } = true;
 
     /// <summary>At most one automatic failover in this time.</summary>
@@ -23,6 +23,11 @@ public sealed record Policy
 
     /// <summary>How often a promotion that was decided is tried before it is given up and withdrawn.</summary>
     public int PromotionAttempts { get; init; } = 5;
+
+    /// <summary>
+    /// A failover that is on record longer than this is not gone on with by a watchdog that comes back: the world has moved on meanwhile.
+    /// </summary>
+    public TimeSpan ProcedureLimit { get; init; } = TimeSpan.FromMinutes(2);
 
     /// <summary>
     /// A check that starts later than this after the last one means that the watchdog itself was away

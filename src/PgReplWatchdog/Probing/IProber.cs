@@ -6,5 +6,5 @@ namespace PgReplWatchdog.Probing;
 public interface IProber
 {
     /// <summary>Asks every node once. Never throws for what a node does or fails to do.</summary>
-    Task<ClusterObservation> ObserveAsync(bool journalWritable, CancellationToken cancellation);
+    Task<ClusterObservation> ObserveAsync(CancellationToken cancellation);
 }

@@ -19,10 +19,10 @@ public sealed class PostgresProber : IProber, IAsyncDisposable
         start = clock.GetTimestamp();
     }
 
-    public async Task<ClusterObservation> ObserveAsync(bool journalWritable, CancellationToken cancellation)
+    public async Task<ClusterObservation> ObserveAsync(CancellationToken cancellation)
     {
         var nodes = await Task.WhenAll(sessions.Select(session => AskAsync(session, cancellation)));
-        return new ClusterObservation(clock.GetElapsedTime(start), clock.GetUtcNow(), [.. nodes], journalWritable);
+        return new ClusterObservation(clock.GetElapsedTime(start), clock.GetUtcNow(), [.. nodes]);
     }
 
     private async Task<NodeObservation> AskAsync(NodeSession session, CancellationToken cancellation)

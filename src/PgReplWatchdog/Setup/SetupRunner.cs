@@ -33,7 +33,7 @@ public sealed class SetupRunner(ClusterAccess cluster, SetupHosts hosts, TimePro
         SetupStep.StopServer => On(step).RequireAsync(SetupScripts.Stop(On(step).Host, StartSeconds), WaitFor(StartSeconds), cancellation),
         SetupStep.CopyFromPrimary copy => CopyAsync(copy, cancellation),
         SetupStep.InstallCopy install => On(step).RequireAsync(
-            SetupScripts.InstallCopy(install.Copy, install.DataDirectory, install.MoveAsideTo), Limit, cancellation),
+            SetupScripts.InstallCopy(install.Copy, install.DataDirectory, install.MoveAsideTo, install.Managed), Limit, cancellation),
         SetupStep.RemoveTriggerFile file => On(step).RequireAsync(SetupScripts.RemoveFile(file.Path), Limit, cancellation),
         SetupStep.StartServer => On(step).RequireAsync(SetupScripts.Start(On(step).Host, StartSeconds), WaitFor(StartSeconds), cancellation),
         SetupStep.ProveStreaming prove => ProveAsync(prove, cancellation),
@@ -91,7 +91,10 @@ public sealed class SetupRunner(ClusterAccess cluster, SetupHosts hosts, TimePro
     {
         var errors = await hosts.PsqlAsync(node, SqlText.Of("Setup.Sql.file_errors.sql"), cancellation, readOnly: true);
         if (errors.Trim().Length > 0)
-            throw new SshFailureException(SshFailureKind.CommandFailed, $"{node}: PostgreSQL finds errors in its configuration files and was left running as it is; mend them and run setup again:\n{errors.Trim()}");
+        {
+            throw new SshFailureException(SshFailureKind.CommandFailed,
+                $"{node}: PostgreSQL finds errors in its configuration files and was left running as it is; mend them and run setup again:\n{errors.Trim()}");
+        }
     }
 
     private async Task CopyAsync(SetupStep.CopyFromPrimary copy, CancellationToken cancellation)

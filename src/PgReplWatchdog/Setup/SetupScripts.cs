@@ -81,16 +81,18 @@ public static class SetupScripts
         exec {0}/pg_basebackup -w -D {1} -d {3} -X stream -c fast
         """, host.BinDirectory, copy, host.Node.PassFile, connection);
 
-    /// <summary>The node keeps its own identity map and ALTER SYSTEM settings; data that was there is moved, not deleted.</summary>
-    public static string InstallCopy(string copy, string dataDirectory, string? moveAsideTo) => Shell.Script("""
+    /// <summary>
+    /// The node keeps its own identity map and gets what the primary has by ALTER SYSTEM, but for the settings that set-up gives it.
+    /// Data that was there is moved, not deleted.
+    /// </summary>
+    public static string InstallCopy(string copy, string dataDirectory, string? moveAsideTo, IEnumerable<string> managed) => Shell.Script("""
         set -e
-        for file in pg_ident.conf postgresql.auto.conf; do
-          if [ -f {1}/$file ]; then cp -p {1}/$file {0}/$file; fi
-        done
+        if [ -f {1}/pg_ident.conf ]; then cp -p {1}/pg_ident.conf {0}/pg_ident.conf; fi
+        sed -i -E {3} {0}/postgresql.auto.conf
         if [ -e {1} ]; then mv {1} {2}; fi
         mv {0} {1}
         rm -f {0}.pid
-        """, copy, dataDirectory, moveAsideTo ?? dataDirectory + ".before-pgwatchdog");
+        """, copy, dataDirectory, moveAsideTo ?? dataDirectory + ".before-pgwatchdog", $"/^({string.Join('|', managed)}) =/d");
 
     public static string LogTail(HostAccess host) => Shell.Script("tail -n 15 {0} 2>/dev/null", host.ServerLog);
 }

@@ -68,6 +68,6 @@ public class CandidateSelectionTests
     }
 
     [Fact]
-    public void BUG_Garbage_position_of_the_primary_makes_no_standby_eligible() =>
+    public void Garbage_position_of_the_primary_makes_no_standby_eligible() =>
         Assert.False(CandidateSelection.Assess(Two(), Known, new Lsn(ulong.MaxValue), Alpha, At(0, Refused(), Deaf()))[0].IsEligible);
 }

@@ -111,6 +111,14 @@ public class DeciderTests
         Assert.Equal(0, watch.Look(3, Refused(), Deaf()).Candidates[0].MissingBytes);
     }
 
+    [Fact]
+    public void No_standby_is_promoted_beside_a_node_that_serves_as_primary_on_no_newer_timeline()
+    {
+        var watch = new Watch(Three());
+        watch.Look(0, Primary(), Standby(), Standby(Gamma));
+        Assert.Equal(WatchdogAction.Nothing, watch.LookFrom(1, 10, Refused(), Primary(Beta), Deaf(Gamma)).Action);
+    }
+
     // Fencing.
 
     [Fact]
@@ -150,15 +158,22 @@ public class DeciderTests
     }
 
     [Fact]
-    public void BUG_Fencing_goes_before_a_procedure_about_other_nodes()
+    public void Fencing_goes_before_a_procedure_about_other_nodes()
     {
         var memory = Promoting with { Replaced = [Gamma, Alpha] };
         Assert.Equal(new WatchdogAction.Fence(Gamma), new Watch(Three(), memory).Look(0, Refused(), Deaf(), Primary(Gamma)).Action);
     }
 
     [Fact]
-    public void BUG_Automatic_off_never_acts_not_even_to_fence() =>
-        Assert.Equal(WatchdogAction.Nothing,
+    public void Old_primary_that_serves_when_the_failover_is_seen_to_be_done_is_fenced_at_once()
+    {
+        var decision = new Watch(Two(), Promoting).Look(0, Primary(), Primary(Beta, timeline: 2));
+        Assert.True(decision.Action is WatchdogAction.Fence || decision.LookAgainIn is not null, "nothing happens before the schedule's next check");
+    }
+
+    [Fact]
+    public void Automatic_off_still_fences_what_a_failover_replaced() =>
+        Assert.Equal(new WatchdogAction.Fence(Alpha),
             new Watch(Two(new Policy { Automatic = false }), FailedOver).Look(0, Primary(), Primary(Beta, timeline: 2)).Action);
 
     // Learning.

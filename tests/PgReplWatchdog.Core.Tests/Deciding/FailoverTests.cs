@@ -26,7 +26,7 @@ public class FailoverTests
         Assert.Equal((Beta, 8L), (next.Memory.IntendedPrimary, next.Memory.Epoch));
         Assert.Equal([Gamma, Alpha], next.Memory.Replaced);
         Assert.Equal(new Procedure(8, Alpha, Beta, ProcedureStep.Promote, 1, Start.AddSeconds(2), Start.AddSeconds(12), 64), next.Memory.Procedure);
-        Assert.Equal("failover from alpha to beta: alpha silent for 10.0 s; beta at 0/2FFFFC0 lacks 64 bytes of the WAL last seen (epoch 8)",
+        Assert.Equal("failover from alpha to beta (epoch 8): alpha silent for 10.0 s; beta at 0/2FFFFC0 lacks 64 bytes of the WAL last seen",
             next.Events[0].Sentence);
     }
 
@@ -103,8 +103,8 @@ public class FailoverTests
     public void Withdrawn_because_the_old_primary_serves_leaves_everything_as_it_was()
     {
         var next = Continue(Withdrawing, Primary(), Deaf());
-        Assert.Equal((WatchdogAction.Nothing, EventKind.FailoverFailed), Told(next));
-        Assert.Equal("no failover: alpha stays primary", next.Events[0].Sentence);
+        Assert.Equal((WatchdogAction.Nothing, EventKind.FailoverWithdrawn), Told(next));
+        Assert.Equal("no failover: alpha is the intended primary as before", next.Events[0].Sentence);
         Assert.Equal((Alpha, 3L, null, null), (next.Memory.IntendedPrimary, next.Memory.Epoch, next.Memory.Procedure, next.Memory.LastFailover));
         Assert.Empty(next.Memory.Replaced);
     }
@@ -112,7 +112,7 @@ public class FailoverTests
     [Fact]
     public void Withdrawn_because_nobody_was_promoted_counts_as_a_failover()
     {
-        var next = Continue(Withdrawing, Refused(), Deaf());
+        var next = Continue(Withdrawing with { Procedure = Withdrawing.Procedure! with { Attempts = 5 } }, Refused(), Deaf());
         Assert.Equal((WatchdogAction.Nothing, EventKind.FailoverFailed), Told(next));
         Assert.Equal((Alpha, 3L, null), (next.Memory.IntendedPrimary, next.Memory.Epoch, next.Memory.Procedure));
         Assert.Empty(next.Memory.Replaced);
@@ -121,19 +121,37 @@ public class FailoverTests
     }
 
     [Fact]
+    public void Trigger_file_that_could_not_be_removed_is_removed_before_anything_else_is_done()
+    {
+        var next = Failover.Continue(Two(), Withdrawing, Withdrawing.Procedure!, At(3, Primary(), Deaf()) with { LastActionSucceeded = false });
+        Assert.IsType<WatchdogAction.WithdrawPromotion>(next.Action);
+        Assert.Same(Withdrawing, next.Memory);
+    }
+
+    [Fact]
+    public void Old_primary_that_is_starting_up_takes_the_promotion_back() =>
+        Assert.IsType<WatchdogAction.WithdrawPromotion>(Continue(Promoting, Busy(), Deaf()).Action);
+
+    [Theory]
+    [InlineData(119, typeof(WatchdogAction.Promote))]
+    [InlineData(200, typeof(WatchdogAction.WithdrawPromotion))]
+    public void Promotion_on_record_for_too_long_is_taken_back(double at, Type action) =>
+        Assert.IsType(action, Failover.Continue(Two(), Promoting, Promoting.Procedure! with { DecidedAt = Start }, At(at, Refused(), Deaf())).Action);
+
+    [Fact]
     public void Giving_up_forgets_no_other_replaced_node() =>
         Assert.Equal([Gamma], Continue(Withdrawing with { Replaced = [Gamma, Alpha] }, Refused(), Deaf()).Memory.Replaced);
 
     [Fact]
-    public void BUG_Promotion_on_record_is_not_asked_for_while_a_standby_still_streams_from_the_old_primary() =>
+    public void Promotion_on_record_is_not_asked_for_while_a_standby_still_streams_from_the_old_primary() =>
         Assert.IsNotType<WatchdogAction.Promote>(new Watch(Two(), Promoting).Look(0, Unreachable(), Standby(heard: 0.1)).Action);
 
     [Fact]
-    public void BUG_Server_of_another_system_at_the_candidates_address_is_no_success() =>
+    public void Server_of_another_system_at_the_candidates_address_is_no_success() =>
         Assert.DoesNotContain(Continue(Promoting, Refused(), Primary(Beta, timeline: 2, system: OtherSystem)).Events,
             told => told.Kind == EventKind.FailoverSucceeded);
 
     [Fact]
-    public void BUG_Promotion_on_record_is_not_asked_for_once_automatic_is_off() =>
+    public void Promotion_on_record_is_not_asked_for_once_automatic_is_off() =>
         Assert.IsNotType<WatchdogAction.Promote>(new Watch(Two(new Policy { Automatic = false }), Promoting).Look(0, Refused(), Deaf()).Action);
 }

@@ -48,14 +48,14 @@ public class ConfigurationTextTests
         Assert.Contains("local all all peer\n", Hba(Begin + "host a\nlocal all all peer\n"), StringComparison.Ordinal);
 
     [Fact]
-    public void BUG_Block_in_a_file_that_an_editor_saved_with_crlf_is_not_doubled()
+    public void Block_in_a_file_that_an_editor_saved_with_crlf_is_not_doubled()
     {
         var saved = Hba("local all all peer\n").Replace("\n", "\r\n", StringComparison.Ordinal);
         Assert.Equal(2, Hba(saved).Split("# BEGIN pgwatchdog").Length);
     }
 
     [Fact]
-    public void BUG_Block_at_the_end_of_a_file_whose_last_newline_is_gone_is_not_doubled()
+    public void Block_at_the_end_of_a_file_whose_last_newline_is_gone_is_not_doubled()
     {
         var saved = ConfigurationText.WithInclude("max_connections = 100\n").TrimEnd('\n');
         Assert.Equal(2, ConfigurationText.WithInclude(saved).Split("# BEGIN pgwatchdog").Length);
@@ -92,12 +92,12 @@ public class ConfigurationTextTests
     [Theory]
     [InlineData(@"/data/back\slash")]
     [InlineData(@"/data/\n")]
-    public void BUG_Setting_with_a_backslash_reads_back_as_it_was_meant(string value) => Assert.Equal(value, WrittenAndRead(value));
+    public void Setting_with_a_backslash_reads_back_as_it_was_meant(string value) => Assert.Equal(value, WrittenAndRead(value));
 
     [Theory]
     [InlineData("/data/o'brien")]
     [InlineData(@"/data/back\slash")]
-    public void BUG_Connection_string_in_a_setting_reads_back_as_it_was_meant(string passFile) =>
+    public void Connection_string_in_a_setting_reads_back_as_it_was_meant(string passFile) =>
         Assert.Equal(passFile, Read(WrittenAndRead(ConfigurationText.ConnectionInfo("10.0.0.1", 5432, "repl", passFile, "beta"))).PassFile);
 
     [Theory]

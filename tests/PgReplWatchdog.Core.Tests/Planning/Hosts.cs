@@ -78,8 +78,14 @@ internal sealed class Hosts(ClusterSpec spec, params NodeFacts[] bare)
         SetupStep.CopyFromPrimary copy => Copied(node, nodes[copy.From]),
         SetupStep.InstallCopy => copies[node.Node] with
         {
-            Node = node.Node, Running = false, StateDirectoryExists = node.StateDirectoryExists, PassFileCurrent = node.PassFileCurrent,
-            WatchdogAddress = node.WatchdogAddress, Slots = [], StreamingStandbys = [], Settings = node.Settings.Clear(),
+            Node = node.Node,
+            Running = false,
+            StateDirectoryExists = node.StateDirectoryExists,
+            PassFileCurrent = node.PassFileCurrent,
+            WatchdogAddress = node.WatchdogAddress,
+            Slots = [],
+            StreamingStandbys = [],
+            Settings = node.Settings.Clear(),
         },
         SetupStep.StartServer => Started(node with { Running = true, InRecovery = node.StandbySignal, Settings = Loaded(node with { Settings = Defaults }, true) }),
         _ => node,

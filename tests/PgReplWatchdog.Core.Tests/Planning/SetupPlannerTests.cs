@@ -117,7 +117,7 @@ public class SetupPlannerTests
     }
 
     [Fact]
-    public void BUG_Stale_trigger_file_is_removed_before_a_running_standby_is_told_to_look_for_it()
+    public void Stale_trigger_file_is_removed_before_a_running_standby_is_told_to_look_for_it()
     {
         var hosts = Bare().SetUp();
         hosts[Beta] = hosts[Beta] with { Settings = hosts[Beta].Settings.SetItem("promote_trigger_file", new Setting("", "sighup")) };

@@ -82,13 +82,17 @@ public class SetupRefusalTests
     }
 
     [Fact]
-    public void BUG_Alter_system_on_a_running_primary_that_is_overwritten_and_keeps_it() =>
-        Assert.NotEmpty(new Hosts(Two(), Hosts.Server(Alpha), AlterSystem(Hosts.Server(Beta, OtherSystem), "port", "5555"))
+    public void Alter_system_on_a_server_that_is_overwritten_does_not_matter() =>
+        Assert.Empty(new Hosts(Two(), Hosts.Server(Alpha), AlterSystem(Hosts.Server(Beta, OtherSystem), "port", "5555"))
             .Plan(Hosts.NoOptions with { Overwrite = [Beta] }).Refusals);
 
     [Fact]
-    public void BUG_Alter_system_on_the_primary_that_a_new_standby_would_copy() =>
-        Assert.NotEmpty(new Hosts(Two(), AlterSystem(Hosts.Server(Alpha), "listen_addresses", "10.0.0.1"), Hosts.Nothing(Beta)).Plan().Refusals);
+    public void Alter_system_on_the_primary_is_not_copied_where_set_up_has_a_setting_of_its_own()
+    {
+        var plan = new Hosts(Two(), AlterSystem(Hosts.Server(Alpha), "listen_addresses", "10.0.0.1"), Hosts.Nothing(Beta)).Plan();
+        var install = Assert.Single(plan.Steps.OfType<SetupStep.InstallCopy>());
+        Assert.Superset(new HashSet<string> { "listen_addresses", "port", "primary_conninfo", "promote_trigger_file" }, install.Managed.ToHashSet());
+    }
 
     [Fact]
     public void All_refusals_are_told_at_once()

@@ -95,7 +95,7 @@ public class SetupSettingsTests
     }
 
     [Fact]
-    public void BUG_Standby_has_no_less_than_its_primary_will_have_after_the_same_run() =>
+    public void Standby_has_no_less_than_its_primary_will_have_after_the_same_run() =>
         Assert.Equal("10", Written(Bare(Set(Hosts.Server(Alpha), "max_wal_senders", "5")).Plan(), Beta)["max_wal_senders"]);
 
     [Fact]

@@ -1,3 +1,4 @@
+using System.Globalization;
 using CsCheck;
 using static PgReplWatchdog.Core.Tests.Clusters;
 
@@ -33,7 +34,7 @@ internal static class Worlds
 
     private static readonly Gen<WalReceiver?> None = Gen.Const((WalReceiver?)null);
 
-    private static readonly Gen<WalReceiver?> Some = Gen.Select(Gen.OneOfConst("streaming", "streaming", "starting", "waiting"),
+    private static readonly Gen<WalReceiver?> Some = Gen.Select(Gen.Frequency((2, Gen.Const("streaming")), (1, Gen.Const("starting")), (1, Gen.Const("waiting"))),
         Gen.OneOf(Gen.Const((TimeSpan?)null), Gen.Double[0, 20].Select(age => (TimeSpan?)TimeSpan.FromSeconds(age))),
         (status, age) => (WalReceiver?)new WalReceiver(status, age));
 
@@ -44,20 +45,28 @@ internal static class Worlds
     private static Gen<NodeObservation> Anything(string node) => Gen.Frequency(
         (2, Primary(node)), (4, Standby(node, None)), (2, Standby(node, Some)), (4, Without(node)));
 
-    /// <summary>Worlds like ours more often than not: alpha first, primary or gone, the others standbys.</summary>
-    private static readonly Gen<NodeObservation[]> Answers = Gen.Frequency(
-        (2, Gen.Select(Primary(Alpha), Standby(Beta, Some), Standby(Gamma, Some), (a, b, c) => new[] { a, b, c })),
-        (4, Gen.Select(Without(Alpha), Standby(Beta, None), Standby(Gamma, None), (a, b, c) => new[] { a, b, c })),
-        (2, Gen.Select(Anything(Alpha), Primary(Beta), Standby(Gamma, None), (a, b, c) => new[] { a, b, c })),
-        (3, Gen.Select(Anything(Alpha), Anything(Beta), Anything(Gamma), (a, b, c) => new[] { a, b, c })));
+    private static Gen<NodeObservation[]> Three(Gen<NodeObservation> alpha, Gen<NodeObservation> beta, Gen<NodeObservation> gamma) =>
+        Gen.Select(alpha, beta, gamma, (a, b, c) => new[] { a, b, c });
 
-    private static readonly Gen<Step[]> Phase = Gen.Select(
-        Answers, Gen.Int[1, MostLooks], Gen.Double[0.2, 2], Gen.Frequency((9, Gen.Const(0d)), (1, Gen.Const(6d)), (1, Gen.Const(4000d))),
+    private static readonly Gen<NodeObservation[]> Healthy = Three(Primary(Alpha), Standby(Beta, Some), Standby(Gamma, Some));
+    private static readonly Gen<NodeObservation[]> Gone = Three(Without(Alpha), Standby(Beta, None), Standby(Gamma, None));
+    private static readonly Gen<NodeObservation[]> Promoted = Three(Anything(Alpha), Primary(Beta), Standby(Gamma, None));
+    private static readonly Gen<NodeObservation[]> Returned = Three(Primary(Alpha), Primary(Beta), Anything(Gamma));
+
+    private static readonly Gen<NodeObservation[]> Answers = Gen.Frequency(
+        (2, Healthy), (4, Gone), (2, Promoted), (1, Returned), (3, Three(Anything(Alpha), Anything(Beta), Anything(Gamma))));
+
+    private static Gen<Step[]> Phase(Gen<NodeObservation[]> answers) => Gen.Select(
+        answers, Gen.Int[1, MostLooks], Gen.Double[0.2, 2], Gen.Frequency((9, Gen.Const(0d)), (1, Gen.Const(6d)), (1, Gen.Const(4000d))),
         Gen.Frequency((9, Gen.Const(false)), (1, Gen.Const(true))), Gen.Frequency((15, Gen.Const(true)), (1, Gen.Const(false))),
         (nodes, looks, every, pause, restart, journalWritable) => Enumerable.Range(0, looks).Select(look =>
             new Step(every + (look == 0 ? pause : 0), [.. nodes], restart && look == 0, journalWritable)).ToArray());
 
-    public static readonly Gen<Step[]> Any = Phase.Array[1, MostPhases].Select(phases => phases.SelectMany(phase => phase).ToArray());
+    private static readonly Gen<Step[]> Phases = Phase(Answers).Array[1, MostPhases].Select(phases => phases.SelectMany(phase => phase).ToArray());
+
+    /// <summary>Half of the worlds begin like a failover.</summary>
+    public static readonly Gen<Step[]> Any = Gen.OneOf(
+        Phases, Gen.Select(Phase(Healthy), Phase(Gone), Phase(Promoted), Phase(Returned), Phases, (a, b, c, d, e) => (Step[])[.. a, .. b, .. c, .. d, .. e]));
 
     public static readonly Gen<Policy> Policies = Gen.Select(Gen.Double[2, 12], Gen.Long[0, 40 * 1024 * 1024], Gen.Int[1, 4], Gen.Double[0, 120],
         (threshold, lag, attempts, interval) => new Policy
@@ -67,4 +76,32 @@ internal static class Worlds
             PromotionAttempts = attempts,
             MinimumInterval = TimeSpan.FromSeconds(interval),
         });
+
+    public static IEnumerable<(double At, Step Step)> Timed(Step[] steps)
+    {
+        var at = 0d;
+        foreach (var step in steps)
+            yield return (Math.Round(at += step.After, 1), step);
+    }
+
+    /// <summary>A world as a scenario script (Scenarios/README.md).</summary>
+    public static string Script(Step[] steps, Policy policy) => string.Create(CultureInfo.InvariantCulture,
+        $"\nnodes alpha beta gamma\npolicy UnreachableThreshold={policy.UnreachableThreshold.TotalSeconds}s MaximumLagBytes={policy.MaximumLagBytes} "
+        + $"PromotionAttempts={policy.PromotionAttempts} MinimumInterval={policy.MinimumInterval.TotalSeconds}s\n")
+        + string.Join('\n', Timed(steps).Select(look => (look.Step.Restart ? "restart\n" : "")
+            + string.Create(CultureInfo.InvariantCulture, $"at {look.At:0.0} | {string.Join(" | ", look.Step.Nodes.Select(node => Answer(node, look.At)))}")
+            + (look.Step.JournalWritable ? "" : " | journal unwritable")));
+
+    private static string Answer(NodeObservation seen, double at) => seen switch
+    {
+        { Server: { Role: Role.Primary } server } => $"{seen.Node} primary {server.CurrentLsn} {Belongs(server)}",
+        { Server: { } server } => $"{seen.Node} standby {server.ReceivedLsn} {Belongs(server)}{(server.ReplayPaused ? " paused" : "")} {Hears(server.WalReceiver, at)}",
+        _ => $"{seen.Node} {(seen.Reach == Reach.Unknown ? "unasked" : seen.Reach.ToString().ToLowerInvariant())}",
+    };
+
+    private static string Belongs(ServerFacts server) => $"timeline {server.Timeline} system {server.SystemIdentifier}";
+
+    private static string Hears(WalReceiver? receiver, double at) => receiver is { IsStreaming: true }
+        ? string.Create(CultureInfo.InvariantCulture, $"heard {at - (receiver.LastMessageAge ?? TimeSpan.Zero).TotalSeconds:0.0}")
+        : "silent";
 }

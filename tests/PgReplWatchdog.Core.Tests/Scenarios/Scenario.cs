@@ -73,8 +73,14 @@ internal sealed class Scenario
 
     private string LookAt(double at, string[] answers)
     {
-        var observation = Clusters.At(at, [.. answers.Where(answer => answer != "journal unwritable").Select(answer => ScenarioText.Node(answer, at))])
-            with { JournalWritable = !answers.Contains("journal unwritable") };
+        const string JournalUnwritable = "journal unwritable";
+        const string ActionFailed = "action failed";
+        var nodesSeen = answers.Where(answer => answer is not (JournalUnwritable or ActionFailed)).Select(answer => ScenarioText.Node(answer, at));
+        var observation = Clusters.At(at, [.. nodesSeen]) with
+        {
+            JournalWritable = !answers.Contains(JournalUnwritable),
+            LastActionSucceeded = !answers.Contains(ActionFailed),
+        };
         var decision = Decider.Decide(ScenarioText.Spec(policy, nodes), memory, working, observation);
         List<string> lines =
         [

@@ -22,7 +22,7 @@ public static class CheckCommand
             var access = Commands.Choose(installation, parsed.GetValue(cluster), file);
             var memory = Memory(installation.StateDirectory, access.Spec.Name);
             await using var prober = new PostgresProber(access, TimeProvider.System);
-            var observation = await prober.ObserveAsync(journalWritable: true, cancellation);
+            var observation = await prober.ObserveAsync(cancellation);
             var decision = Decider.Decide(access.Spec, memory, WorkingMemory.Empty, observation);
             StatusTable.Write(Commands.Screen(), ClusterStatus.Of(access.Spec, new Checked(observation, decision, observation.Time), []));
             return Code(decision);

@@ -22,7 +22,8 @@ public static class RunCommand
             catch (IOException failure) when (failure.InnerException is AddressInUseException)
             {
                 await Console.Error.WriteLineAsync(
-                    $"{file}: {WatchdogOptions.SectionName}:{nameof(WatchdogOptions.Listen)} is {installation.Listen}, and something listens there already: is the service running? Else give another port");
+                    $"{file}: {WatchdogOptions.SectionName}:{nameof(WatchdogOptions.Listen)} is {installation.Listen}, "
+                    + "and something listens there already: is the service running? Else give another port");
                 return ExitCode.Unavailable;
             }
             await service.WaitForShutdownAsync(cancellation);

@@ -1,4 +1,5 @@
 using System.Globalization;
+using PgReplWatchdog.Deciding;
 using PgReplWatchdog.Diagnosing;
 using PgReplWatchdog.Observing;
 using Spectre.Console;
@@ -18,7 +19,7 @@ public static class StatusTable
                 screen.MarkupLineInterpolated($"  [{colour}]•[/] {sentence}");
         }
         screen.Write(Nodes(cluster));
-        foreach (var gate in cluster.Gates)
+        foreach (var gate in cluster.Gates.Where(gate => cluster.Verdict != Verdict.Serving || gate.Gate != Gate.ThresholdNotReached))
             screen.MarkupLineInterpolated($"  [yellow]{gate.Gate}[/]  {gate.Sentence}");
         if (cluster.LastFailover is { } last)
             screen.MarkupLineInterpolated($"  last failover {last.FinishedAt:u}: {last.From} to {last.To}, {(last.Succeeded ? "succeeded" : "failed")}, {Loss(last.ExpectedLossBytes)}");
