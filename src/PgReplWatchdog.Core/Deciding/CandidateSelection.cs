@@ -43,9 +43,11 @@ public static class CandidateSelection
             yield return Shut(Gate.CandidateExcluded, $"{node.Name} has priority 0 and is never promoted");
         if (seen?.Server is not { } server)
         {
-            yield return Shut(Gate.CandidateUnreachable, $"{node.Name} does not answer: {(seen is { Detail.Length: > 0 } ? seen.Detail : "no reason given")}");
+            yield return Shut(Gate.CandidateUnreachable, $"{node.Name} cannot be asked: {(seen is { Detail.Length: > 0 } ? seen.Detail : "no reason given")}");
             yield break;
         }
+        if (!server.ReadsStatistics)
+            yield return Shut(Gate.CandidateUnreadable, $"the watchdog's role may not read the replication views of {node.Name}: GRANT pg_read_all_stats to it, or run setup");
         if (server.Role != Role.Standby)
         {
             yield return Shut(Gate.CandidateNotInRecovery, $"{node.Name} is not a standby");

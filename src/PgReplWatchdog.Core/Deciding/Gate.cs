@@ -29,6 +29,9 @@ public enum Gate
     /// <summary>It does not answer SQL.</summary>
     CandidateUnreachable,
 
+    /// <summary>The watchdog's role may not read its replication views: what it hears and lacks is unknown.</summary>
+    CandidateUnreadable,
+
     /// <summary>It says that it is no standby.</summary>
     CandidateNotInRecovery,
 

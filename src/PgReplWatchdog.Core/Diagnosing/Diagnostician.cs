@@ -18,7 +18,7 @@ public static class Diagnostician
             ?? OtherSystem(intended, memory)
             ?? Serving(primaries, intended, memory)
             ?? StrayPrimary(primaries, intended)
-            ?? NoPrimaryKnown(intended)
+            ?? NoPrimaryKnown(intended, observation)
             ?? Busy(intended!)
             ?? InRecovery(intended!)
             ?? WatchdogIsolated(intended!, observation)
@@ -26,7 +26,7 @@ public static class Diagnostician
             ?? ServingElsewhere(intended!, observation)
             ?? Down(intended!, observation)
             ?? new Diagnosis(Verdict.Unknown, intended!.Node,
-                [Say(intended), "no standby answers that could say whether it hears the primary", .. Others(intended, observation)]);
+                [Say(intended), "no standby can say whether it hears the primary", .. Others(intended, observation)]);
     }
 
     /// <summary>Whose verdict it is: until a failover's candidate is primary, that of the one it is to replace.</summary>
@@ -66,8 +66,10 @@ public static class Diagnostician
         primaries.IsEmpty ? null : new Diagnosis(Verdict.Unknown, intended?.Node,
             [.. primaries.Select(Say), "it is not the intended primary, and not on a newer timeline of this cluster", .. intended is null ? [] : new[] { Say(intended) }]);
 
-    private static Diagnosis? NoPrimaryKnown(NodeObservation? intended) =>
-        intended is null ? new Diagnosis(Verdict.Unknown, null, ["no primary has been seen since the watchdog knows this cluster"]) : null;
+    private static Diagnosis? NoPrimaryKnown(NodeObservation? intended, ClusterObservation observation) =>
+        intended is null
+            ? new Diagnosis(Verdict.Unknown, null, ["no primary has been seen since the watchdog knows this cluster", .. observation.Nodes.Select(Say)])
+            : null;
 
     private static Diagnosis? Busy(NodeObservation intended) =>
         intended.Reach == Reach.Alive ? new Diagnosis(Verdict.Busy, intended.Node, [Say(intended)]) : null;
@@ -92,7 +94,8 @@ public static class Diagnostician
             : null;
 
     private static Diagnosis? Down(NodeObservation intended, ClusterObservation observation) =>
-        observation.Nodes.Any(node => node.IsServingStandby)
+        observation.Nodes.Any(node => node is { IsServingStandby: true, Server.ReadsStatistics: true })
+            && observation.Nodes.All(node => node.Server is not { ReadsStatistics: false })
             ? new Diagnosis(Verdict.Down, intended.Node, [Say(intended), .. Others(intended, observation)])
             : null;
 
@@ -111,6 +114,8 @@ public static class Diagnostician
         { IsServingStandby: true, Server.WalReceiver: { IsStreaming: true } receiver } => receiver.LastMessageAge is { } age
             ? Invariant($"{node.Node} serves as standby and heard its primary {age.TotalSeconds:0.0} s ago")
             : $"{node.Node} serves as standby and streams",
+        { IsServingStandby: true, Server.ReadsStatistics: false } =>
+            $"{node.Node} serves as standby, but the watchdog's role may not read whether it hears its primary (GRANT pg_read_all_stats)",
         { IsServingStandby: true } => $"{node.Node} serves as standby and does not hear its primary",
         _ => $"{node.Node} is {Phrase(node.Reach)}{(node.Detail.Length > 0 ? ": " + node.Detail : "")}",
     };
@@ -119,7 +124,7 @@ public static class Diagnostician
     {
         Reach.Unknown => "not asked",
         Reach.Serving => "serving, but does not say as what",
-        Reach.Alive => "alive, but refuses to serve",
+        Reach.Alive => "alive, but answers with an error",
         Reach.Refused => "refusing connections",
         Reach.Unreachable => "unreachable",
         Reach.Failed => "answering in a way that says nothing",

@@ -78,6 +78,9 @@ public sealed record ServerFacts
     /// <summary>The setting promote_trigger_file; empty where none is set.</summary>
     public string PromoteTriggerFile { get; init; } = "";
 
+    /// <summary>The watchdog's role may read pg_stat_wal_receiver and pg_stat_replication; where it may not, they say nothing.</summary>
+    public bool ReadsStatistics { get; init; } = true;
+
     /// <summary>pg_stat_wal_receiver; null where no walreceiver runs.</summary>
     public WalReceiver? WalReceiver { get; init; }
 

@@ -6,6 +6,9 @@ public sealed record NodeFacts(string Node)
     /// <summary>Entries of the data directory; null where there is no such directory.</summary>
     public int? DataDirectoryEntries { get; init; }
 
+    /// <summary>Why the data directory cannot be moved aside (a symbolic link, a mount point); null where it can.</summary>
+    public string? ImmovableBecause { get; init; }
+
     /// <summary>The first line of PG_VERSION; null where there is none.</summary>
     public int? MajorVersion { get; init; }
 
@@ -88,6 +91,7 @@ public enum RoleState
     Missing,
     PasswordDiffers,
     RightsDiffer,
+    IsSuperuser,
     AsWanted,
 }
 

@@ -1,3 +1,4 @@
+using System.Globalization;
 using PgReplWatchdog.Topology;
 
 namespace PgReplWatchdog.Planning;
@@ -22,7 +23,16 @@ public static class SetupPlanner
         if (primary is null)
             return new SetupPlan(null, [], refusals.ToImmutable());
         foreach (var node in facts.Where(node => node.Running && (node.InRecovery || node == primary)))
+        {
+            if (node.Settings.TryGetValue("port", out var port) && port.Value != spec.Node(node.Node).Port.ToString(CultureInfo.InvariantCulture))
+                refusals.Add($"{node.Node} runs on port {port.Value}, Port says {spec.Node(node.Node).Port}: correct Port, or change the server's port yourself");
             refusals.AddRange(Overridden(spec, node, primary));
+        }
+        foreach (var (role, state) in new[] { (spec.Roles.Watchdog, primary.WatchdogRole), (spec.Roles.Replication, primary.ReplicationRole) })
+        {
+            if (state == RoleState.IsSuperuser)
+                refusals.Add($"role {role} is a superuser on {primary.Node}, and set-up would give it another password: configure a role of its own for the watchdog and for replication");
+        }
         var standbys = facts.Where(node => node.Node != primary.Node).Select(node => new Standby(node, Treat(node, primary, options, refusals))).ToList();
         if (refusals.Count > 0)
             return new SetupPlan(primary.Node, [], refusals.ToImmutable());
@@ -49,8 +59,12 @@ public static class SetupPlanner
         var running = facts.Where(node => node.IsRunningPrimary && !options.Overwrite.Contains(node.Node)).ToList();
         if (running.Count == 1)
             return running[0];
-        refusals.Add(running.Count == 0
-            ? $"no node of cluster {spec.Name} runs as a primary: start PostgreSQL on the one that is to be it ({spec.Nodes[0].Name}, if both are new)"
+        if (running.Count == 0 && facts.FirstOrDefault(node => node.IsRunningPrimary) is { } named)
+            refusals.Add($"--overwrite names {named.Node}, the only running primary: nothing would be left to copy from");
+        else
+            refusals.Add(running.Count == 0
+            ? $"no node of cluster {spec.Name} runs as a primary: start PostgreSQL on the one that is to be it, {spec.Nodes[0].Name} if both are new "
+                + $"({string.Join(", ", facts.Where(node => !node.Running).Select(node => $"on {node.Node} nothing runs on its DataDirectory {spec.Node(node.Node).DataDirectory}"))})"
             : $"{string.Join(" and ", running.Select(node => node.Node))} both run as primaries: stop the one that is to become a standby if it is new, "
                 + "or name it with --overwrite if its data may be moved aside");
         return null;
@@ -60,7 +74,11 @@ public static class SetupPlanner
     {
         var ofThisCluster = node.SystemIdentifier == primary.SystemIdentifier;
         if (options.Overwrite.Contains(node.Node) || (!node.Running && (node.IsEmpty || node.IsFresh)))
+        {
+            if (node.ImmovableBecause is { } why)
+                refusals.Add($"the data directory of {node.Node} cannot be moved aside: it is {why}; give the directory itself as DataDirectory, below the mount point");
             return Treatment.Copy;
+        }
         if (ofThisCluster && node is { Running: true, InRecovery: true })
             return Treatment.Keep;
         if (ofThisCluster && node is { Running: false, StandbySignal: true })

@@ -1,18 +1,27 @@
+using System.Text.RegularExpressions;
+
 namespace PgReplWatchdog.Configuration;
 
 /// <summary>What no single setting can tell: settings that do not go together.</summary>
-public static class CrossChecks
+public static partial class CrossChecks
 {
     public static void Run(WatchdogOptions options, List<string> errors)
     {
         const string Root = WatchdogOptions.SectionName;
-        if (!Uri.TryCreate(options.Listen, UriKind.Absolute, out var listen) || listen.Scheme != Uri.UriSchemeHttp || listen.PathAndQuery != "/")
-            errors.Add($"{Root}:{nameof(options.Listen)} is '{options.Listen}'; give an address such as http://127.0.0.1:9187");
+        // A name other than localhost would make the server listen everywhere.
+        if (options.Listen.Length > 0 && (!Uri.TryCreate(options.Listen, UriKind.Absolute, out var listen) || listen.Scheme != Uri.UriSchemeHttp || listen.PathAndQuery != "/"
+            || (listen.HostNameType == UriHostNameType.Dns && listen.Host != "localhost")))
+            errors.Add($"{Root}:{nameof(options.Listen)} is '{options.Listen}'; give an address with http and a port, such as http://127.0.0.1:9187");
         Duplicates($"{Root}:Clusters", "Name", options.Clusters.Select(cluster => cluster.Name), errors);
         for (var index = 0; index < options.Clusters.Count; index++)
             Check($"{Root}:Clusters:{index}", options.Clusters[index], errors);
-        Duplicates($"{Root}:Clusters", "Host and Port", options.Clusters.SelectMany(cluster => cluster.Nodes).Where(node => node.Host.Length > 0)
+        var sameServer = Duplicates($"{Root}:Clusters", "Host and Port", options.Clusters.SelectMany(cluster => cluster.Nodes).Where(node => node.Host.Length > 0)
             .Select(node => $"{node.Host}:{node.Port}"), errors);
+        if (!sameServer) // else the same mistake would be told twice
+        {
+            Duplicates($"{Root}:Clusters", "Host, SshPort and DataDirectory", options.Clusters.SelectMany(cluster => cluster.Nodes).Where(node => node.Host.Length > 0)
+                .Select(node => $"{node.Host}:{node.SshPort}:{node.DataDirectory}"), errors);
+        }
     }
 
     private static void Check(string path, ClusterOptions cluster, List<string> errors)
@@ -34,17 +43,22 @@ public static class CrossChecks
             cluster.Nodes.Select(node => node.Name).Distinct().Select(name => name.Replace('-', '_')), errors);
         foreach (var (node, index) in cluster.Nodes.Select((node, index) => (node, index)))
         {
-            foreach (var fingerprint in node.HostKeyFingerprints.Where(print => !print.StartsWith("SHA256:", StringComparison.Ordinal)))
+            foreach (var fingerprint in node.HostKeyFingerprints.Where(print => !Fingerprint().IsMatch(print)))
             {
                 errors.Add($"{path}:Nodes:{index}:{nameof(node.HostKeyFingerprints)} has '{fingerprint}'; "
-                    + "give it as `ssh-keyscan HOST | ssh-keygen -lf -` prints it, beginning with SHA256:");
+                    + "give it as `ssh-keyscan HOST | ssh-keygen -lf -` prints it: SHA256: and 43 letters and digits, no more");
             }
         }
     }
 
-    private static void Duplicates(string path, string what, IEnumerable<string> values, List<string> errors)
+    [GeneratedRegex("^SHA256:[A-Za-z0-9+/]{43}$")]
+    private static partial Regex Fingerprint();
+
+    private static bool Duplicates(string path, string what, IEnumerable<string> values, List<string> errors)
     {
-        foreach (var twice in values.Where(value => value.Length > 0).GroupBy(value => value).Where(group => group.Count() > 1))
+        var before = errors.Count;
+        foreach (var twice in values.Where(value => value.Length > 0).GroupBy(value => value, StringComparer.OrdinalIgnoreCase).Where(group => group.Count() > 1))
             errors.Add($"{path}: {twice.Count()} entries have {what} {twice.Key}; each must have its own");
+        return errors.Count > before;
     }
 }

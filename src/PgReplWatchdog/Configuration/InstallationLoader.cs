@@ -1,3 +1,6 @@
+using System.Formats.Asn1;
+using System.Security.Cryptography;
+using System.Text.Json;
 using PgReplWatchdog.Topology;
 using Renci.SshNet;
 using Renci.SshNet.Common;
@@ -38,7 +41,7 @@ public static class InstallationLoader
         }
         catch (Exception failure) when (failure is InvalidDataException or IOException or UnauthorizedAccessException)
         {
-            throw new InvalidConfigurationException(file, [$"cannot be read: {(failure.InnerException?.InnerException ?? failure.InnerException ?? failure).Message}"]);
+            throw new InvalidConfigurationException(file, [$"cannot be read: {Explain(failure)}"]);
         }
         var section = root.GetSection(WatchdogOptions.SectionName);
         if (!section.Exists())
@@ -49,6 +52,16 @@ public static class InstallationLoader
             CrossChecks.Run(options, errors);
         }
         return (options, errors);
+    }
+
+    private static string Explain(Exception failure)
+    {
+        for (var cause = failure; cause is not null; cause = cause.InnerException)
+        {
+            if (cause is JsonException { LineNumber: { } line, BytePositionInLine: { } position })
+                return $"line {line + 1}, character {position + 1} is not JSON: {cause.Message.Split(" LineNumber:")[0]}";
+        }
+        return failure.GetBaseException().Message;
     }
 
     private static ClusterAccess Cluster(string path, ClusterOptions options, SecretFiles files)
@@ -104,12 +117,20 @@ public static class InstallationLoader
             {
                 using var parsed = new PrivateKeyFile(full);
             }
-            catch (Exception failure) when (failure is SshException or InvalidOperationException or FormatException or ArgumentException)
+            catch (SshException failure)
             {
-                errors.Add($"{key}: {path} is no private key that can be used ({failure.Message}); give one in OpenSSH or PEM format without a passphrase");
+                errors.Add($"{key}: {path} is no private key that can be used ({failure.Message.TrimEnd('.')}); {GiveKey}");
+            }
+            // What a damaged key makes the library's parsers throw.
+            catch (Exception failure) when (failure is InvalidOperationException or FormatException or ArgumentException or OverflowException
+                or IndexOutOfRangeException or CryptographicException or AsnContentException or IOException or NotSupportedException)
+            {
+                errors.Add($"{key}: {path} is no private key that can be used, it is damaged or something else; {GiveKey}");
             }
             return full;
         }
+
+        private const string GiveKey = "give one in OpenSSH or PEM format without a passphrase";
 
         private string? Read(string key, string path)
         {
@@ -118,6 +139,11 @@ public static class InstallationLoader
             try
             {
                 return File.ReadAllText(Path.Combine(directory, path));
+            }
+            catch (Exception failure) when (failure is FileNotFoundException or DirectoryNotFoundException)
+            {
+                errors.Add($"{key}: there is no file {Path.Combine(directory, path)}; create it, or correct the setting");
+                return null;
             }
             catch (Exception failure) when (failure is IOException or UnauthorizedAccessException)
             {

@@ -23,7 +23,7 @@ public static class OptionsReader
             else
                 errors.Add($"{child.Path} is no setting; the nearest that is one: {Nearest(child.Key, properties)}");
         }
-        Validate(section.Path, target, errors);
+        Validate(section, target, errors);
     }
 
     private static void ReadProperty(IConfigurationSection child, object target, PropertyInfo property, List<string> errors)
@@ -38,8 +38,11 @@ public static class OptionsReader
 
     private static void ReadList(IConfigurationSection child, IList list, Type element, List<string> errors)
     {
-        if (child.Value is { Length: > 0 })
-            errors.Add($"{child.Path} is '{child.Value}'; give a list, in [ ]");
+        if (child.Value is { Length: > 0 } || child.GetChildren().Any(item => !int.TryParse(item.Key, CultureInfo.InvariantCulture, out _)))
+        {
+            errors.Add($"{child.Path} is {(child.Value is { Length: > 0 } text ? $"'{text}'" : "a single object")}; give a list, in [ ]");
+            return;
+        }
         foreach (var item in child.GetChildren())
         {
             if (element == typeof(string))
@@ -57,6 +60,8 @@ public static class OptionsReader
     {
         try
         {
+            if (type == typeof(TimeSpan) && !child.Value!.Contains(':', StringComparison.Ordinal))
+                throw new FormatException("a bare number would be days");
             return TypeDescriptor.GetConverter(type).ConvertFromInvariantString(child.Value!);
         }
         catch (Exception failure) when (failure is FormatException or ArgumentException or OverflowException)
@@ -66,7 +71,7 @@ public static class OptionsReader
         }
     }
 
-    private static void Validate(string path, object target, List<string> errors)
+    private static void Validate(IConfigurationSection section, object target, List<string> errors)
     {
         var found = new List<ValidationResult>();
         Validator.TryValidateObject(target, new ValidationContext(target), found, validateAllProperties: true);
@@ -74,17 +79,18 @@ public static class OptionsReader
         {
             var name = result.MemberNames.First();
             var property = target.GetType().GetProperty(name)!;
-            errors.Add($"{path}:{name} {Say(property, property.GetValue(target), result.ErrorMessage)}");
+            if (!errors.Any(error => error.StartsWith($"{section.Path}:{name} ", StringComparison.Ordinal))) // said already
+                errors.Add($"{section.Path}:{name} {Say(property, section[name], property.GetValue(target), result.ErrorMessage)}");
         }
     }
 
-    private static string Say(PropertyInfo property, object? value, string? message)
+    private static string Say(PropertyInfo property, string? asWritten, object? value, string? message)
     {
         if (value is null or "" or IList { Count: 0 })
             return "is missing" + (property.GetCustomAttribute<MinLengthAttribute>() is { ErrorMessage: { } hint } ? $"; {hint}" : "");
-        var written = value is IList list ? $"a list of {list.Count}" : $"'{System.Convert.ToString(value, CultureInfo.InvariantCulture)}'";
+        var written = value is IList list ? $"a list of {list.Count}" : $"'{asWritten ?? System.Convert.ToString(value, CultureInfo.InvariantCulture)}'";
         return property.GetCustomAttribute<RangeAttribute>() is { } range
-            ? $"is {written}; give {Describe(property.PropertyType)} from {range.Minimum} to {range.Maximum}"
+            ? $"is {written}; give {Describe(property.PropertyType)}, from {range.Minimum} to {range.Maximum}"
             : $"is {written}; {message}";
     }
 

@@ -43,7 +43,7 @@ public sealed class ClusterOptions
     public TimeSpan UnreachableThreshold { get; set; } = Defaults.UnreachableThreshold;
 
     /// <summary>A standby that lacks more bytes of WAL than this is not promoted.</summary>
-    [Range(0, long.MaxValue)]
+    [Range(typeof(long), "0", "1125899906842624")]
     public long MaximumLagBytes { get; set; } = Defaults.MaximumLagBytes;
 
     /// <summary>false: say what would be done, and leave it to a person.</summary>
@@ -87,8 +87,8 @@ public sealed class ClusterOptions
 
     internal const string NamePattern = "^[a-z0-9][a-z0-9_-]{0,39}$";
     internal const string NameMessage = "use up to 40 lower-case letters, digits, '-' and '_'";
-    private const string SqlNamePattern = "^[a-z_][a-z0-9_]{0,62}$";
-    private const string SqlNameMessage = "use lower-case letters, digits and '_'";
+    private const string SqlNamePattern = "^(?!(all|user|public|none|sameuser|samerole|samegroup|current_user|current_role|session_user)$)(?!pg_)[a-z_][a-z0-9_]{0,62}$";
+    private const string SqlNameMessage = "use lower-case letters, digits and '_', and no name that means something else to PostgreSQL or begins with pg_";
 }
 
 /// <summary>One PostgreSQL server and its host.</summary>

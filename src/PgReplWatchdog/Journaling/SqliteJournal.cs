@@ -9,6 +9,9 @@ namespace PgReplWatchdog.Journaling;
 /// <summary>The journal in one SQLite file in the state directory, written through to the disk before anything is done.</summary>
 public sealed class SqliteJournal : IJournal, IDisposable
 {
+    private const int Corrupt = 11; // SQLITE_CORRUPT
+    private const int NotADatabase = 26; // SQLITE_NOTADB
+
     private readonly SqliteConnection connection;
     private readonly Lock gate = new();
 
@@ -27,7 +30,9 @@ public sealed class SqliteJournal : IJournal, IDisposable
         catch (Exception failure) when (failure is SqliteException or IOException or UnauthorizedAccessException)
         {
             connection.Dispose();
-            throw new JournalUnwritableException($"the journal {file} cannot be opened ({failure.Message}): make StateDirectory writable for the watchdog's account", failure);
+            throw new JournalUnwritableException($"the journal {file} cannot be opened ({failure.Message}): {(failure is SqliteException { SqliteErrorCode: NotADatabase or Corrupt }
+                ? "move the file away; the watchdog then starts without memory of who is to be primary"
+                : "make StateDirectory writable for the watchdog's account")}", failure);
         }
     }
 

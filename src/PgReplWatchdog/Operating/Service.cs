@@ -22,13 +22,14 @@ public static class Service
             console.UseUtcTimestamp = true;
             console.TimestampFormat = "yyyy-MM-dd HH:mm:ss.fff ";
         });
-        builder.Logging.AddFilter("Microsoft", LogLevel.Warning).AddFilter("Quartz", LogLevel.Warning).AddFilter("Microsoft.Hosting.Lifetime", LogLevel.Error);
+        builder.Logging.AddFilter("Microsoft", LogLevel.Warning).AddFilter("Quartz", LogLevel.Warning).AddFilter("Microsoft.Hosting.Lifetime", LogLevel.Error)
+            .AddFilter("Microsoft.Extensions.Hosting.Internal.Host", LogLevel.None); // a failed start is told by the command, without a stack trace
         builder.Services.AddSystemd(); // under systemd: readiness, and log lines as journald wants them
         builder.WebHost.UseUrls(installation.Listen.ToString());
 
         var services = builder.Services;
         services.AddSingleton(TimeProvider.System);
-        services.AddSingleton<IJournal>(new SqliteJournal(installation.StateDirectory));
+        services.AddSingleton<IJournal>(_ => new SqliteJournal(installation.StateDirectory));
         services.AddSingleton<WatchdogMetrics>();
         foreach (var cluster in installation.Clusters)
         {
@@ -41,11 +42,15 @@ public static class Service
         Schedule.Add(services, installation.Clusters.Select(cluster => cluster.Spec));
 
         var service = builder.Build();
+        _ = service.Services.GetRequiredService<IJournal>(); // a journal that cannot be opened is told now, not at the first check
         Endpoints.Map(service);
         foreach (var cluster in installation.Clusters)
             service.Services.GetRequiredService<WatchdogMetrics>().Announce(cluster.Spec);
-        Log.Started(service.Services.GetRequiredService<ILogger<Watchdog>>(), WatchdogMetrics.Version,
-            string.Join(", ", installation.Clusters.Select(cluster => cluster.Spec.Name)), installation.Listen);
         return service;
     }
+
+    /// <summary>Says that it runs, once it listens.</summary>
+    public static void Announce(WebApplication service, Installation installation) =>
+        Log.Started(service.Services.GetRequiredService<ILogger<Watchdog>>(), WatchdogMetrics.Version,
+            string.Join(", ", installation.Clusters.Select(cluster => cluster.Spec.Name)), installation.Listen);
 }

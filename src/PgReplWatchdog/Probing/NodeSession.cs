@@ -104,6 +104,7 @@ public sealed class NodeSession(ClusterAccess cluster, NodeSpec node) : IAsyncDi
             ReplayedLsn = replayed,
             ReplayPaused = reader.GetBoolean(reader.GetOrdinal("replay_paused")),
             PromoteTriggerFile = reader.GetString(reader.GetOrdinal("promote_trigger_file")),
+            ReadsStatistics = reader.GetBoolean(reader.GetOrdinal("reads_statistics")),
             WalReceiver = Text(reader, "walreceiver_status") is { } status ? new WalReceiver(status, Age(reader)) : null,
             WalSenders = List<WalSender>(reader, "walsenders"),
             Slots = List<ReplicationSlot>(reader, "slots"),

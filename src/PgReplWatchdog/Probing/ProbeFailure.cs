@@ -33,6 +33,7 @@ public static class ProbeFailure
     {
         PostgresErrorCodes.InvalidPassword or PostgresErrorCodes.InvalidAuthorizationSpecification =>
             $"{answered.MessageText} (SQLSTATE {answered.SqlState}): check the watchdog's role and WatchdogPasswordFile, or run setup",
+        PostgresErrorCodes.InvalidCatalogName => $"{answered.MessageText} (SQLSTATE {answered.SqlState}): check Database",
         _ => $"{answered.MessageText} (SQLSTATE {answered.SqlState})",
     };
 

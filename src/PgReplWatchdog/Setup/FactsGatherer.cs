@@ -35,6 +35,7 @@ public sealed class FactsGatherer(ClusterAccess cluster, SetupHosts hosts)
         var facts = new NodeFacts(node.Name)
         {
             DataDirectoryEntries = Number(said, "entries"),
+            ImmovableBecause = said.GetValueOrDefault("immovable"),
             MajorVersion = Number(said, "version"),
             ControlState = said.GetValueOrDefault("control_state"),
             SystemIdentifier = said.TryGetValue("system_identifier", out var system) ? ulong.Parse(system, CultureInfo.InvariantCulture) : null,
@@ -70,6 +71,7 @@ public sealed class FactsGatherer(ClusterAccess cluster, SetupHosts hosts)
 
     private static RoleState State(ServerAnswer answer, string name, Secret password, Func<RoleAnswer, bool> hasRights) =>
         !answer.Roles.TryGetValue(name, out var role) ? RoleState.Missing
+        : role.Superuser ? RoleState.IsSuperuser
         : !hasRights(role) ? RoleState.RightsDiffer
         : !ScramVerifier.Matches(role.Verifier, password) ? RoleState.PasswordDiffers
         : RoleState.AsWanted;
@@ -84,5 +86,5 @@ public sealed class FactsGatherer(ClusterAccess cluster, SetupHosts hosts)
         bool InRecovery, ImmutableDictionary<string, Setting> Settings, Dictionary<string, RoleAnswer> Roles,
         ImmutableArray<string> Slots, ImmutableArray<string> StreamingStandbys, long? DataBytes);
 
-    private sealed record RoleAnswer(bool Login, bool Replication, string? Verifier, bool ReadsStatistics);
+    private sealed record RoleAnswer(bool Superuser, bool Login, bool Replication, string? Verifier, bool ReadsStatistics);
 }

@@ -12,9 +12,13 @@ public static class SetupScripts
     /// <summary>Reads, and only reads: one "name=value" a line.</summary>
     public static string Facts(HostAccess host) => Shell.Script("""
         export LC_ALL=C
+        bin={0} data={1}
         for program in pg_ctl pg_controldata pg_basebackup psql; do
-          [ -x {0}/$program ] || { echo "there is no {0}/$program: correct BinDirectory, or install PostgreSQL" >&2; exit 1; }
+          [ -x "$bin/$program" ] || { echo "there is no $bin/$program: correct BinDirectory, or install PostgreSQL" >&2; exit 1; }
         done
+        [ ! -e "$data" ] || [ -d "$data" ] || { echo "$data is not a directory: correct DataDirectory" >&2; exit 1; }
+        if [ -L "$data" ]; then echo "immovable=a symbolic link to $(readlink "$data")"
+        elif mountpoint -q "$data" 2>/dev/null; then echo "immovable=a mount point"; fi
         if [ -d {1} ]; then
           entries=$(ls -A {1}) || exit 1
           [ -z "$entries" ] && echo entries=0 || echo "entries=$(echo "$entries" | wc -l)"
@@ -49,7 +53,8 @@ public static class SetupScripts
         export LC_ALL=C PGOPTIONS={2}
         {0}/psql -X -q -A -t -v ON_ERROR_STOP=1 -d postgres -p "$(sed -n 4p {1}/postmaster.pid)" -h "$(sed -n 5p {1}/postmaster.pid)" -f -
         """, host.BinDirectory, host.Node.DataDirectory,
-        "-c synchronous_commit=local -c log_statement=none -c log_min_error_statement=panic -c lc_messages=C" + (readOnly ? " -c default_transaction_read_only=on" : ""));
+        "-c synchronous_commit=local -c log_statement=none -c log_min_error_statement=panic -c lc_messages=C"
+        + " -c log_min_duration_statement=-1 -c log_min_duration_sample=-1 -c log_transaction_sample_rate=0" + (readOnly ? " -c default_transaction_read_only=on" : ""));
 
     public static string Start(HostAccess host, int seconds) => PgCtl(host, "start", seconds);
 

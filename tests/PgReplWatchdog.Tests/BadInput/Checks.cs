@@ -1,6 +1,6 @@
 using System.Text.Json.Nodes;
+using PgReplWatchdog.Lab;
 using PgReplWatchdog.Operating;
-using Service = PgReplWatchdog.Lab.Service;
 
 namespace PgReplWatchdog.Tests.BadInput;
 
@@ -77,6 +77,23 @@ public sealed class Checks(WatchedLab watched) : IClassFixture<WatchedLab>
         result.Shows(ExitCode.CheckCritical, "main  Busy", "stranger", "Database");
     }
 
+    /// <summary>Such a role sees rows without columns, which is neither a standby that streams nor one that does not.</summary>
+    [Fact]
+    public async Task A_role_without_its_rights_is_told()
+    {
+        var result = await WithoutRightsAsync(_ => { });
+        result.Shows(ExitCode.CheckWarning, "pg_read_all_stats", "run setup");
+    }
+
+    /// <summary>The standby streams, and the watchdog alone cannot reach the primary: what it may not see must not make the primary Down.</summary>
+    [Fact]
+    public async Task A_role_without_its_rights_does_not_make_a_primary_down()
+    {
+        var result = await WithoutRightsAsync(cluster => cluster.Alpha()["Port"] = 1);
+        Assert.DoesNotContain("main  Down", result.Output, StringComparison.Ordinal);
+        Assert.NotEqual(ExitCode.CheckCritical, result.ExitCode);
+    }
+
     [Fact]
     public async Task A_host_name_that_does_not_resolve_is_named_with_its_setting()
     {
@@ -140,6 +157,16 @@ public sealed class Checks(WatchedLab watched) : IClassFixture<WatchedLab>
             cluster.Beta()["Host"] = "localhost"; // the same address twice would be a mistake of its own
     }
 
+    private async Task<ProductResult> WithoutRightsAsync(Action<JsonObject> change)
+    {
+        await StreamsAsync();
+        await watched.Alpha.PsqlAsync("REVOKE pg_read_all_stats FROM pgwatchdog", Cancellation);
+        await UntilAsync(watched.Beta, "NOT pg_has_role('pgwatchdog', 'pg_read_all_stats', 'MEMBER')", "beta has replayed that");
+        var result = await watched.RunAsync(change, "check", "main");
+        await watched.Alpha.PsqlAsync("GRANT pg_read_all_stats TO pgwatchdog", Cancellation);
+        return result;
+    }
+
     private string WrongPassword()
     {
         var secret = Path.Combine(watched.Lab.Directory, "wrong.secret");
@@ -148,9 +175,17 @@ public sealed class Checks(WatchedLab watched) : IClassFixture<WatchedLab>
     }
 
     /// <summary>Another test may just have started beta again.</summary>
-    private async Task StreamsAsync()
+    private Task StreamsAsync() =>
+        UntilAsync(watched.Alpha, "EXISTS (SELECT FROM pg_stat_replication WHERE application_name = 'beta' AND state = 'streaming')", "beta streams");
+
+    /// <summary>The server itself waits; a new transaction for each look.</summary>
+    private static async Task UntilAsync(LabHost host, string condition, string what)
     {
-        await using var service = await Service.StartAsync(watched.Configuration(), watched.Lab.WatchdogPort, ct: Cancellation);
-        await service.UntilAsync(status => status.Ready("beta"), "failover is ready", WatchedLab.Patience, Cancellation);
+        for (var attempt = 0; attempt < 600; attempt++)
+        {
+            if (await host.PsqlAsync($"SELECT {condition} OR pg_sleep(0.1) IS NULL", Cancellation) == "t")
+                return;
+        }
+        Assert.Fail($"not within a minute: {what}");
     }
 }

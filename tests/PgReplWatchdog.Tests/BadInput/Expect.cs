@@ -33,7 +33,9 @@ internal static partial class Expect
         return result;
     }
 
-    public static string[] Lines(this ProductResult result) => result.Error.Split('\n', StringSplitOptions.RemoveEmptyEntries);
+    /// <summary>What it said, but for set-up's assurance at the end.</summary>
+    public static string[] Lines(this ProductResult result) =>
+        [.. result.Error.Split('\n', StringSplitOptions.RemoveEmptyEntries).Where(line => line != "nothing was changed")];
 
     public static void HasNoStackTrace(this ProductResult result) => HasNoStackTrace($"{result.Output}{result.Error}");
 

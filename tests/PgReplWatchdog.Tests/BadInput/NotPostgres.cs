@@ -16,6 +16,9 @@ public enum Stranger
     /// <summary>Answers in the language of another service.</summary>
     Web,
 
+    /// <summary>A web service with an answer of its own to every question.</summary>
+    OtherApi,
+
     /// <summary>Sends random bytes for as long as they are taken.</summary>
     Garbage,
 
@@ -78,6 +81,10 @@ internal sealed class NotPostgres : IAsyncDisposable
                     return;
                 case Stranger.Web:
                     await stream.WriteAsync("HTTP/1.1 400 Bad Request\r\nContent-Length: 0\r\n\r\n"u8.ToArray(), stop.Token);
+                    return;
+                case Stranger.OtherApi:
+                    await stream.ReadAtLeastAsync(new byte[1024], 16, throwOnEndOfStream: false, stop.Token);
+                    await stream.WriteAsync("HTTP/1.1 200 OK\r\nContent-Type: application/json\r\nContent-Length: 2\r\nConnection: close\r\n\r\n{}"u8.ToArray(), stop.Token);
                     return;
                 case Stranger.Garbage:
                     var noise = new byte[4096];

@@ -26,7 +26,7 @@ public sealed class SetUpRefusals(BareLab bare) : IClassFixture<BareLab>
         await bare.Alpha.StopPostgresAsync(ct: Cancellation);
         var result = await bare.RunAsync(null, "setup", "main");
         await bare.Alpha.StartPostgresAsync(Cancellation);
-        result.Says(ExitCode.Failed, "no node of cluster main runs as a primary: start PostgreSQL on the one that is to be it (alpha, if both are new)", "nothing was changed");
+        result.Says(ExitCode.Failed, "no node of cluster main runs as a primary: start PostgreSQL on the one that is to be it, alpha if both are new", "nothing was changed");
     }
 
     [Fact]
@@ -93,7 +93,7 @@ public sealed class SetUpRefusals(BareLab bare) : IClassFixture<BareLab>
     {
         var before = await EverythingAsync();
         var result = await bare.RunAsync(null, "setup", "main", "--overwrite", "alpha");
-        result.Says(ExitCode.Failed, "no node of cluster main runs as a primary", "--overwrite", "nothing was changed");
+        result.Says(ExitCode.Failed, "--overwrite names alpha, the only running primary", "nothing was changed");
         Assert.Equal(before, await EverythingAsync());
     }
 
@@ -106,6 +106,19 @@ public sealed class SetUpRefusals(BareLab bare) : IClassFixture<BareLab>
         var result = await own.RunAsync(cluster => cluster.Alpha()["Port"] = own.Beta.SshPort, "setup", "main");
         Assert.True(own.Alpha.PostgresRunning, $"the primary is down:\n{result}");
         result.Says(ExitCode.Failed, "alpha", $"{own.Alpha.PostgresPort}", $"{own.Beta.SshPort}", "Port", "nothing was changed");
+    }
+
+    /// <summary>A data directory on a volume of its own is often a link: the copy belongs on that volume, not where the link is.</summary>
+    [Fact]
+    public async Task A_data_directory_that_is_a_link_stays_one_or_is_refused()
+    {
+        await using var own = new BareLab(); // it is set up
+        await own.InitializeAsync();
+        var link = own.Beta.Directory + "/link";
+        await own.Beta.RunAsync($"mkdir {own.Beta.Directory}/volume && ln -s {own.Beta.Directory}/volume {link}", Cancellation);
+        var result = await own.RunAsync(cluster => cluster.Beta()["DataDirectory"] = link, "setup", "main");
+        result.HasNoStackTrace();
+        Assert.True(result.ExitCode == ExitCode.Failed || new DirectoryInfo(link).LinkTarget is not null, $"the link is gone:\n{result}");
     }
 
     /// <summary>A database with something in it, in a directory of the host's own.</summary>

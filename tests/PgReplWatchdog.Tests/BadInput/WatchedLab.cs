@@ -8,6 +8,8 @@ public sealed class WatchedLab : BareLab
     /// <summary>For whatever has to become true; never for something that merely takes its time.</summary>
     public static readonly TimeSpan Patience = TimeSpan.FromSeconds(60);
 
+    private int states;
+
     public override async ValueTask InitializeAsync()
     {
         await base.InitializeAsync();
@@ -19,5 +21,5 @@ public sealed class WatchedLab : BareLab
     }
 
     /// <summary>A directory of its own for a watchdog that remembers nothing.</summary>
-    public string NewState() => Directory.CreateTempSubdirectory("pgwatchdog-state-").FullName;
+    public string NewState() => Directory.CreateDirectory(Path.Combine(Lab.Directory, $"state{Interlocked.Increment(ref states)}")).FullName;
 }

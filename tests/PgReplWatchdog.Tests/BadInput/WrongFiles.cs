@@ -133,7 +133,7 @@ public sealed class WrongFiles(ConfigurationFolder folder) : IClassFixture<Confi
     {
         var file = folder.Write(("Clusters:0:Nodes:0:Port", "70000"), ("Clusters:1:WatchdogPasswordFile", "\"gone\""));
         var result = await UserCommand.RunAsync([.. command, "--config", file]);
-        result.Says(ExitCode.Configuration, "PgReplWatchdog:Clusters:0:Nodes:0:Port is '70000'", "PgReplWatchdog:Clusters:1:WatchdogPasswordFile: gone cannot be read");
+        result.Says(ExitCode.Configuration, "PgReplWatchdog:Clusters:0:Nodes:0:Port is '70000'", "PgReplWatchdog:Clusters:1:WatchdogPasswordFile: there is no file ");
         Assert.Equal(2, result.Lines().Length);
     }
 }

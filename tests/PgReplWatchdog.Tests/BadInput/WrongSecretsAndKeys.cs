@@ -16,7 +16,7 @@ public sealed class WrongSecretsAndKeys(ConfigurationFolder folder) : IClassFixt
     public async Task A_missing_file_is_named_with_its_key_and_where_it_was_looked_for(string key)
     {
         var result = await folder.ValidateAsync((key, "\"gone.txt\""));
-        result.Says(ExitCode.Configuration, $"PgReplWatchdog:{key}: gone.txt cannot be read", folder.In("gone.txt")).InOneLine();
+        result.Says(ExitCode.Configuration, $"PgReplWatchdog:{key}: there is no file {folder.In("gone.txt")}; create it, or correct the setting").InOneLine();
     }
 
     [Theory]
@@ -101,6 +101,6 @@ public sealed class WrongSecretsAndKeys(ConfigurationFolder folder) : IClassFixt
         var credentials = Directory.CreateDirectory(folder.In("credentials")).FullName;
         var file = folder.Write();
         var result = await UserCommand.RunAsync([("CREDENTIALS_DIRECTORY", credentials)], "config", "validate", "--config", file);
-        result.Says(ExitCode.Configuration, $"PgReplWatchdog:{WatchdogKey}: watchdog.secret cannot be read", Path.Combine(credentials, "watchdog.secret"));
+        result.Says(ExitCode.Configuration, $"PgReplWatchdog:{WatchdogKey}: there is no file ", Path.Combine(credentials, "watchdog.secret"));
     }
 }

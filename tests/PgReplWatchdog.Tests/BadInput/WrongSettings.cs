@@ -38,16 +38,16 @@ public sealed class WrongSettings(ConfigurationFolder folder) : IClassFixture<Co
     public Task A_missing_or_unfit_text_is_named_with_its_key(string key, string? json, params string[] words) => IsOneErrorAsync(key, json, words);
 
     [Theory]
-    [InlineData("Clusters:0:Nodes:0:Port", "0", "PgReplWatchdog:Clusters:0:Nodes:0:Port is '0'; give a whole number from 1 to 65535")]
-    [InlineData("Clusters:0:Nodes:0:Port", "70000", "PgReplWatchdog:Clusters:0:Nodes:0:Port is '70000'; give a whole number from 1 to 65535")]
+    [InlineData("Clusters:0:Nodes:0:Port", "0", "PgReplWatchdog:Clusters:0:Nodes:0:Port is '0'; give a whole number, from 1 to 65535")]
+    [InlineData("Clusters:0:Nodes:0:Port", "70000", "PgReplWatchdog:Clusters:0:Nodes:0:Port is '70000'; give a whole number, from 1 to 65535")]
     [InlineData("Clusters:0:Nodes:0:Port", "99999999999", "Nodes:0:Port is '99999999999'; give a whole number")]
     [InlineData("Clusters:0:Nodes:0:Port", "\"postgres\"", "Nodes:0:Port is 'postgres'; give a whole number")]
     [InlineData("Clusters:0:Nodes:0:Port", "5432.5", "Nodes:0:Port is '5432.5'; give a whole number")]
     [InlineData("Clusters:0:Nodes:0:Port", "\"\"", "Nodes:0:Port is ''; give a whole number")]
     [InlineData("Clusters:0:Nodes:0:Port", "null", "Nodes:0:Port has no value; give a whole number")]
-    [InlineData("Clusters:0:Nodes:0:SshPort", "-22", "Nodes:0:SshPort is '-22'; give a whole number from 1 to 65535")]
-    [InlineData("Clusters:0:Nodes:0:Priority", "2000", "Nodes:0:Priority is '2000'; give a whole number from 0 to 1000")]
-    [InlineData("Clusters:0:MaximumLagBytes", "-1", "PgReplWatchdog:Clusters:0:MaximumLagBytes is '-1'; give a whole number from 0")]
+    [InlineData("Clusters:0:Nodes:0:SshPort", "-22", "Nodes:0:SshPort is '-22'; give a whole number, from 1 to 65535")]
+    [InlineData("Clusters:0:Nodes:0:Priority", "2000", "Nodes:0:Priority is '2000'; give a whole number, from 0 to 1000")]
+    [InlineData("Clusters:0:MaximumLagBytes", "-1", "PgReplWatchdog:Clusters:0:MaximumLagBytes is '-1'; give a whole number, from 0")]
     [InlineData("Clusters:0:MaximumLagBytes", "\"16MB\"", "PgReplWatchdog:Clusters:0:MaximumLagBytes is '16MB'; give a whole number")]
     [InlineData("Clusters:0:Automatic", "\"maybe\"", "PgReplWatchdog:Clusters:0:Automatic is 'maybe'; give true or false")]
     [InlineData("Clusters:0:Automatic", "1", "PgReplWatchdog:Clusters:0:Automatic is '1'; give true or false")]
@@ -87,7 +87,7 @@ public sealed class WrongSettings(ConfigurationFolder folder) : IClassFixture<Co
     [InlineData("http://127.0.0.1:9187/metrics")]
     [InlineData("9187")]
     public Task An_address_to_listen_on_that_is_none_is_named_with_an_example(string listen) =>
-        IsOneErrorAsync("Listen", $"\"{listen}\"", [$"PgReplWatchdog:Listen is '{listen}'; give an address such as http://127.0.0.1:9187"]);
+        IsOneErrorAsync("Listen", $"\"{listen}\"", [$"PgReplWatchdog:Listen is '{listen}'; give an address with http and a port, such as http://127.0.0.1:9187"]);
 
     [Fact]
     public async Task An_empty_address_to_listen_on_is_missing() =>
@@ -113,7 +113,7 @@ public sealed class WrongSettings(ConfigurationFolder folder) : IClassFixture<Co
             ("Clusters:0:Nodes:0:Port", "70000"), ("Clusters:0:Nodes:1:Host", null), ("Clusters:0:WatchdogPasswordFile", "\"no.such.secret\""),
             ("Clusters:1:SshKeyFile", "\"no.such.key\""), ("Clusters:1:Nodes:0:Name", "\"beta\""), ("Clusters:1:UnreachableThreshold", "\"00:00:01\""));
         result.Says(ExitCode.Configuration, "PgReplWatchdog:Listen is 'nowhere'", "CheckIntervall is no setting", "Clusters:0:Automatic is 'maybe'",
-            "Clusters:0:Nodes:0:Port is '70000'", "Clusters:0:Nodes:1:Host is missing", "no.such.secret cannot be read", "no.such.key cannot be read",
+            "Clusters:0:Nodes:0:Port is '70000'", "Clusters:0:Nodes:1:Host is missing", "no.such.secret; create it", "no.such.key; create it",
             "PgReplWatchdog:Clusters:1:Nodes: 2 entries have Name beta", "Clusters:1:UnreachableThreshold is 00:00:01");
         Assert.Equal(9, result.Lines().Length);
     }

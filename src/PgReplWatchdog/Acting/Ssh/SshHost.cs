@@ -119,11 +119,11 @@ public sealed class SshHost(HostAccess host, string user, string keyFile) : IDis
             $"{host.Node.Name}: the host key of {host.Node.Host}:{host.SshPort} is {refusedKey}, HostKeyFingerprints has {string.Join(", ", host.HostKeyFingerprints)}; "
             + "if the host was installed anew, put the new fingerprint there; if not, somebody may stand between", failure),
         SshAuthenticationException => new(SshFailureKind.AuthenticationFailed,
-            $"{host.Node.Name}: {user}@{host.Node.Host} does not accept the key {keyFile}; add its public half to that account's authorized_keys", failure),
+            $"{host.Node.Name}: {user}@{host.Node.Host} does not accept the key {keyFile}; add its public half to that account's authorized_keys, or correct SshUser", failure),
         SocketException { SocketErrorCode: SocketError.HostNotFound or SocketError.NoData or SocketError.TryAgain } => new(SshFailureKind.Unreachable,
             $"{host.Node.Name}: the host name {host.Node.Host} does not resolve; correct Host in the configuration, or the name service", failure),
         OperationCanceledException or SshOperationTimeoutException => new(SshFailureKind.Unreachable,
-            $"{host.Node.Name}: no answer from the sshd of {host.Node.Host}:{host.SshPort} in time", failure),
+            $"{host.Node.Name}: no answer from the sshd of {host.Node.Host}:{host.SshPort} in time; check Host, SshPort and the firewall", failure),
         _ => new(SshFailureKind.Unreachable,
             $"{host.Node.Name}: no SSH connection to {host.Node.Host}:{host.SshPort} ({failure.Message}); check Host, SshPort and that sshd runs", failure),
     };

@@ -1,4 +1,5 @@
 using System.CommandLine;
+using System.CommandLine.Parsing;
 using PgReplWatchdog.Acting.Ssh;
 using PgReplWatchdog.Configuration;
 using PgReplWatchdog.Journaling;
@@ -37,7 +38,7 @@ public static class Commands
         {
             foreach (var error in parsed.Errors)
                 await Console.Error.WriteLineAsync(error.Message);
-            await Console.Error.WriteLineAsync($"See pgwatchdog {(parsed.CommandResult.Command == root ? "" : parsed.CommandResult.Command.Name + " ")}--help.");
+            await Console.Error.WriteLineAsync($"See {NameOf(parsed.CommandResult)} --help.");
             return ExitCode.Usage;
         }
         try
@@ -49,6 +50,11 @@ public static class Commands
             foreach (var error in invalid.Errors)
                 await Console.Error.WriteLineAsync($"{invalid.File}: {error}");
             return ExitCode.Configuration;
+        }
+        catch (UsageException wrong)
+        {
+            await Console.Error.WriteLineAsync(wrong.Message);
+            return ExitCode.Usage;
         }
         catch (JournalUnwritableException failure)
         {
@@ -67,20 +73,31 @@ public static class Commands
         }
     }
 
-    public static Argument<string> Cluster(bool required) => new("CLUSTER")
+    private static string NameOf(CommandResult command) =>
+        command.Parent is CommandResult parent ? $"{NameOf(parent)} {command.Command.Name}" : "pgwatchdog";
+
+    public static Argument<string> Cluster(bool required)
     {
-        Description = required ? "The cluster's name in the configuration; may be left out where there is only one." : "One cluster instead of all.",
-        Arity = ArgumentArity.ZeroOrOne,
-    };
+        var cluster = new Argument<string>("CLUSTER")
+        {
+            Description = required ? "The cluster's name in the configuration; may be left out where there is only one." : "One cluster instead of all.",
+            Arity = ArgumentArity.ZeroOrOne,
+        };
+        cluster.Validators.Add(result =>
+        {
+            if (result.Tokens.FirstOrDefault(token => token.Value.StartsWith('-')) is { } mistyped)
+                result.AddError($"Unrecognized option '{mistyped.Value}'.");
+        });
+        return cluster;
+    }
 
     /// <summary>The cluster that was named, or the only one there is.</summary>
     public static ClusterAccess Choose(Installation installation, string? name, string file)
     {
         if (name is null && installation.Clusters.Length == 1)
             return installation.Clusters[0];
-        return installation.Clusters.FirstOrDefault(cluster => cluster.Spec.Name == name)
-            ?? throw new InvalidConfigurationException(file,
-                [$"{(name is null ? "there are several clusters, name one" : $"there is no cluster {name}")}: {string.Join(", ", installation.Clusters.Select(cluster => cluster.Spec.Name))}"]);
+        return installation.Clusters.FirstOrDefault(cluster => cluster.Spec.Name == name) ?? throw new UsageException(
+            $"{(name is null ? "name a cluster" : $"there is no cluster {name} in {file}")}; there are {string.Join(", ", installation.Clusters.Select(cluster => cluster.Spec.Name))}");
     }
 
     /// <summary>Standard output, with colours on a terminal and nothing but text elsewhere.</summary>

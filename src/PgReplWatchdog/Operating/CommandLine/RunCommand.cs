@@ -1,4 +1,5 @@
 using System.CommandLine;
+using System.Net.Sockets;
 using Microsoft.AspNetCore.Connections;
 using PgReplWatchdog.Configuration;
 
@@ -19,6 +20,13 @@ public static class RunCommand
             {
                 await service.StartAsync(cancellation);
             }
+            catch (Exception failure) when (failure is SocketException or IOException { InnerException: not AddressInUseException })
+            {
+                await Console.Error.WriteLineAsync(
+                    $"{file}: {WatchdogOptions.SectionName}:{nameof(WatchdogOptions.Listen)} is {installation.Listen}, "
+                    + $"and this machine cannot listen there ({failure.GetBaseException().Message}); give an address of this machine and a port that the account may use");
+                return ExitCode.Unavailable;
+            }
             catch (IOException failure) when (failure.InnerException is AddressInUseException)
             {
                 await Console.Error.WriteLineAsync(
@@ -26,6 +34,7 @@ public static class RunCommand
                     + "and something listens there already: is the service running? Else give another port");
                 return ExitCode.Unavailable;
             }
+            Service.Announce(service, installation);
             await service.WaitForShutdownAsync(cancellation);
             return ExitCode.Ok;
         });

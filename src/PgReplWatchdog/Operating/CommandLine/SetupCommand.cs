@@ -1,5 +1,6 @@
 using System.CommandLine;
 using System.Globalization;
+using PgReplWatchdog.Acting.Ssh;
 using PgReplWatchdog.Configuration;
 using PgReplWatchdog.Planning;
 using PgReplWatchdog.Setup;
@@ -35,7 +36,17 @@ public static class SetupCommand
     {
         var screen = Commands.Screen();
         using var hosts = new SetupHosts(cluster);
-        var facts = await new FactsGatherer(cluster, hosts).GatherAsync(cancellation);
+        ImmutableArray<NodeFacts> facts;
+        try
+        {
+            facts = await new FactsGatherer(cluster, hosts).GatherAsync(cancellation);
+        }
+        catch (SshFailureException failure)
+        {
+            await Console.Error.WriteLineAsync(failure.Message);
+            await Console.Error.WriteLineAsync("nothing was changed");
+            return ExitCode.Failed;
+        }
         var plan = SetupPlanner.Plan(cluster.Spec, facts, options);
         if (plan.IsRefused)
         {
@@ -56,7 +67,16 @@ public static class SetupCommand
             screen.WriteLine("Nothing was changed. Without --plan these steps are carried out.");
             return ExitCode.ChangesPending;
         }
-        await SetupProgress.ApplyAsync(screen, cluster, hosts, plan, cancellation);
+        try
+        {
+            await SetupProgress.ApplyAsync(screen, cluster, hosts, plan, cancellation);
+        }
+        catch (SshFailureException failure)
+        {
+            await Console.Error.WriteLineAsync(failure.Message);
+            await Console.Error.WriteLineAsync("set-up stopped there; what was done stays, and the next run goes on from it");
+            return ExitCode.Failed;
+        }
         screen.MarkupLineInterpolated($"[green]Done:[/] {plan.Primary} is the primary of {cluster.Spec.Name}, and {Standbys(cluster, plan)} from it.");
         return ExitCode.Ok;
     }

@@ -23,8 +23,8 @@ public static class StatusCommand
             var clusters = status.Clusters.Where(cluster => wanted is null || cluster.Name == wanted).ToImmutableArray();
             if (clusters.IsEmpty)
             {
-                await Console.Error.WriteLineAsync($"the service watches no cluster {wanted}: it has {string.Join(", ", status.Clusters.Select(cluster => cluster.Name))}");
-                return ExitCode.Failed;
+                await Console.Error.WriteLineAsync($"the service watches no cluster {wanted}; there are {string.Join(", ", status.Clusters.Select(cluster => cluster.Name))}");
+                return ExitCode.Usage;
             }
             if (parsed.GetValue(json))
                 await Console.Out.WriteLineAsync(JsonSerializer.Serialize(status with { Clusters = clusters }, Json.Indented));
@@ -43,7 +43,10 @@ public static class StatusCommand
         using var client = new HttpClient { BaseAddress = listen, Timeout = Limit };
         try
         {
-            return await client.GetFromJsonAsync<StatusDocument>(Endpoints.StatusPath, Json.Options, cancellation);
+            if (await client.GetFromJsonAsync<StatusDocument>(Endpoints.StatusPath, Json.Options, cancellation) is { Clusters.IsDefault: false } status)
+                return status;
+            await Console.Error.WriteLineAsync($"no pgwatchdog answers at {listen}, something else does: see Listen in the configuration");
+            return null;
         }
         catch (Exception failure) when (failure is HttpRequestException or JsonException or TaskCanceledException && !cancellation.IsCancellationRequested)
         {

@@ -12,7 +12,7 @@ public static class StatusTable
     public static void Write(IAnsiConsole screen, ClusterStatus cluster)
     {
         var colour = Colour(cluster.Verdict);
-        screen.MarkupLineInterpolated($"[bold]{cluster.Name}[/]  [{colour}]{cluster.Verdict}[/]{Since(cluster)}  epoch {cluster.Epoch}  failover {Ready(cluster)}");
+        screen.MarkupLineInterpolated($"[bold]{cluster.Name}[/]  [{colour}]{cluster.Verdict}[/]{Since(cluster)}  epoch {cluster.Epoch}  {Ready(cluster)}");
         if (cluster.Verdict != Verdict.Serving)
         {
             foreach (var sentence in cluster.Evidence)
@@ -36,7 +36,7 @@ public static class StatusTable
             table.AddRow(
                 node.Name == cluster.IntendedPrimary ? $"[bold]{Markup.Escape(node.Name)}[/]" : Markup.Escape(node.Name),
                 Markup.Escape($"{node.Host}:{node.Port}"),
-                node.Reach == Reach.Serving ? $"[{(node.Role == Role.Primary ? "green" : "blue")}]{node.Role}[/]" : $"[red]{node.Reach}[/] {Markup.Escape(node.Detail)}",
+                node.Reach == Reach.Serving ? $"[{(node.Role == Role.Primary ? "green" : "blue")}]{node.Role}[/]" : $"[red]{node.Reach}[/]: {Markup.Escape(node.Detail)}",
                 Known(node.Timeline), Known(node.CurrentLsn ?? node.ReplayedLsn), LagOf(node), YesNo(node.Streaming), YesNo(node.Candidate));
         }
         return table;
@@ -52,7 +52,8 @@ public static class StatusTable
 
     private static string Since(ClusterStatus cluster) => cluster.VerdictSince is { } since ? string.Create(CultureInfo.InvariantCulture, $" since {since:u}") : "";
 
-    private static string Ready(ClusterStatus cluster) => cluster.FailoverReady ? "ready" : "NOT ready";
+    /// <summary>Readiness is a question for quiet times; when the primary does not serve, the gates say what is in the way.</summary>
+    private static string Ready(ClusterStatus cluster) => !cluster.FailoverReady ? "failover NOT ready" : cluster.Verdict == Verdict.Serving ? "failover ready" : "";
 
     private static string Loss(long? bytes) => bytes is { } known ? $"{known.ToString(CultureInfo.InvariantCulture)} bytes of WAL not received at the decision" : "loss unknown";
 

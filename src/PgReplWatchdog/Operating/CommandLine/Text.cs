@@ -22,7 +22,7 @@ public static class Text
         Example:
           pgwatchdog run --config /etc/pgwatchdog/appsettings.json
 
-        Exit codes: 0 stopped in order, 69 the port of Listen is taken, 78 wrong configuration.
+        Exit codes: 0 stopped in order, 64 wrong command line, 69 it cannot listen at Listen (the port is taken), 78 wrong configuration.
         """;
 
     public const string Setup = "Make a primary and its standbys out of what is there: roles, pg_hba.conf, settings, slot, initial copy, start, proof.";
@@ -35,7 +35,8 @@ public static class Text
           pgwatchdog setup main
           pgwatchdog setup main --overwrite beta move the data that beta holds aside and copy it anew
 
-        Exit codes: 0 everything is as wanted, 1 refused or failed, 2 (with --plan) there is something to change, 78 wrong configuration.
+        Exit codes: 0 everything is as wanted, 1 refused or failed, 2 (with --plan) there is something to change,
+        64 wrong command line, 78 wrong configuration.
         """;
 
     public const string Status = "Ask the running service what it sees: verdict, readiness, nodes, lag, the last events.";
@@ -45,7 +46,7 @@ public static class Text
           pgwatchdog status
           pgwatchdog status main --json
 
-        Exit codes: 0 the service answered, 1 it watches no such cluster, 69 it does not answer.
+        Exit codes: 0 the service answered, 64 wrong command line or no such cluster, 69 it does not answer, 78 wrong configuration.
         """;
 
     public const string Check = "One check now, without a service: ask all nodes once and say what a watchdog would conclude. Changes nothing.";
@@ -55,7 +56,7 @@ public static class Text
           pgwatchdog check main
 
         Exit codes, as monitoring plugins have them: 0 the primary serves and a failover would work, 1 it serves but a failover would not work,
-        2 it does not serve as it should, 3 nothing can be said, 78 wrong configuration.
+        2 it does not serve as it should, 3 nothing can be said, 64 wrong command line, 78 wrong configuration.
         """;
 
     public const string ConfigValidate = "Read the configuration with all secrets and keys, and tell everything that is wrong with it at once.";
@@ -64,6 +65,6 @@ public static class Text
         Example:
           pgwatchdog config validate --config ./appsettings.json
 
-        Exit codes: 0 right, 78 wrong.
+        Exit codes: 0 right, 64 wrong command line, 78 wrong configuration.
         """;
 }

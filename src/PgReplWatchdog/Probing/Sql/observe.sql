@@ -1,5 +1,5 @@
 -- What a check asks of a node: one row in one round trip. Runs in psql as it stands, on a primary and on a standby, PostgreSQL 13 to 15.
--- The role needs pg_read_all_stats: without it the replication views show rows whose columns are NULL.
+-- The role needs pg_read_all_stats: without it the replication views show rows whose columns are NULL, which is no answer.
 SELECT
     pg_is_in_recovery() AS in_recovery,
     (SELECT system_identifier::text FROM pg_control_system()) AS system_identifier,
@@ -11,6 +11,7 @@ SELECT
     ELSE ('x' || left(pg_walfile_name(pg_current_wal_lsn()), 8))::bit(32)::int
     END AS timeline,
     current_setting('server_version_num')::int AS version_number,
+    pg_has_role(current_user, 'pg_read_all_stats', 'USAGE') AS reads_statistics,
     pg_postmaster_start_time() AS started_at,
     CASE WHEN NOT pg_is_in_recovery() THEN pg_current_wal_lsn()::text END AS current_lsn,
     CASE WHEN pg_is_in_recovery() THEN pg_last_wal_receive_lsn()::text END AS receive_lsn,
