@@ -43,7 +43,7 @@ public class CandidateSelectionTests
     {
         var candidate = Assert.Single(Assess(Two(), Primary(), Unreachable(Beta) with { Detail = "timed out" }));
         Assert.Equal((null, null), (candidate.Position, candidate.MissingBytes));
-        Assert.Equal("beta does not answer: timed out", Assert.Single(candidate.Reasons).Sentence);
+        Assert.Equal("beta cannot be asked: timed out", Assert.Single(candidate.Reasons).Sentence);
     }
 
     [Fact]

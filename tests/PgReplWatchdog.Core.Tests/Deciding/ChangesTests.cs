@@ -42,7 +42,7 @@ public class ChangesTests
     {
         var told = Assert.Single(Changes.Between(Seen(Primary(), Standby()), Seen(Primary(), Refused(Beta))));
         Assert.Equal(new WatchdogEvent(EventKind.GatesChanged,
-            "failover is not ready: no standby may be promoted; beta does not answer: no reason given"), told);
+            "failover is not ready: no standby may be promoted; beta cannot be asked: no reason given"), told);
     }
 
     [Fact]

@@ -114,10 +114,19 @@ public class GatesTests
         Assert.Equal(Gate.CandidateUnreachable, Assert.Single(decision.Candidates[1].Reasons).Gate);
     }
 
+    /// <summary>Besides, its silence is no testimony: the primary is not even down.</summary>
+    [Fact]
+    public void Standby_whose_views_may_not_be_read_is_no_candidate()
+    {
+        var decision = DownFor(60, new Case(Gate.CandidateUnreadable, Changed(server => server with { ReadsStatistics = false })));
+        Assert.Equal([Gate.ThresholdNotReached, Gate.NoCandidate, Gate.CandidateUnreadable], decision.Gates.Select(shut => shut.Gate));
+    }
+
     [Fact]
     public void Every_gate_has_a_row_here()
     {
-        Gate[] seen = [.. Shut.Values.Select(row => row.Gate), Gate.ThresholdNotReached, Gate.NoCandidate, Gate.CandidateUnreachable, Gate.CandidateNotInRecovery];
+        Gate[] seen = [.. Shut.Values.Select(row => row.Gate), Gate.ThresholdNotReached, Gate.NoCandidate, Gate.CandidateUnreachable,
+            Gate.CandidateUnreadable, Gate.CandidateNotInRecovery];
         Assert.Equal(Enum.GetValues<Gate>().Where(gate => gate != Gate.Unknown).Order(), seen.Distinct().Order());
     }
 

@@ -15,8 +15,26 @@ public class SetupRefusalTests
 
     [Fact]
     public void No_running_primary() =>
-        Assert.Equal("no node of cluster main runs as a primary: start PostgreSQL on the one that is to be it (alpha, if both are new)",
-            Refusal(Hosts.Fresh(Alpha), Hosts.Nothing(Beta)));
+        Assert.StartsWith("no node of cluster main runs as a primary: start PostgreSQL on the one that is to be it, alpha if both are new (on alpha nothing runs on its DataDirectory ",
+            Refusal(Hosts.Fresh(Alpha), Hosts.Nothing(Beta)), StringComparison.Ordinal);
+
+    [Fact]
+    public void Server_that_runs_on_another_port_than_is_configured()
+    {
+        var hosts = new Hosts(Two(), Hosts.Server(Alpha), Hosts.Nothing(Beta)).SetUp();
+        hosts[Alpha] = hosts[Alpha] with { Settings = hosts[Alpha].Settings.SetItem("port", new Setting("5433", "postmaster")) };
+        Assert.Equal("alpha runs on port 5433, Port says 5432: correct Port, or change the server's port yourself", Assert.Single(hosts.Plan().Refusals));
+    }
+
+    [Fact]
+    public void Role_that_is_a_superuser_is_not_taken_over() =>
+        Assert.StartsWith("role watchdog is a superuser on alpha",
+            Assert.Single(new Hosts(Two(), Hosts.Server(Alpha) with { WatchdogRole = RoleState.IsSuperuser }, Hosts.Nothing(Beta)).Plan().Refusals), StringComparison.Ordinal);
+
+    [Fact]
+    public void Data_directory_that_cannot_be_moved_aside() =>
+        Assert.Contains("it is a mount point",
+            Assert.Single(new Hosts(Two(), Hosts.Server(Alpha), Hosts.Nothing(Beta) with { ImmovableBecause = "a mount point" }).Plan().Refusals), StringComparison.Ordinal);
 
     [Fact]
     public void Two_running_primaries() =>
@@ -24,7 +42,7 @@ public class SetupRefusalTests
 
     [Fact]
     public void Only_primary_is_never_overwritten() =>
-        Assert.StartsWith("no node of cluster main runs as a primary", Refusal(Hosts.Server(Alpha), Hosts.Nothing(Beta), Alpha), StringComparison.Ordinal);
+        Assert.StartsWith("--overwrite names alpha, the only running primary", Refusal(Hosts.Server(Alpha), Hosts.Nothing(Beta), Alpha), StringComparison.Ordinal);
 
     [Fact]
     public void Unknown_node_to_overwrite() =>

@@ -63,6 +63,7 @@ internal static class ScenarioText
             {
                 "silent" => seen.With(server => server with { WalReceiver = null }),
                 "heard" => Heard(Number(words[++next])),
+                "unreadable" => seen.With(server => server with { ReadsStatistics = false, WalReceiver = null }),
                 "paused" => seen.With(server => server with { ReplayPaused = true }),
                 "replayed" => Replayed(Lsn.Parse(words[++next])),
                 "timeline" => Timeline(uint.Parse(words[++next], CultureInfo.InvariantCulture)),
