@@ -15,7 +15,7 @@ tools: ## install what is missing: PostgreSQL, sshd, rsync, network tools
 	@deploy/lab/install-tools
 
 build: tools ## build everything
-	@dotnet build -c $(CONFIGURATION) -v quiet --nologo -consoleLoggerParameters:NoSummary
+	@dotnet build -c $(CONFIGURATION) -v quiet --nologo -consoleLoggerParameters:'ErrorsOnly;NoSummary'
 
 demo: build ## set up two servers, watch them, kill the primary, fail over (KEEP=1 leaves PostgreSQL's logs)
 	@$(LAB) demo $(if $(KEEP),--keep)
