@@ -1,5 +1,6 @@
 using PgReplWatchdog.Acting;
 using PgReplWatchdog.Deciding;
+using PgReplWatchdog.Diagnosing;
 using PgReplWatchdog.Journaling;
 using PgReplWatchdog.Metrics;
 using PgReplWatchdog.Observing;
@@ -42,6 +43,8 @@ public sealed class Watchdog(
             metrics.Publish(spec, observation, decision, clock.GetElapsedTime(started));
             Log.Checked(logger, spec.Name, decision.Diagnosis.Verdict.ToString(), clock.GetElapsedTime(started).TotalMilliseconds);
 
+            if (decision is { Diagnosis.Verdict: Verdict.Down, Candidates: [{ IsEligible: true } candidate, ..] })
+                runner.Prepare(candidate.Node);
             if (!onRecord || decision.Action is WatchdogAction.None)
                 return decision.LookAgainIn;
             var outcome = await runner.RunAsync(decision.Action, cancellation);

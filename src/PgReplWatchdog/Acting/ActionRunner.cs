@@ -53,6 +53,20 @@ public sealed class ActionRunner(ClusterAccess cluster, TimeProvider clock) : IA
         _ => throw new UnreachableException(),
     };
 
+    public void Prepare(string node) => _ = PrepareAsync(hosts[node]);
+
+    private static async Task PrepareAsync(SshHost host)
+    {
+        try
+        {
+            await host.RunAsync(":", PromotionLimit, CancellationToken.None);
+        }
+        catch (SshFailureException)
+        {
+            // The promotion will say it, if there is one.
+        }
+    }
+
     /// <summary>Asks over SSH and watches over SQL at the same time: done is when the server says so, not when the command ends.</summary>
     private async Task<string> PromoteAsync(WatchdogAction.Promote promote, CancellationToken cancellation)
     {
