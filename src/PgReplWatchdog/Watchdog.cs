@@ -19,10 +19,14 @@ public sealed class Watchdog(
     /// <summary>After an action comes a fresh look at once, but a tick must end.</summary>
     private const int LooksPerTick = 8;
 
+    /// <summary>Events kept for a journal that cannot be written; older ones are in the log.</summary>
+    private const int UnwrittenLimit = 100;
+
     private ClusterMemory memory = journal.Load(spec.Name);
     private WorkingMemory working = WorkingMemory.Empty;
     private bool journalWritable = true;
     private bool lastActionSucceeded;
+    private ImmutableArray<JournalEntry> unwritten = [];
     private string lastFailure = "";
 
     public ClusterSpec Spec => spec;
@@ -61,12 +65,12 @@ public sealed class Watchdog(
         var changes = Changes.Between(Last?.Decision, decision);
         var since = Last?.Decision.Diagnosis.Verdict == decision.Diagnosis.Verdict ? Last.VerdictSince : observation.Time;
         var events = changes.AddRange(decision.Events);
-        var nothingNew = events.IsEmpty && ReferenceEquals(memory, decision.Memory) && journalWritable;
-        var onRecord = nothingNew || Append(decision.Memory, events, observation.Time);
+        var nothingNew = events.IsEmpty && unwritten.IsEmpty && ReferenceEquals(memory, decision.Memory) && journalWritable;
+        var onRecord = nothingNew || Append(decision.Memory, changes, decision.Events, observation.Time);
         if (onRecord)
             memory = decision.Memory;
         working = decision.Working;
-        Last = new Checked(observation, decision, since);
+        Last = new Checked(observation, decision, since, clock.GetTimestamp());
         foreach (var told in onRecord ? events : changes)
             Log.Event(logger, spec.Name, told);
         return onRecord;
@@ -81,15 +85,18 @@ public sealed class Watchdog(
             return;
         var told = new WatchdogEvent(outcome.Succeeded ? EventKind.ActionSucceeded : EventKind.ActionFailed,
             FormattableString.Invariant($"{outcome.Words} ({outcome.Took.TotalSeconds:0.00} s)"));
-        Append(memory, [told], clock.GetUtcNow());
+        Append(memory, [told], [], clock.GetUtcNow());
         Log.Event(logger, spec.Name, told);
     }
 
-    private bool Append(ClusterMemory next, ImmutableArray<WatchdogEvent> events, DateTimeOffset time)
+    /// <summary>What happened is kept until it can be written; what was decided and not written did not happen.</summary>
+    private bool Append(ClusterMemory next, ImmutableArray<WatchdogEvent> happened, ImmutableArray<WatchdogEvent> decided, DateTimeOffset time)
     {
+        unwritten = [.. unwritten.Concat(happened.Select(At)).TakeLast(UnwrittenLimit)];
         try
         {
-            journal.Append(spec.Name, next, [.. events.Select(told => new JournalEntry(time, told.Kind, told.Sentence))]);
+            journal.Append(spec.Name, next, [.. unwritten, .. decided.Select(At)]);
+            unwritten = [];
             if (!journalWritable)
                 Log.JournalWritable(logger, spec.Name);
             journalWritable = true;
@@ -101,8 +108,14 @@ public sealed class Watchdog(
             journalWritable = false;
         }
         return journalWritable;
+
+        JournalEntry At(WatchdogEvent told) => new(time, told.Kind, told.Sentence);
     }
 }
 
 /// <summary>One look and what was concluded from it.</summary>
-public sealed record Checked(ClusterObservation Observation, Decision Decision, DateTimeOffset VerdictSince);
+/// <param name="Observation">What was seen.</param>
+/// <param name="Decision">What was concluded.</param>
+/// <param name="VerdictSince">Since when the verdict stands, wall clock.</param>
+/// <param name="Timestamp">When the check ended, on the monotonic clock.</param>
+public sealed record Checked(ClusterObservation Observation, Decision Decision, DateTimeOffset VerdictSince, long Timestamp);

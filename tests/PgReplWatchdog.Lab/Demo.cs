@@ -94,6 +94,7 @@ public sealed class Demo(IAnsiConsole screen)
         table.AddRow("of them lost in the failover", (lost.Count - byTheReturned).ToString(CultureInfo.InvariantCulture));
         table.AddRow("acknowledged by the returned alpha until it was stopped, and lost", byTheReturned.ToString(CultureInfo.InvariantCulture));
         screen.Write(table);
+        Check(lost.All(row => row.Port != beta.PostgresPort), "no row that beta acknowledged is lost");
         Check(rows.Any(row => row.Id > times.FirstAfter.Id), "the client goes on writing");
         Check(there.Contains(times.FirstAfter.Id), "the first row after the failover is there");
     }

@@ -7,6 +7,9 @@ public static class LabConfiguration
 {
     public const string ClusterName = "main";
 
+    /// <summary>Beside the configuration: what marks a process as the lab's, so that the reaper finds it.</summary>
+    internal const string LabIdFile = "lab-id";
+
     /// <summary>Returns the file's path. <paramref name="change"/> may edit the cluster's section, or all of it through its root.</summary>
     public static string Write(LabCluster lab, int httpPort, Action<JsonObject>? change = null, string fileName = "appsettings.json")
     {
@@ -30,6 +33,7 @@ public static class LabConfiguration
             },
         };
         change?.Invoke(cluster);
+        File.WriteAllText(Path.Combine(lab.Directory, LabIdFile), lab.Id);
         var path = Path.Combine(lab.Directory, fileName);
         File.WriteAllText(path, root.ToJsonString(new() { WriteIndented = true }));
         return path;

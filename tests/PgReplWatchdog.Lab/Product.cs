@@ -39,6 +39,9 @@ public static class Product
             StandardOutputEncoding = Encoding.UTF8,
         };
         info.Environment["NO_COLOR"] = "1";
+        var lab = Path.Combine(Path.GetDirectoryName(configuration) ?? "", LabConfiguration.LabIdFile);
+        if (File.Exists(lab))
+            info.Environment["PGWATCHDOG_LAB"] = File.ReadAllText(lab); // ends with the lab, also when its process was killed
         return Process.Start(info) ?? throw new LabException($"{Program} did not start");
     }
 

@@ -22,12 +22,12 @@ public static class Decider
         var primary = observation.Find(diagnosis.Primary)?.Server is { Role: Role.Primary } serving ? serving : null;
         var next = new WorkingMemory
         {
-            Suspicion = working.Suspicion.Looked(observation.At, SignOfLife(diagnosis, observation), spec.Policy.LateAfter),
+            Suspicion = working.Suspicion.Looked(observation.At, SignOfLife(diagnosis, observation), spec.Policy.LateAfter, diagnosis.Verdict == Verdict.Down),
             Trail = primary?.CurrentLsn is { } current ? working.Trail.Add(observation.At, current) : working.Trail,
         };
         var silence = next.Suspicion.SilenceAt(observation.At);
-        var candidates = CandidateSelection.Assess(spec, memory, Known(next.Trail, memory), diagnosis.Primary, observation);
-        var gates = Gates.Shut(spec.Policy, memory, diagnosis, silence, candidates, observation);
+        var candidates = CandidateSelection.Assess(spec, memory, Known(spec.Policy, next, memory, silence, observation), diagnosis.Primary, observation);
+        var gates = Gates.Shut(spec.Policy, memory, diagnosis, next.Suspicion, candidates, observation);
         var step = Next(spec, memory, diagnosis, gates, candidates, silence, observation);
 
         return new Decision
@@ -54,7 +54,7 @@ public static class Decider
         ClusterSpec spec, ClusterMemory memory, Diagnosis diagnosis, ImmutableArray<ShutGate> gates, TimeSpan silence, ClusterObservation observation)
     {
         if (diagnosis.Verdict == Verdict.Down && gates is [{ Gate: Gate.ThresholdNotReached }])
-            return spec.Policy.UnreachableThreshold - silence;
+            return silence < spec.Policy.UnreachableThreshold ? spec.Policy.UnreachableThreshold - silence : ReturnLookInterval;
         return memory.Replaced.Any(node => observation.Find(node) is { Reach: Reach.Refused or Reach.Alive }) ? ReturnLookInterval : null;
     }
 
@@ -64,14 +64,21 @@ public static class Decider
         TimeSpan silence, ClusterObservation observation)
     {
         // The one that is being replaced is the procedure's own business: if it serves again, the failover is taken back.
-        if (memory.Replaced.FirstOrDefault(node => node != memory.Procedure?.From && observation.Find(node) is { IsServingPrimary: true }) is { } replaced)
+        if (memory.Replaced.FirstOrDefault(node => node != memory.Procedure?.From && IsStale(memory, observation.Find(node))) is { } replaced)
             return new NextStep(memory, new WatchdogAction.Fence(replaced), []);
         if (memory.Procedure is { } procedure)
-            return Failover.Continue(spec, memory, procedure, observation);
+            return Failover.Continue(spec, memory, procedure, diagnosis, observation);
         if (gates.IsEmpty && candidates.FirstOrDefault() is { IsEligible: true } candidate)
             return Failover.Begin(spec, memory, candidate, silence, observation);
         return Learn(memory, diagnosis, observation);
     }
+
+    /// <summary>
+    /// A primary of this cluster on an older timeline than the one that replaced it. On a newer one a person has promoted it since,
+    /// and with another system identifier it is another server: neither is ours to stop.
+    /// </summary>
+    private static bool IsStale(ClusterMemory memory, NodeObservation? node) => node is { IsServingPrimary: true, Server: { } server }
+        && server.SystemIdentifier == memory.SystemIdentifier && server.Timeline < memory.NewestTimeline;
 
     /// <summary>What a quiet look adds to the durable memory; the same instance where it adds nothing.</summary>
     private static NextStep Learn(ClusterMemory memory, Diagnosis diagnosis, ClusterObservation observation)
@@ -89,11 +96,17 @@ public static class Decider
                 events.Add(new(EventKind.PrimaryAdopted, memory.IntendedPrimary is { } before
                     ? $"{name} was promoted by somebody else: it is the primary from now on, in place of {before}"
                     : $"{name} is the primary"));
-                memory = memory with { IntendedPrimary = name, Epoch = memory.Epoch + 1, SystemIdentifier = server.SystemIdentifier };
+                memory = memory with
+                {
+                    IntendedPrimary = name,
+                    Epoch = memory.Epoch + 1,
+                    SystemIdentifier = server.SystemIdentifier,
+                    Replaced = memory.Replaced.Remove(name),
+                };
             }
             if (server.Timeline > memory.NewestTimeline)
                 memory = memory with { NewestTimeline = server.Timeline };
-            if (server.CurrentLsn is { } position && position != memory.LastPosition?.Lsn
+            if (server.CurrentLsn is { } position
                 && !(memory.LastPosition is { } last && observation.Time - last.Time < PositionRecordInterval && observation.Time >= last.Time))
                 memory = memory with { LastPosition = new(position, observation.Time) };
         }
@@ -116,5 +129,15 @@ public static class Decider
         return heard;
     }
 
-    private static Lsn? Known(PrimaryTrail trail, ClusterMemory memory) => trail.Newest ?? memory.LastPosition?.Lsn;
+    /// <summary>
+    /// Where the primary's WAL was when it fell silent. A position seen long before that says nothing of what was written since:
+    /// then it is unknown.
+    /// </summary>
+    private static Lsn? Known(Policy policy, WorkingMemory working, ClusterMemory memory, TimeSpan silence, ClusterObservation observation)
+    {
+        var oldest = policy.UnreachableThreshold + PositionRecordInterval + policy.LateAfter;
+        if (working.Trail.Newest is { } newest)
+            return observation.At - silence - working.Trail.NewestAt <= oldest ? newest : null;
+        return memory.LastPosition is { } last && observation.Time - silence - last.Time <= oldest ? last.Lsn : null;
+    }
 }

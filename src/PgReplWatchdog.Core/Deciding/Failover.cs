@@ -1,4 +1,5 @@
 using System.Globalization;
+using PgReplWatchdog.Diagnosing;
 using PgReplWatchdog.Observing;
 using PgReplWatchdog.Remembering;
 using PgReplWatchdog.Topology;
@@ -37,15 +38,21 @@ public static class Failover
     }
 
     /// <summary>Goes on with a procedure that is on record.</summary>
-    public static NextStep Continue(ClusterSpec spec, ClusterMemory memory, Procedure procedure, ClusterObservation observation)
+    public static NextStep Continue(ClusterSpec spec, ClusterMemory memory, Procedure procedure, Diagnosis diagnosis, ClusterObservation observation)
     {
         if (observation.Find(procedure.To) is { IsServingPrimary: true, Server: { } promoted } && promoted.SystemIdentifier == memory.SystemIdentifier)
-            return Succeed(memory, procedure, observation, promoted);
+            return Succeed(spec, memory, procedure, observation, promoted);
         if (procedure.Step == ProcedureStep.Withdraw)
-            return observation.LastActionSucceeded ? GiveUp(spec, memory, procedure, observation) : WithdrawAgain(spec, memory, procedure);
-        return WhyNot(spec.Policy, procedure, observation) is { } reason
-            ? Withdraw(spec, memory, procedure, reason)
-            : TryAgain(spec, memory, procedure);
+        {
+            var stillStandby = observation.Find(procedure.To) is { IsServingStandby: true } or { Reach: Reach.Refused };
+            return observation.LastActionSucceeded && stillStandby ? GiveUp(spec, memory, procedure, observation) : WithdrawAgain(spec, memory, procedure);
+        }
+        if (WhyNot(spec.Policy, procedure, observation) is { } reason)
+            return Withdraw(spec, memory, procedure, reason);
+        // On record is not enough: it is asked for again only on the evidence that would begin it.
+        return diagnosis.Verdict == Verdict.Down && observation.Find(procedure.To) is { IsServingStandby: true }
+            ? TryAgain(spec, memory, procedure)
+            : new NextStep(memory, WatchdogAction.Nothing, []);
     }
 
     /// <summary>Why a promotion on record must not be asked for again; null where nothing speaks against it.</summary>
@@ -65,7 +72,7 @@ public static class Failover
         return procedure.Attempts >= policy.PromotionAttempts ? $"{procedure.To} is not primary after {procedure.Attempts} attempts" : null;
     }
 
-    private static NextStep Succeed(ClusterMemory memory, Procedure procedure, ClusterObservation observation, ServerFacts promoted)
+    private static NextStep Succeed(ClusterSpec spec, ClusterMemory memory, Procedure procedure, ClusterObservation observation, ServerFacts promoted)
     {
         var sinceDecision = observation.Time - procedure.DecidedAt;
         var sinceSilence = observation.Time - procedure.SilentSince;
@@ -77,7 +84,8 @@ public static class Failover
                 NewestTimeline = Math.Max(memory.NewestTimeline, promoted.Timeline),
                 LastFailover = Finished(procedure, observation, succeeded: true),
             },
-            oldServes ? new WatchdogAction.Fence(procedure.From) : WatchdogAction.Nothing,
+            // A trigger file created after an earlier one was taken would stay, and promote this node when it is a standby again.
+            oldServes ? new WatchdogAction.Fence(procedure.From) : new WatchdogAction.WithdrawPromotion(procedure.To, spec.Node(procedure.To).TriggerFile),
             [new(EventKind.FailoverSucceeded, string.Create(CultureInfo.InvariantCulture,
                 $"{procedure.To} is primary on timeline {promoted.Timeline}, {sinceDecision.TotalSeconds:0.00} s after the decision ")
                 + string.Create(CultureInfo.InvariantCulture, $"and {sinceSilence.TotalSeconds:0.0} s after the last sign of life of {procedure.From}"))]);
@@ -103,7 +111,7 @@ public static class Failover
     /// </summary>
     private static NextStep GiveUp(ClusterSpec spec, ClusterMemory memory, Procedure procedure, ClusterObservation observation)
     {
-        var failed = procedure.Attempts >= spec.Policy.PromotionAttempts;
+        var failed = procedure.Attempts >= spec.Policy.PromotionAttempts && observation.Find(procedure.From) is not { IsServingPrimary: true };
         return new NextStep(
             memory with
             {

@@ -10,9 +10,9 @@ namespace PgReplWatchdog.Deciding;
 public static class Gates
 {
     public static ImmutableArray<ShutGate> Shut(
-        Policy policy, ClusterMemory memory, Diagnosis diagnosis, TimeSpan silence, ImmutableArray<Candidate> candidates, ClusterObservation observation) =>
+        Policy policy, ClusterMemory memory, Diagnosis diagnosis, Suspicion suspicion, ImmutableArray<Candidate> candidates, ClusterObservation observation) =>
     [
-        .. ThresholdNotReached(policy, diagnosis, silence),
+        .. ThresholdNotReached(policy, diagnosis, suspicion, suspicion.SilenceAt(observation.At)),
         .. AutomaticOff(policy),
         .. RecentFailover(policy, memory, observation),
         .. JournalUnwritable(observation),
@@ -22,10 +22,12 @@ public static class Gates
     /// <summary>Ready: were the primary to go down now, nothing but the threshold would stand between it and a failover.</summary>
     public static bool AreReady(ImmutableArray<ShutGate> shut) => shut.All(gate => gate.Gate == Gate.ThresholdNotReached);
 
-    private static IEnumerable<ShutGate> ThresholdNotReached(Policy policy, Diagnosis diagnosis, TimeSpan silence)
+    private static IEnumerable<ShutGate> ThresholdNotReached(Policy policy, Diagnosis diagnosis, Suspicion suspicion, TimeSpan silence)
     {
         if (diagnosis.Verdict != Verdict.Down)
             yield return new(Gate.ThresholdNotReached, null, $"the primary is not down (verdict {diagnosis.Verdict})");
+        else if (suspicion.DownLooks < 2)
+            yield return new(Gate.ThresholdNotReached, null, "the primary was found down once; the next look has to find the same");
         else if (silence < policy.UnreachableThreshold)
         {
             yield return new(Gate.ThresholdNotReached, null, FormattableString.Invariant(

@@ -48,16 +48,16 @@ public static class Diagnostician
                 [$"{intended.Node} answers with system identifier {server.SystemIdentifier}, the cluster's is {known}: another server stands at its address"])
             : null;
 
-    /// <summary>Another node than the intended primary counts only on a newer timeline: a person promoted it. A replaced one never does.</summary>
+    /// <summary>Another node than the intended primary counts only on a newer timeline: a person promoted it.</summary>
     private static Diagnosis? Serving(ImmutableArray<NodeObservation> primaries, NodeObservation? intended, ClusterMemory memory)
     {
         if (primaries.IsEmpty)
             return null;
         var primary = primaries[0];
         var adoptable = memory.IntendedPrimary is null
-            || (!memory.Replaced.Contains(primary.Node)
-                && primary.Server!.SystemIdentifier == memory.SystemIdentifier
-                && (intended is null || primary.Server.Timeline > memory.NewestTimeline)); // intended is null: it left the configuration
+            || (primary.Server!.SystemIdentifier == memory.SystemIdentifier
+                && (primary.Server.Timeline > memory.NewestTimeline
+                    || (intended is null && !memory.Replaced.Contains(primary.Node)))); // intended is null: it left the configuration
         return primary == intended || adoptable ? new Diagnosis(Verdict.Serving, primary.Node, [Say(primary)]) : null;
     }
 

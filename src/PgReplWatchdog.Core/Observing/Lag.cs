@@ -42,6 +42,9 @@ public sealed record PrimaryTrail
     /// <summary>The newest sample; null where the primary has not been seen.</summary>
     public Lsn? Newest { get; private init; }
 
+    /// <summary>When it was taken.</summary>
+    public TimeSpan NewestAt { get; private init; }
+
     /// <summary>Adds a position. One behind the last (another primary) starts a new trail.</summary>
     public PrimaryTrail Add(TimeSpan at, Lsn position)
     {
@@ -49,13 +52,13 @@ public sealed record PrimaryTrail
         var count = samples.IsEmpty ? 0 : Count;
         samples = samples.Enqueue(new Sample(at, position));
         return count < Capacity
-            ? this with { Samples = samples, Count = count + 1, Newest = position }
-            : this with { Samples = samples.Dequeue(), Newest = position };
+            ? this with { Samples = samples, Count = count + 1, Newest = position, NewestAt = at }
+            : this with { Samples = samples.Dequeue(), Newest = position, NewestAt = at };
     }
 
     /// <summary>
     /// How long ago the primary's position passed <paramref name="position"/>, interpolated between checks.
-    /// A lower bound where the trail does not reach back that far; null where there is no trail.
+    /// A lower bound where the trail does not reach back that far; null where there is no trail, or none but of this moment.
     /// </summary>
     public TimeSpan? TimeSincePassed(Lsn position, TimeSpan now)
     {
@@ -63,7 +66,7 @@ public sealed record PrimaryTrail
         foreach (var sample in Samples)
         {
             if (sample.Position > position)
-                return now - (before is { } earlier ? Crossing(earlier, sample, position) : sample.At);
+                return before is { } earlier ? now - Crossing(earlier, sample, position) : now > sample.At ? now - sample.At : null;
             before = sample;
         }
         return Samples.IsEmpty ? null : TimeSpan.Zero;

@@ -19,6 +19,8 @@ public static class SetupPlanner
         foreach (var node in facts.Where(node => node.MajorVersion is { } major && major != SupportedMajorVersion))
             refusals.Add($"{node.Node} has PostgreSQL {node.MajorVersion}: set-up is made for {SupportedMajorVersion}");
 
+        refusals.AddRange(facts.SelectMany(node => OtherLayout(spec.Node(node.Node), node)));
+
         var primary = ChoosePrimary(spec, facts, options, refusals);
         if (primary is null)
             return new SetupPlan(null, [], refusals.ToImmutable());
@@ -52,6 +54,18 @@ public static class SetupPlanner
     }
 
     private sealed record Standby(NodeFacts Facts, Treatment Treatment);
+
+    /// <summary>Debian keeps the configuration below /etc: what set-up would write beside the data nobody would read.</summary>
+    private static IEnumerable<string> OtherLayout(NodeSpec node, NodeFacts facts)
+    {
+        foreach (var name in new[] { "config_file", "hba_file" })
+        {
+            if (facts.Settings.TryGetValue(name, out var file) && !file.Value.StartsWith(node.DataDirectory + "/", StringComparison.Ordinal))
+                yield return $"{node.Name}: {name} is {file.Value}, outside of {node.DataDirectory}: this version sets up servers whose configuration is in their data directory";
+        }
+        if (facts is { IsFresh: true, ConfigurationText: null })
+            yield return $"{node.Name}: there is no postgresql.conf in {node.DataDirectory}: this version sets up servers whose configuration is in their data directory";
+    }
 
     private static NodeFacts? ChoosePrimary(
         ClusterSpec spec, ImmutableArray<NodeFacts> facts, SetupOptions options, ImmutableArray<string>.Builder refusals)
@@ -186,7 +200,7 @@ public static class SetupPlanner
         if (facts.Running)
             yield return new SetupStep.StopServer(node.Name);
         yield return new SetupStep.CopyFromPrimary(node.Name, primary.Node, copy, primary.DataBytes);
-        foreach (var file in Files(spec, node, own, copy, Settings(node, more)))
+        foreach (var file in Files(spec, node, own, copy, AsThePrimaryHas(primary, Settings(node, more))))
             yield return file with { InCopy = true };
         yield return new SetupStep.WriteFile(node.Name, copy + "/standby.signal", null, StandbySignal, InCopy: true);
         yield return new SetupStep.InstallCopy(node.Name, copy, node.DataDirectory,
@@ -206,6 +220,13 @@ public static class SetupPlanner
     /// <summary>A server that does not run cannot be asked what it has: it gets them all.</summary>
     private static IEnumerable<WantedSetting> Settings(NodeSpec node, ImmutableArray<WantedSetting> more) =>
         WantedSettings.ForEveryNode(node, null).Concat(more).GroupBy(wanted => wanted.Name).Select(same => same.Last());
+
+    /// <summary>What the primary has more of than is needed (logical WAL, more slots) its standby gets as well: it may have to take its place.</summary>
+    private static IEnumerable<WantedSetting> AsThePrimaryHas(NodeFacts primary, IEnumerable<WantedSetting> settings) => settings.Select(wanted =>
+        wanted.Name is "wal_level" or "max_wal_senders" or "max_replication_slots"
+            && primary.Settings.TryGetValue(wanted.Name, out var setting) && wanted.IsSatisfiedBy(setting.Value)
+            ? wanted with { Value = setting.Value }
+            : wanted);
 
     private static IEnumerable<SetupStep.WriteFile> Files(
         ClusterSpec spec, NodeSpec node, NodeFacts facts, string directory, IEnumerable<WantedSetting> settings)

@@ -22,7 +22,7 @@ public sealed record Policy
     public TimeSpan MinimumInterval { get; init; } = TimeSpan.FromHours(1);
 
     /// <summary>How often a promotion that was decided is tried before it is given up and withdrawn.</summary>
-    public int PromotionAttempts { get; init; } = 5;
+    public int PromotionAttempts { get; init; } = 60;
 
     /// <summary>
     /// A failover that is on record longer than this is not gone on with by a watchdog that comes back: the world has moved on meanwhile.
@@ -33,5 +33,12 @@ public sealed record Policy
     /// A check that starts later than this after the last one means that the watchdog itself was away
     /// (paused, starved, clock jumped): what it remembers of silence then proves nothing.
     /// </summary>
-    public TimeSpan LateAfter => 3 * (CheckInterval + ProbeTimeout);
+    public TimeSpan LateAfter
+    {
+        get
+        {
+            var missed = 3 * (CheckInterval + ProbeTimeout);
+            return missed < UnreachableThreshold ? missed : UnreachableThreshold;
+        }
+    }
 }

@@ -23,6 +23,8 @@ public sealed class ActionRunner(ClusterAccess cluster, TimeProvider clock) : IA
     private const int SignalsPerAttempt = 25; // 100 ms each: within PromotionLimit
     private const int StopSeconds = 5;
 
+    private Task preparing = Task.CompletedTask;
+
     private readonly Dictionary<string, SshHost> hosts = cluster.Hosts.ToDictionary(
         host => host.Key, host => new SshHost(host.Value, cluster.SshUser, cluster.SshKeyFile));
 
@@ -53,7 +55,11 @@ public sealed class ActionRunner(ClusterAccess cluster, TimeProvider clock) : IA
         _ => throw new UnreachableException(),
     };
 
-    public void Prepare(string node) => _ = PrepareAsync(hosts[node]);
+    public void Prepare(string node)
+    {
+        if (preparing.IsCompleted)
+            preparing = PrepareAsync(hosts[node]);
+    }
 
     private static async Task PrepareAsync(SshHost host)
     {

@@ -2,7 +2,7 @@ using PgReplWatchdog.Deciding;
 
 namespace PgReplWatchdog.Acting;
 
-/// <summary>The watchdog's hands. Two of them: real hosts here, a simulated world in the tests.</summary>
+/// <summary>The watchdog's hands: real hosts here; the seam for a simulated world.</summary>
 public interface IActionRunner
 {
     /// <summary>Carries out one action within its own limit of time and says what came of it. Never throws for what a host does.</summary>

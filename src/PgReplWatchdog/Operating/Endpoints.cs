@@ -13,7 +13,7 @@ public static class Endpoints
     public static void Map(IEndpointRouteBuilder routes)
     {
         routes.MapMetrics("/metrics", routes.ServiceProvider.GetRequiredService<WatchdogMetrics>().Registry);
-        routes.MapGet("/healthz", (WatchedClusters clusters, TimeProvider clock) => Health(clusters, clock.GetUtcNow()));
+        routes.MapGet("/healthz", (WatchedClusters clusters) => Health(clusters));
         routes.MapGet(StatusPath, (WatchedClusters clusters, IJournal journal) => Results.Json(Status(clusters, journal), Json.Indented));
     }
 
@@ -22,10 +22,10 @@ public static class Endpoints
         [.. clusters.All.Select(watchdog => ClusterStatus.Of(watchdog.Spec, watchdog.Last, journal.Recent(watchdog.Spec.Name, EventsShown)))]);
 
     /// <summary>Healthy is a watchdog whose checks come to an end, whatever they find.</summary>
-    private static IResult Health(WatchedClusters clusters, DateTimeOffset now)
+    private static IResult Health(WatchedClusters clusters)
     {
         var late = clusters.All
-            .Where(watchdog => watchdog.Last is not { } last || now - last.Observation.Time > watchdog.Spec.Policy.LateAfter)
+            .Where(watchdog => watchdog.Last is not { } last || TimeProvider.System.GetElapsedTime(last.Timestamp) > watchdog.Spec.Policy.LateAfter)
             .Select(watchdog => $"{watchdog.Spec.Name}: {(watchdog.Last is { } last ? $"the last check ended at {last.Observation.Time:u}" : "no check has ended yet")}")
             .ToList();
         return late.Count == 0 ? Results.Text("ok\n") : Results.Text(string.Concat(late.Select(line => line + "\n")), statusCode: StatusCodes.Status503ServiceUnavailable);

@@ -28,15 +28,13 @@ public static class Service
         builder.WebHost.UseUrls(installation.Listen.ToString());
 
         var services = builder.Services;
-        services.AddSingleton(TimeProvider.System);
+        services.AddSingleton<TimeProvider>(new SteadyClock()); // Quartz takes it from here; what people read has the system's
         services.AddSingleton<IJournal>(_ => new SqliteJournal(installation.StateDirectory));
         services.AddSingleton<WatchdogMetrics>();
         foreach (var cluster in installation.Clusters)
         {
             services.AddSingleton(provider => ActivatorUtilities.CreateInstance<Watchdog>(
-                provider, cluster.Spec,
-                new PostgresProber(cluster, provider.GetRequiredService<TimeProvider>()),
-                new ActionRunner(cluster, provider.GetRequiredService<TimeProvider>())));
+                provider, cluster.Spec, new PostgresProber(cluster, TimeProvider.System), new ActionRunner(cluster, TimeProvider.System), TimeProvider.System));
         }
         services.AddSingleton<WatchedClusters>();
         Schedule.Add(services, installation.Clusters.Select(cluster => cluster.Spec));

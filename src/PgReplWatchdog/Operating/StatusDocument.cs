@@ -21,7 +21,7 @@ public sealed record ClusterStatus(
     {
         if (last is null)
             return new ClusterStatus(spec.Name, Verdict.Unknown, null, ["no check has ended yet"], null, 0, false, [], 0, null, null, null, [], [.. events]);
-        var (observation, decision, since) = last;
+        var (observation, decision, since, _) = last;
         return new ClusterStatus(
             spec.Name, decision.Diagnosis.Verdict, since, decision.Diagnosis.Evidence,
             decision.Memory.IntendedPrimary, decision.Memory.Epoch, decision.IsReady, decision.Gates, decision.Silence.TotalSeconds,

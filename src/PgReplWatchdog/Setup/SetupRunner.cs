@@ -15,6 +15,7 @@ public sealed class SetupRunner(ClusterAccess cluster, SetupHosts hosts, TimePro
     private static readonly TimeSpan StreamingLimit = TimeSpan.FromSeconds(60);
     private static readonly TimeSpan PollInterval = TimeSpan.FromMilliseconds(100);
     private const int StartSeconds = 60;
+    private const int RestartSeconds = 600;
 
     /// <summary>Bytes copied and bytes in all, while a base backup runs.</summary>
     public Action<long, long?> CopyProgress { get; init; } = (_, _) => { };
@@ -83,7 +84,9 @@ public sealed class SetupRunner(ClusterAccess cluster, SetupHosts hosts, TimePro
     private async Task RestartAsync(string node, CancellationToken cancellation)
     {
         await RequireValidFilesAsync(node, cancellation);
-        await hosts[node].RequireAsync(SetupScripts.Restart(hosts[node].Host, StartSeconds), WaitFor(2 * StartSeconds), cancellation);
+        await hosts[node].RunAsync(SetupScripts.Psql(hosts[node].Host, readOnly: false), WaitFor(RestartSeconds), cancellation, "CHECKPOINT;"); // the less is left for the stop
+        // Not to be interrupted: between stop and start there is no good place to leave a primary.
+        await hosts[node].RequireAsync(SetupScripts.Restart(hosts[node].Host, RestartSeconds), WaitFor(RestartSeconds), CancellationToken.None);
     }
 
     /// <summary>PostgreSQL's own reading of the files as they are on disk; a wrong one would keep it from starting again.</summary>

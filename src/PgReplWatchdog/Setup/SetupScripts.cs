@@ -39,7 +39,7 @@ public static class SetupScripts
     /// <summary>Beside it, then in its place: a connection that breaks leaves the old file, never half a new one.</summary>
     public static string WriteFile(string path, int bytes) => Shell.Script($$"""
         umask 077
-        cat > {1} && [ "$(wc -c < {1})" -eq {{bytes}} ] || { rm -f {1}; echo "{0} could not be written whole" >&2; exit 1; }
+        cat > {1} && [ "$(wc -c < {1})" -eq {{bytes}} ] || { rm -f {1}; echo {0}" could not be written whole" >&2; exit 1; }
         if [ -e {0} ]; then chmod --reference={0} {1}; fi
         mv -f {1} {0}
         """, path, path + ".pgwatchdog-new");
@@ -58,13 +58,13 @@ public static class SetupScripts
 
     public static string Start(HostAccess host, int seconds) => PgCtl(host, "start", seconds);
 
-    /// <summary>One command on the host, so that a connection that breaks cannot leave the server stopped.</summary>
+    /// <summary>One command on the host, in a session of its own: a connection that breaks or is ended cannot stop it half-way.</summary>
     public static string Restart(HostAccess host, int seconds) => PgCtl(host, "restart -m fast", seconds);
 
     private static string PgCtl(HostAccess host, string verb, int seconds) => Shell.Script($$"""
         export LC_ALL=C
         touch {2} || exit 1
-        {0}/pg_ctl {{verb}} -D {1} -l {2} -w -t {{seconds}} >/dev/null 2>&1 </dev/null && exit 0
+        setsid --wait {0}/pg_ctl {{verb}} -D {1} -l {2} -w -t {{seconds}} >/dev/null 2>&1 </dev/null && exit 0
         tail -n 20 {2} >&2
         exit 1
         """, host.BinDirectory, host.Node.DataDirectory, host.ServerLog);

@@ -32,7 +32,7 @@ public class DeciderTests
     [Fact]
     public void Watchdog_that_has_just_started_counts_from_its_start()
     {
-        var watch = new Watch(Two());
+        var watch = new Watch(Two(), Known with { LastPosition = new PrimaryPosition(Here, Start.AddSeconds(995)) });
         Assert.Equal(WatchdogAction.Nothing, watch.LookFrom(1000, 1009, Refused(), Deaf()).Action);
         Assert.Equal(PromoteBeta, watch.Look(1010, Refused(), Deaf()).Action);
     }
@@ -85,11 +85,41 @@ public class DeciderTests
         var watch = new Watch(Two());
         watch.Look(0, Primary(), Standby());
         watch.LookFrom(1, 5, Refused(), Deaf());
-        var late = watch.Look(60, Refused(), Deaf());
+        var late = watch.Look(15, Refused(), Deaf());
         Assert.Equal((TimeSpan.Zero, WatchdogAction.Nothing), (late.Silence, late.Action));
-        Assert.Equal(WatchdogAction.Nothing, watch.LookFrom(61, 69, Refused(), Deaf()).Action);
-        Assert.Equal(PromoteBeta, watch.Look(70, Refused(), Deaf()).Action);
+        Assert.Equal(WatchdogAction.Nothing, watch.LookFrom(16, 24, Refused(), Deaf()).Action);
+        Assert.Equal(PromoteBeta, watch.Look(25, Refused(), Deaf()).Action);
     }
+
+    [Fact]
+    public void Position_seen_long_before_the_silence_says_nothing_of_what_is_missing()
+    {
+        var watch = new Watch(Two(), Known with { LastPosition = new PrimaryPosition(Here, Start) });
+        var decision = watch.LookFrom(3600, 3700, Refused(), Deaf());
+        Assert.Equal(WatchdogAction.Nothing, decision.Action);
+        Assert.Contains(decision.Gates, shut => shut.Gate == Gate.CandidateTooFarBehind);
+    }
+
+    [Fact]
+    public void One_look_alone_never_leads_to_a_failover()
+    {
+        var watch = new Watch(Two(new Policy { UnreachableThreshold = TimeSpan.FromSeconds(2) }));
+        watch.Look(0, Primary(), Standby());
+        Assert.Equal(WatchdogAction.Nothing, watch.Look(2, Refused(), Deaf()).Action);
+        Assert.Equal(PromoteBeta, watch.Look(2.2, Refused(), Deaf()).Action);
+    }
+
+    [Fact]
+    public void Replaced_node_that_a_person_promoted_again_is_adopted_and_not_fenced()
+    {
+        var decision = new Watch(Two(), FailedOver).Look(0, Primary(timeline: 3), Standby(Beta, timeline: 3));
+        Assert.Equal((WatchdogAction.Nothing, Alpha), (decision.Action, decision.Memory.IntendedPrimary));
+        Assert.Empty(decision.Memory.Replaced);
+    }
+
+    [Fact]
+    public void Server_of_another_system_in_the_place_of_a_replaced_node_is_not_stopped() =>
+        Assert.Equal(WatchdogAction.Nothing, new Watch(Two(), FailedOver).Look(0, Primary(system: OtherSystem), Primary(Beta, timeline: 2)).Action);
 
     [Fact]
     public void Best_candidate_is_promoted()
@@ -134,7 +164,7 @@ public class DeciderTests
     [InlineData(Reach.Unreachable)]
     [InlineData(Reach.Failed)]
     public void Replaced_node_is_fenced_also_while_the_new_primary_is_away(Reach reach) =>
-        Assert.Equal(new WatchdogAction.Fence(Alpha), new Watch(Two(), FailedOver).Look(0, Primary(timeline: 9), Without(reach, Beta)).Action);
+        Assert.Equal(new WatchdogAction.Fence(Alpha), new Watch(Two(), FailedOver).Look(0, Primary(timeline: 1), Without(reach, Beta)).Action);
 
     [Fact]
     public void Fencing_is_repeated_until_the_node_has_stopped()
@@ -160,7 +190,7 @@ public class DeciderTests
     [Fact]
     public void Fencing_goes_before_a_procedure_about_other_nodes()
     {
-        var memory = Promoting with { Replaced = [Gamma, Alpha] };
+        var memory = Promoting with { Replaced = [Gamma, Alpha], NewestTimeline = 2 };
         Assert.Equal(new WatchdogAction.Fence(Gamma), new Watch(Three(), memory).Look(0, Refused(), Deaf(), Primary(Gamma)).Action);
     }
 
@@ -223,10 +253,10 @@ public class DeciderTests
     }
 
     [Fact]
-    public void Position_of_an_idle_primary_is_not_recorded_again()
+    public void Position_of_an_idle_primary_is_recorded_again_with_its_time()
     {
         var watch = new Watch(Two());
-        Assert.Same(watch.Memory, watch.LookFrom(0, 60, Primary(), Standby()).Memory);
+        Assert.Equal(Start.AddSeconds(60), watch.LookFrom(0, 60, Primary(), Standby()).Memory.LastPosition!.Time);
     }
 
     [Fact]

@@ -9,7 +9,12 @@ public class FailoverTests
     private static readonly WatchdogAction Withdraw = new WatchdogAction.WithdrawPromotion(Beta, TriggerFile(Beta));
 
     private static NextStep Continue(ClusterMemory memory, params NodeObservation[] nodes) =>
-        Failover.Continue(Two(), memory, memory.Procedure!, At(3, nodes));
+        Continue(memory, memory.Procedure!, At(3, nodes));
+
+    private static NextStep Continue(ClusterMemory memory, Procedure procedure, ClusterObservation seen) =>
+        Failover.Continue(FiveAttempts, memory, procedure, Diagnostician.Diagnose(memory, seen), seen);
+
+    private static readonly ClusterSpec FiveAttempts = Two(new Policy { PromotionAttempts = 5 });
 
     private static ClusterMemory Tried(int attempts) => Promoting with { Procedure = Promoting.Procedure! with { Attempts = attempts } };
 
@@ -47,8 +52,24 @@ public class FailoverTests
     [InlineData(Reach.Unreachable)]
     [InlineData(Reach.Alive)]
     [InlineData(Reach.Failed)]
-    public void Candidate_that_does_not_answer_for_a_moment_is_asked_again(Reach reach) =>
-        Assert.Equal((Promote, EventKind.PromotionTried), Told(Continue(Promoting, Refused(), Without(reach, Beta))));
+    public void Candidate_that_does_not_answer_is_asked_for_nothing(Reach reach)
+    {
+        var memory = Promoting;
+        var next = Continue(memory, Refused(), Without(reach, Beta));
+        Assert.Equal(WatchdogAction.Nothing, next.Action);
+        Assert.Same(memory, next.Memory);
+    }
+
+    [Theory]
+    [InlineData(Reach.Unreachable)]
+    [InlineData(Reach.Failed)]
+    [InlineData(Reach.Unknown)]
+    public void Promotion_on_record_is_not_asked_for_when_nobody_can_say_anything(Reach reach) =>
+        Assert.Equal(WatchdogAction.Nothing, Continue(Promoting, Without(reach, Alpha), Without(reach, Beta)).Action);
+
+    [Fact]
+    public void Withdrawal_is_not_over_while_the_candidate_cannot_be_seen() =>
+        Assert.IsType<WatchdogAction.WithdrawPromotion>(Continue(Withdrawing, Primary(), Without(Reach.Unreachable, Beta)).Action);
 
     [Theory]
     [InlineData(1, true)]
@@ -79,7 +100,7 @@ public class FailoverTests
     public void Candidate_that_is_primary_ends_it()
     {
         var next = Continue(Promoting, Refused(), Primary(Beta, timeline: 2));
-        Assert.Equal((WatchdogAction.Nothing, EventKind.FailoverSucceeded), Told(next));
+        Assert.Equal((Withdraw, EventKind.FailoverSucceeded), Told(next)); // so that no trigger file is left
         Assert.Null(next.Memory.Procedure);
         Assert.Equal((Beta, 2L, 2u), (next.Memory.IntendedPrimary, next.Memory.Epoch, next.Memory.NewestTimeline));
         Assert.Equal(new FinishedFailover(2, Alpha, Beta, true, Start.AddSeconds(-10), Start, Start.AddSeconds(3), 0), next.Memory.LastFailover);
@@ -123,7 +144,7 @@ public class FailoverTests
     [Fact]
     public void Trigger_file_that_could_not_be_removed_is_removed_before_anything_else_is_done()
     {
-        var next = Failover.Continue(Two(), Withdrawing, Withdrawing.Procedure!, At(3, Primary(), Deaf()) with { LastActionSucceeded = false });
+        var next = Continue(Withdrawing, Withdrawing.Procedure!, At(3, Primary(), Deaf()) with { LastActionSucceeded = false });
         Assert.IsType<WatchdogAction.WithdrawPromotion>(next.Action);
         Assert.Same(Withdrawing, next.Memory);
     }
@@ -136,7 +157,7 @@ public class FailoverTests
     [InlineData(119, typeof(WatchdogAction.Promote))]
     [InlineData(200, typeof(WatchdogAction.WithdrawPromotion))]
     public void Promotion_on_record_for_too_long_is_taken_back(double at, Type action) =>
-        Assert.IsType(action, Failover.Continue(Two(), Promoting, Promoting.Procedure! with { DecidedAt = Start }, At(at, Refused(), Deaf())).Action);
+        Assert.IsType(action, Continue(Promoting, Promoting.Procedure! with { DecidedAt = Start }, At(at, Refused(), Deaf())).Action);
 
     [Fact]
     public void Giving_up_forgets_no_other_replaced_node() =>

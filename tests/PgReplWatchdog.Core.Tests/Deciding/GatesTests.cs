@@ -118,7 +118,7 @@ public class GatesTests
     [Fact]
     public void Standby_whose_views_may_not_be_read_is_no_candidate()
     {
-        var decision = DownFor(60, new Case(Gate.CandidateUnreadable, Changed(server => server with { ReadsStatistics = false })));
+        var decision = DownFor(9, new Case(Gate.CandidateUnreadable, Changed(server => server with { ReadsStatistics = false })));
         Assert.Equal([Gate.ThresholdNotReached, Gate.NoCandidate, Gate.CandidateUnreadable], decision.Gates.Select(shut => shut.Gate));
     }
 

@@ -112,8 +112,11 @@ public class DiagnosticianTests
     public void Primary_of_another_system_is_not_adopted() => Assert.NotEqual(Verdict.Serving, Of(Refused(), Primary(Beta, timeline: 2, system: OtherSystem)));
 
     [Fact]
-    public void Replaced_node_is_never_adopted() =>
-        Assert.NotEqual(Verdict.Serving, With(FailedOver, Primary(Alpha, timeline: 9), Refused(Beta)).Verdict);
+    public void Replaced_node_is_adopted_only_when_somebody_promoted_it_anew()
+    {
+        Assert.NotEqual(Verdict.Serving, With(FailedOver, Primary(Alpha, timeline: 2), Refused(Beta)).Verdict);
+        Assert.Equal(Verdict.Serving, With(FailedOver, Primary(Alpha, timeline: 3), Standby(Beta, timeline: 3)).Verdict);
+    }
 
     // Which rule goes before which.
 

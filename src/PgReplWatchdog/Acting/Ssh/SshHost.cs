@@ -31,9 +31,10 @@ public sealed class SshHost(HostAccess host, string user, string keyFile) : IDis
     {
         using var deadline = CancellationTokenSource.CreateLinkedTokenSource(cancellation);
         deadline.CancelAfter(timeout);
-        var connected = await ConnectAsync(deadline.Token, cancellation);
+        SshClient? connected = null;
         try
         {
+            connected = await ConnectAsync(deadline.Token, cancellation);
             using var command = connected.CreateCommand($"exec /bin/sh -c {Shell.Quote(script)}", encoding ?? Encoding.UTF8);
             var running = command.ExecuteAsync(deadline.Token);
             if (input is not null)
@@ -46,12 +47,12 @@ public sealed class SshHost(HostAccess host, string user, string keyFile) : IDis
         }
         catch (OperationCanceledException) when (!cancellation.IsCancellationRequested)
         {
-            Drop(); // a connection into silence looks open for a quarter of an hour
+            Drop(connected); // a connection into silence looks open for a quarter of an hour
             throw new SshFailureException(SshFailureKind.TimedOut, $"{host.Node.Name}: the host did not finish a command within {timeout.TotalSeconds:0.#} s");
         }
-        catch (Exception failure) when (failure is SshException or SocketException or IOException or ObjectDisposedException or InvalidOperationException)
+        catch (Exception failure) when (failure is SshException or SocketException or IOException or ObjectDisposedException or InvalidOperationException or UnauthorizedAccessException)
         {
-            Drop();
+            Drop(connected);
             throw new SshFailureException(SshFailureKind.CutOff, $"{host.Node.Name}: the SSH connection broke ({failure.Message})", failure);
         }
     }
@@ -77,7 +78,7 @@ public sealed class SshHost(HostAccess host, string user, string keyFile) : IDis
         {
             if (client is { IsConnected: true } kept)
                 return kept;
-            Drop();
+            Drop(client);
             client = await OpenAsync(deadline, cancellation);
             return client;
         }
@@ -128,15 +129,16 @@ public sealed class SshHost(HostAccess host, string user, string keyFile) : IDis
             $"{host.Node.Name}: no SSH connection to {host.Node.Host}:{host.SshPort} ({failure.Message}); check Host, SshPort and that sshd runs", failure),
     };
 
-    private void Drop()
+    /// <summary>Ends the connection that was used, and only that: another command may have opened a new one meanwhile.</summary>
+    private void Drop(SshClient? used)
     {
-        client?.Dispose();
-        client = null;
+        if (used is not null && ReferenceEquals(Interlocked.CompareExchange(ref client, null, used), used))
+            used.Dispose();
     }
 
     public void Dispose()
     {
-        Drop();
+        Drop(client);
         connecting.Dispose();
     }
 }

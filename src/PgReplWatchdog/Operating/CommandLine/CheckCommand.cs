@@ -24,7 +24,7 @@ public static class CheckCommand
             await using var prober = new PostgresProber(access, TimeProvider.System);
             var observation = await prober.ObserveAsync(cancellation);
             var decision = Decider.Decide(access.Spec, memory, WorkingMemory.Empty, observation);
-            StatusTable.Write(Commands.Screen(), ClusterStatus.Of(access.Spec, new Checked(observation, decision, observation.Time), []));
+            StatusTable.Write(Commands.Screen(), ClusterStatus.Of(access.Spec, new Checked(observation, decision, observation.Time, 0), []));
             return Code(decision);
         });
         return command;

@@ -43,7 +43,7 @@ public static class StatusTable
     }
 
     private static string LagOf(NodeStatus node) => node.Role != Role.Standby ? "" : node.ReplayLagBytes is { } bytes
-        ? string.Create(CultureInfo.InvariantCulture, $"{bytes} B, {node.ReplayLagSeconds ?? 0:0.0} s")
+        ? string.Create(CultureInfo.InvariantCulture, $"{bytes} B, {(node.ReplayLagSeconds is { } seconds ? $"{seconds:0.0} s" : "age unknown")}")
         : "[yellow]unknown[/]";
 
     private static string Known(object? value) => Convert.ToString(value, CultureInfo.InvariantCulture) ?? "";
