@@ -28,7 +28,7 @@ public static class Service
         builder.WebHost.UseUrls(installation.Listen.ToString());
 
         var services = builder.Services;
-        services.AddSingleton<TimeProvider>(new SteadyClock()); // Quartz takes it from here; what people read has the system's
+        services.AddSingleton<TimeProvider>(new SteadyClock(TimeProvider.System)); // Quartz takes it from here; what people read has the system's
         services.AddSingleton<IJournal>(_ => new SqliteJournal(installation.StateDirectory));
         services.AddSingleton<WatchdogMetrics>();
         foreach (var cluster in installation.Clusters)

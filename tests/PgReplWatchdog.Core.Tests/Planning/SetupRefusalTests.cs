@@ -31,6 +31,20 @@ public class SetupRefusalTests
         Assert.StartsWith("role watchdog is a superuser on alpha",
             Assert.Single(new Hosts(Two(), Hosts.Server(Alpha) with { WatchdogRole = RoleState.IsSuperuser }, Hosts.Nothing(Beta)).Plan().Refusals), StringComparison.Ordinal);
 
+    [Theory]
+    [InlineData("config_file")]
+    [InlineData("hba_file")]
+    public void Server_whose_configuration_is_elsewhere(string setting)
+    {
+        var alpha = Hosts.Server(Alpha);
+        alpha = alpha with { Settings = alpha.Settings.SetItem(setting, new Setting("/etc/postgresql/15/main/file.conf", "postmaster")) };
+        Assert.StartsWith($"alpha: {setting} is /etc/postgresql/15/main/file.conf, outside of", Refusal(alpha, Hosts.Nothing(Beta)), StringComparison.Ordinal);
+    }
+
+    [Fact]
+    public void Fresh_server_whose_configuration_is_elsewhere() =>
+        Assert.StartsWith("beta: there is no postgresql.conf in", Refusal(Hosts.Server(Alpha), Hosts.Fresh(Beta) with { ConfigurationText = null }), StringComparison.Ordinal);
+
     [Fact]
     public void Data_directory_that_cannot_be_moved_aside() =>
         Assert.Contains("it is a mount point",

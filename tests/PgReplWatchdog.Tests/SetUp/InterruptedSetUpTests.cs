@@ -48,6 +48,30 @@ public sealed partial class InterruptedSetUpTests
         Assert.Equal("300000", await beta.PsqlAsync("SELECT count(*) FROM ballast", Cancellation));
     }
 
+    [Fact]
+    public async Task Killed_in_the_middle_of_the_restart_it_leaves_the_primary_running()
+    {
+        await using var lab = await LabCluster.StartAsync(new LabOptions { Running = [] }, Cancellation);
+        var alpha = lab["alpha"];
+        // A server that takes seconds to stop: it archives its last segment first.
+        await alpha.RunAsync($"printf \"archive_mode = on\\narchive_command = 'sleep 5'\\n\" >> {alpha.DataDirectory}/postgresql.conf", Cancellation);
+        await alpha.StartPostgresAsync(Cancellation);
+        var before = alpha.PostmasterPid;
+        var configuration = LabConfiguration.Write(lab, lab.WatchdogPort);
+
+        using (var setup = Product.Start(configuration, ["setup"]))
+        {
+            await SetUpTests.EventuallyAsync(
+                async () => setup.HasExited || (await alpha.RunAsync($"tail -n 5 {alpha.ServerLog}", Cancellation)).Contains("received fast shutdown request", StringComparison.Ordinal),
+                "the restart is under way");
+            Assert.Equal(before, alpha.PostmasterPid);
+            setup.Kill();
+            await setup.WaitForExitAsync(Cancellation);
+        }
+        await SetUpTests.EventuallyAsync(() => Task.FromResult(alpha.PostmasterPid is { } now && now != before), "the primary is up again");
+        await AssertCompletesAsync(lab, configuration);
+    }
+
     private static async Task<bool> CopiedMuchAsync(LabHost alpha)
     {
         try
