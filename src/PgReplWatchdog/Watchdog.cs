@@ -25,7 +25,8 @@ public sealed class Watchdog(
     private ClusterMemory memory = journal.Load(spec.Name);
     private WorkingMemory working = WorkingMemory.Empty;
     private bool journalWritable = true;
-    private bool lastActionSucceeded;
+    private Inquiry inquiry = Inquiry.Initial;
+    private ActionReport? report;
     private ImmutableArray<JournalEntry> unwritten = [];
     private string lastFailure = "";
 
@@ -40,19 +41,20 @@ public sealed class Watchdog(
         for (var look = 1; ; look++)
         {
             var started = clock.GetTimestamp();
-            var seen = await prober.ObserveAsync(cancellation);
-            var observation = seen with { JournalWritable = journalWritable, LastActionSucceeded = lastActionSucceeded };
+            var seen = await prober.ObserveAsync(inquiry, cancellation);
+            var observation = seen with { JournalWritable = journalWritable, Report = report, Wish = journal.Wish(spec.Name) };
             var decision = Decider.Decide(spec, memory, working, observation);
             var onRecord = Remember(decision, observation);
             metrics.Publish(spec, observation, decision, clock.GetElapsedTime(started));
             Log.Checked(logger, spec.Name, decision.Diagnosis.Verdict.ToString(), clock.GetElapsedTime(started).TotalMilliseconds);
 
-            if (decision is { Diagnosis.Verdict: Verdict.Down, Candidates: [{ IsEligible: true } candidate, ..] })
+            (inquiry, report) = (decision.Inquiry, null);
+            if (decision.Diagnosis.Verdict.IsFailure() && decision is { Candidates: [{ IsEligible: true } candidate, ..] })
                 runner.Prepare(candidate.Node);
             if (!onRecord || decision.Action is WatchdogAction.None)
                 return decision.LookAgainIn;
             var outcome = await runner.RunAsync(decision.Action, cancellation);
-            lastActionSucceeded = outcome.Succeeded;
+            report = new ActionReport(decision.Action.Kind, decision.Action.Node, outcome.Succeeded, outcome.Bytes);
             Tell(decision.Action, outcome);
             if (!outcome.Succeeded || look == LooksPerTick)
                 return null;

@@ -23,21 +23,21 @@ public static class CandidateSelection
     [
         .. spec.Nodes
             .Where(node => node.Name != primary)
-            .Select(node => Assess(node, spec.Policy, memory, lastKnownPosition, observation.Find(node.Name)))
+            .Select(node => Assess(node, spec.Policy, memory, lastKnownPosition, observation.Find(node.Name), observation.Host(node.Name)))
             .OrderByDescending(candidate => candidate.IsEligible)
             .ThenByDescending(candidate => candidate.Position ?? default)
             .ThenByDescending(candidate => spec.Node(candidate.Node).Priority)
             .ThenBy(candidate => candidate.Node, StringComparer.Ordinal),
     ];
 
-    private static Candidate Assess(NodeSpec node, Policy policy, ClusterMemory memory, Lsn? lastKnownPosition, NodeObservation? seen)
+    private static Candidate Assess(NodeSpec node, Policy policy, ClusterMemory memory, Lsn? lastKnownPosition, NodeObservation? seen, HostObservation? host)
     {
         var position = Lsn.Greater(seen?.Server?.ReceivedLsn, seen?.Server?.ReplayedLsn);
         long? missing = position is { } reached && lastKnownPosition is { } written ? written.BytesSince(reached) : null;
-        return new Candidate(node.Name, position, missing, [.. Reasons(node, policy, memory, missing, seen)]);
+        return new Candidate(node.Name, position, missing, [.. Reasons(node, policy, memory, missing, seen, host)]);
     }
 
-    private static IEnumerable<ShutGate> Reasons(NodeSpec node, Policy policy, ClusterMemory memory, long? missing, NodeObservation? seen)
+    private static IEnumerable<ShutGate> Reasons(NodeSpec node, Policy policy, ClusterMemory memory, long? missing, NodeObservation? seen, HostObservation? host)
     {
         if (node.Priority == 0)
             yield return Shut(Gate.CandidateExcluded, $"{node.Name} has priority 0 and is never promoted");
@@ -63,13 +63,23 @@ public static class CandidateSelection
             yield return Shut(Gate.CandidateTooFarBehind, $"{node.Name} lacks {missing} bytes of WAL, MaximumLagBytes is {policy.MaximumLagBytes}");
         if (server.ReplayPaused)
             yield return Shut(Gate.CandidateReplayPaused, $"replay is paused on {node.Name}: run SELECT pg_wal_replay_resume()");
-        if (server.PromoteTriggerFile != node.TriggerFile)
-        {
-            yield return Shut(Gate.PromotionUnavailable, server.PromoteTriggerFile.Length == 0
-                ? $"promote_trigger_file is not set on {node.Name}: run setup"
-                : $"promote_trigger_file on {node.Name} is {server.PromoteTriggerFile}, the watchdog would create {node.TriggerFile}: run setup");
-        }
+        if (!server.MayPromote && WhyNoTriggerFile(node, server, host) is { } obstacle)
+            yield return Shut(Gate.PromotionUnavailable, $"{obstacle}; nor may the watchdog's role execute pg_promote() there");
 
         ShutGate Shut(Gate gate, string sentence) => new(gate, node.Name, sentence);
+    }
+
+    /// <summary>What stands in the way of a promotion by trigger file; null where nothing does. A host that was not asked yet proves nothing.</summary>
+    public static string? WhyNoTriggerFile(NodeSpec node, ServerFacts server, HostObservation? host)
+    {
+        ArgumentNullException.ThrowIfNull(node);
+        ArgumentNullException.ThrowIfNull(server);
+        return server.PromoteTriggerFile.Length == 0 ? $"promote_trigger_file is not set on {node.Name}: run setup"
+            : server.PromoteTriggerFile != node.TriggerFile
+                ? $"promote_trigger_file on {node.Name} is {server.PromoteTriggerFile}, the watchdog would create {node.TriggerFile}: run setup"
+            : host is null or { Reach: HostReach.Unknown } ? $"the host of {node.Name} has not been asked yet"
+            : !host.IsReachable ? $"the host of {node.Name} cannot be used over SSH: {host.Detail}"
+            : host.TriggerDirectoryWritable ? null
+            : $"no file can be made in {node.StateDirectory} on {node.Name}: see to its rights and to space";
     }
 }

@@ -18,7 +18,7 @@ public static class Changes
                 ? "failover is ready"
                 : "failover is not ready: " + string.Join("; ", now.Gates.Where(IsReadinessGate).Select(gate => gate.Sentence))));
         }
-        if (now.Action is WatchdogAction.Fence fence && before?.Action != now.Action)
+        if (now.Action is WatchdogAction.Fence fence && before?.Action != now.Action && now.Memory.Procedure is null)
         {
             events.Add(new(EventKind.FencingDecided,
                 $"{fence.Node} came back as a primary; {now.Memory.IntendedPrimary} replaced it (epoch {now.Memory.Epoch}): stopping {fence.Node}"));

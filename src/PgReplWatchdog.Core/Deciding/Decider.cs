@@ -14,63 +14,87 @@ public static class Decider
     /// <summary>How often a replaced primary that may come back is looked at.</summary>
     private static readonly TimeSpan ReturnLookInterval = TimeSpan.FromMilliseconds(250);
 
+    /// <summary>One look alone never leads to a failover; where a host itself says that PostgreSQL is gone, the second comes soon.</summary>
+    private static readonly TimeSpan SecondLookInterval = TimeSpan.FromMilliseconds(20);
+
     public static Decision Decide(ClusterSpec spec, ClusterMemory memory, WorkingMemory working, ClusterObservation observation)
     {
         ArgumentNullException.ThrowIfNull(spec);
         ArgumentNullException.ThrowIfNull(working);
         var diagnosis = Diagnostician.Diagnose(memory, observation);
         var primary = observation.Find(diagnosis.Primary)?.Server is { Role: Role.Primary } serving ? serving : null;
-        var next = new WorkingMemory
+        var suspicion = working.Suspicion.Looked(observation.At, SignOfLife(diagnosis, observation), spec.Policy.LateAfter,
+            diagnosis.Verdict.IsFailure() ? diagnosis.Verdict.ToString() : "");
+        var trail = primary?.CurrentLsn is { } current ? working.Trail.Add(observation.At, current) : working.Trail;
+        var known = Known(spec.Policy, trail, memory, suspicion.SilenceAt(observation.At), observation);
+        var now = new Situation(spec, memory, diagnosis, suspicion, observation)
         {
-            Suspicion = working.Suspicion.Looked(observation.At, SignOfLife(diagnosis, observation), spec.Policy.LateAfter, diagnosis.Verdict == Verdict.Down),
-            Trail = primary?.CurrentLsn is { } current ? working.Trail.Add(observation.At, current) : working.Trail,
+            KnownPosition = known,
+            Candidates = CandidateSelection.Assess(spec, memory, known, diagnosis.Primary, observation),
         };
-        var silence = next.Suspicion.SilenceAt(observation.At);
-        var candidates = CandidateSelection.Assess(spec, memory, Known(spec.Policy, next, memory, silence, observation), diagnosis.Primary, observation);
-        var gates = Gates.Shut(spec.Policy, memory, diagnosis, next.Suspicion, candidates, observation);
-        var step = Next(spec, memory, diagnosis, gates, candidates, silence, observation);
+        var gates = Gates.Shut(now);
+        var step = Next(now, gates, working.GuardToldAt);
 
         return new Decision
         {
             Diagnosis = diagnosis,
             Gates = gates,
-            Candidates = candidates,
+            Candidates = now.Candidates,
             Lags = observation.Nodes.Where(node => node.Node != diagnosis.Primary)
-                .ToImmutableDictionary(node => node.Node, node => Lag.Between(primary, node.Server, next.Trail, observation.At)),
-            Silence = silence,
+                .ToImmutableDictionary(node => node.Node, node => Lag.Between(primary, node.Server, trail, observation.At)),
+            Silence = now.Silence,
             Memory = step.Memory,
-            Working = next,
+            Working = new WorkingMemory
+            {
+                Suspicion = suspicion,
+                Trail = trail,
+                GuardToldAt = step.Action is WatchdogAction.ArmGuard or WatchdogAction.DisarmGuard ? observation.At : working.GuardToldAt,
+            },
             Action = step.Action,
             Events = step.Events,
-            LookAgainIn = LookAgainIn(spec, step.Memory, diagnosis, gates, silence, observation),
+            Inquiry = new Inquiry(step.Memory.Procedure?.From ?? step.Memory.IntendedPrimary, diagnosis.Verdict is not (Verdict.Serving or Verdict.Busy),
+                [.. step.Memory.Replaced.Union(step.Memory.Returning is { } back ? [back.Node] : [])]),
+            LookAgainIn = LookAgainIn(now, step.Memory, gates),
         };
     }
 
     /// <summary>
-    /// The threshold is reached between two regular checks: one more is due just then. And a replaced primary whose host answers
-    /// may start at any moment: each second that it serves costs rows.
+    /// The threshold is reached between two regular checks: one more is due just then. A dead host's primary is looked at twice in short order. And a replaced
+    /// primary whose host answers may start at any moment: each second that it serves costs rows.
     /// </summary>
-    private static TimeSpan? LookAgainIn(
-        ClusterSpec spec, ClusterMemory memory, Diagnosis diagnosis, ImmutableArray<ShutGate> gates, TimeSpan silence, ClusterObservation observation)
+    private static TimeSpan? LookAgainIn(Situation now, ClusterMemory memory, ImmutableArray<ShutGate> gates)
     {
-        if (diagnosis.Verdict == Verdict.Down && gates is [{ Gate: Gate.ThresholdNotReached }])
-            return silence < spec.Policy.UnreachableThreshold ? spec.Policy.UnreachableThreshold - silence : ReturnLookInterval;
-        return memory.Replaced.Any(node => observation.Find(node) is { Reach: Reach.Refused or Reach.Alive }) ? ReturnLookInterval : null;
+        if (memory.Procedure is not null)
+            return ReturnLookInterval;
+        if (now.Diagnosis.Verdict.IsFailure() && gates.All(gate => gate.Gate is Gate.ThresholdNotReached or Gate.OldPrimaryNotFenced) && now.StillToWait is { } wait)
+        {
+            var guard = gates.Any(gate => gate.Gate == Gate.OldPrimaryNotFenced) ? now.GuardStillToWait ?? TimeSpan.Zero : TimeSpan.Zero;
+            var longer = guard > wait ? guard : wait;
+            return longer > SecondLookInterval ? longer : SecondLookInterval;
+        }
+        if (now.Observation.Host(now.OldPrimary) is { IsDead: true })
+            return SecondLookInterval;
+        return memory.Replaced.Any(node => now.Observation.Find(node) is { Reach: Reach.Refused or Reach.Alive }) ? ReturnLookInterval : null;
     }
 
-    /// <summary>Fencing first (two primaries cost data by the second), then what is under way, then what is new.</summary>
-    private static NextStep Next(
-        ClusterSpec spec, ClusterMemory memory, Diagnosis diagnosis, ImmutableArray<ShutGate> gates, ImmutableArray<Candidate> candidates,
-        TimeSpan silence, ClusterObservation observation)
+    /// <summary>Fencing first (two primaries cost data by the second), then what is under way, then what is new, then what mends and keeps.</summary>
+    private static NextStep Next(Situation now, ImmutableArray<ShutGate> gates, TimeSpan? guardToldAt)
     {
+        var memory = now.Memory;
         // The one that is being replaced is the procedure's own business: if it serves again, the failover is taken back.
-        if (memory.Replaced.FirstOrDefault(node => node != memory.Procedure?.From && IsStale(memory, observation.Find(node))) is { } replaced)
+        if (memory.Replaced.FirstOrDefault(node => node != memory.Procedure?.From && IsStale(memory, now.Observation.Find(node))) is { } replaced)
             return new NextStep(memory, new WatchdogAction.Fence(replaced), []);
         if (memory.Procedure is { } procedure)
-            return Failover.Continue(spec, memory, procedure, diagnosis, observation);
-        if (gates.IsEmpty && candidates.FirstOrDefault() is { IsEligible: true } candidate)
-            return Failover.Begin(spec, memory, candidate, silence, observation);
-        return Learn(memory, diagnosis, observation);
+            return Failover.Continue(now, procedure);
+        if (gates.IsEmpty && now.Candidates is [{ IsEligible: true } candidate, ..])
+            return Failover.Begin(now, candidate);
+        var learned = Learn(now);
+        if (now.Diagnosis.Verdict != Verdict.Serving || learned.Memory.IntendedPrimary != now.Diagnosis.Primary)
+            return learned;
+        now = now with { Memory = learned.Memory };
+        var returning = Returning.Next(now);
+        var next = returning.Action is WatchdogAction.None ? Guarding.Next(now with { Memory = returning.Memory }, guardToldAt) : returning;
+        return next with { Events = [.. learned.Events, .. returning.Events, .. ReferenceEquals(next, returning) ? [] : next.Events] };
     }
 
     /// <summary>
@@ -81,36 +105,34 @@ public static class Decider
         && server.SystemIdentifier == memory.SystemIdentifier && server.Timeline < memory.NewestTimeline;
 
     /// <summary>What a quiet look adds to the durable memory; the same instance where it adds nothing.</summary>
-    private static NextStep Learn(ClusterMemory memory, Diagnosis diagnosis, ClusterObservation observation)
+    private static NextStep Learn(Situation now)
     {
-        var events = ImmutableArray.CreateBuilder<WatchdogEvent>();
-        foreach (var node in memory.Replaced.Where(node => observation.Find(node) is { IsServingStandby: true }))
+        var (memory, observation) = (now.Memory, now.Observation);
+        if (now.Diagnosis is not { Verdict: Verdict.Serving, Primary: { } name } || observation.Find(name)!.Server is not { } server)
+            return NextStep.Wait(memory);
+        ImmutableArray<WatchdogEvent> events = [];
+        if (memory.IntendedPrimary != name)
         {
-            memory = memory with { Replaced = memory.Replaced.Remove(node) };
-            events.Add(new(EventKind.NodeReplacedReturned, $"{node} is back as a standby"));
-        }
-        if (diagnosis is { Verdict: Verdict.Serving, Primary: { } name } && observation.Find(name)!.Server is { } server)
-        {
-            if (memory.IntendedPrimary != name)
+            events = [new(EventKind.PrimaryAdopted, memory.IntendedPrimary is { } before
+                ? $"{name} was promoted by somebody else: it is the primary from now on, in place of {before}"
+                : $"{name} is the primary")];
+            memory = memory with
             {
-                events.Add(new(EventKind.PrimaryAdopted, memory.IntendedPrimary is { } before
-                    ? $"{name} was promoted by somebody else: it is the primary from now on, in place of {before}"
-                    : $"{name} is the primary"));
-                memory = memory with
-                {
-                    IntendedPrimary = name,
-                    Epoch = memory.Epoch + 1,
-                    SystemIdentifier = server.SystemIdentifier,
-                    Replaced = memory.Replaced.Remove(name),
-                };
-            }
-            if (server.Timeline > memory.NewestTimeline)
-                memory = memory with { NewestTimeline = server.Timeline };
-            if (server.CurrentLsn is { } position
-                && !(memory.LastPosition is { } last && observation.Time - last.Time < PositionRecordInterval && observation.Time >= last.Time))
-                memory = memory with { LastPosition = new(position, observation.Time) };
+                IntendedPrimary = name,
+                Epoch = memory.Epoch + 1,
+                SystemIdentifier = server.SystemIdentifier,
+                Replaced = memory.Replaced.Remove(name),
+                Following = memory.IntendedPrimary is null ? [] : [.. memory.Following.Remove(name)],
+                Returning = null,
+                Guard = null,
+            };
         }
-        return new NextStep(memory, WatchdogAction.Nothing, events.ToImmutable());
+        if (server.Timeline > memory.NewestTimeline)
+            memory = memory with { NewestTimeline = server.Timeline };
+        if (server.CurrentLsn is { } position
+            && !(memory.LastPosition is { } last && observation.Time - last.Time < PositionRecordInterval && observation.Time >= last.Time))
+            memory = memory with { LastPosition = new(position, observation.Time) };
+        return new NextStep(memory, WatchdogAction.Nothing, events);
     }
 
     /// <summary>
@@ -119,25 +141,26 @@ public static class Decider
     /// </summary>
     private static TimeSpan? SignOfLife(Diagnosis diagnosis, ClusterObservation observation)
     {
-        if (diagnosis.Verdict is not (Verdict.Down or Verdict.ServingElsewhere))
+        if (diagnosis.Verdict is not Verdict.ServingElsewhere && !diagnosis.Verdict.IsFailure())
             return observation.At;
-        var heard = observation.Nodes
+        if (diagnosis.Verdict == Verdict.ServingElsewhere && !observation.Nodes.Any(Diagnostician.Hears))
+            return observation.At; // its port was seen open
+        return observation.Nodes
             .Select(node => node.Server?.WalReceiver is { IsStreaming: true } receiver
                 ? observation.At - (receiver.LastMessageAge ?? TimeSpan.Zero)
                 : (TimeSpan?)null)
             .Max();
-        return heard;
     }
 
     /// <summary>
     /// Where the primary's WAL was when it fell silent. A position seen long before that says nothing of what was written since:
     /// then it is unknown.
     /// </summary>
-    private static Lsn? Known(Policy policy, WorkingMemory working, ClusterMemory memory, TimeSpan silence, ClusterObservation observation)
+    private static Lsn? Known(Policy policy, PrimaryTrail trail, ClusterMemory memory, TimeSpan silence, ClusterObservation observation)
     {
         var oldest = policy.UnreachableThreshold + PositionRecordInterval + policy.LateAfter;
-        if (working.Trail.Newest is { } newest)
-            return observation.At - silence - working.Trail.NewestAt <= oldest ? newest : null;
+        if (trail.Newest is { } newest)
+            return observation.At - silence - trail.NewestAt <= oldest ? newest : null;
         return memory.LastPosition is { } last && observation.Time - silence - last.Time <= oldest ? last.Lsn : null;
     }
 }

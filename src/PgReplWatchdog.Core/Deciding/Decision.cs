@@ -32,32 +32,17 @@ public sealed record Decision
     /// <summary>What happened, for the journal and the log, oldest first.</summary>
     public required ImmutableArray<WatchdogEvent> Events { get; init; }
 
+    /// <summary>What the next look should ask beyond SQL.</summary>
+    public required Inquiry Inquiry { get; init; }
+
+    /// <summary>What a failover now would lose: WAL that the best candidate lacks, bytes; null where nobody knows.</summary>
+    public long? ExpectedLossBytes => Candidates is [{ IsEligible: true } best, ..] ? best.MissingBytes : null;
+
     /// <summary>The next look should be no later than this; null where the schedule's next check will do.</summary>
     public TimeSpan? LookAgainIn { get; init; }
 
     /// <summary>Whether a failover would work right now.</summary>
     public bool IsReady => Deciding.Gates.AreReady(Gates);
-}
-
-/// <summary>What the watchdog can do to the world: a closed family, one at a time, each safe to repeat.</summary>
-public abstract record WatchdogAction
-{
-    private WatchdogAction()
-    {
-    }
-
-    public sealed record None : WatchdogAction;
-
-    /// <summary>Create the trigger file on the node and wake its startup process until it is primary, within a limit.</summary>
-    public sealed record Promote(string Node, string TriggerFile) : WatchdogAction;
-
-    /// <summary>Remove the trigger file that was not heeded.</summary>
-    public sealed record WithdrawPromotion(string Node, string TriggerFile) : WatchdogAction;
-
-    /// <summary>Stop the node's PostgreSQL and see its port closed.</summary>
-    public sealed record Fence(string Node) : WatchdogAction;
-
-    public static readonly WatchdogAction Nothing = new None();
 }
 
 /// <summary>Something worth keeping: what happened, in a word of the vocabulary and in a sentence.</summary>
@@ -71,12 +56,16 @@ public enum EventKind
     GatesChanged,
     PrimaryAdopted,
     FailoverDecided,
+    FailoverStep,
     FailoverSucceeded,
     FailoverFailed,
     FailoverWithdrawn,
     PromotionTried,
     FencingDecided,
     NodeReplacedReturned,
+    NodeReturning,
+    NodeNotReturning,
+    GuardChanged,
     ActionSucceeded,
     ActionFailed,
 }

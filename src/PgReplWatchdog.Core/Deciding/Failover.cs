@@ -1,4 +1,3 @@
-using System.Globalization;
 using PgReplWatchdog.Diagnosing;
 using PgReplWatchdog.Observing;
 using PgReplWatchdog.Remembering;
@@ -7,127 +6,282 @@ using PgReplWatchdog.Topology;
 namespace PgReplWatchdog.Deciding;
 
 /// <summary>What a procedure wants next: what to remember, what to do, what to tell.</summary>
-public sealed record NextStep(ClusterMemory Memory, WatchdogAction Action, ImmutableArray<WatchdogEvent> Events);
+public sealed record NextStep(ClusterMemory Memory, WatchdogAction Action, ImmutableArray<WatchdogEvent> Events)
+{
+    public static NextStep Wait(ClusterMemory memory) => new(memory, WatchdogAction.Nothing, []);
+}
 
 /// <summary>
-/// The failover as a small switch on step and facts. Level-triggered: each look decides from what is true now, so it goes on
-/// wherever a watchdog that died left it.
+/// The failover as a small switch on step and facts: fence, freeze, salvage, promote. Level-triggered: each look decides from what is true now,
+/// so it goes on wherever a watchdog that died left it. A step that finds its end reached passes on to the next one in the same look.
 /// </summary>
 public static class Failover
 {
-    /// <summary>Puts the decision on record: from here on the candidate is the intended primary, and the old one is fenced where it returns.</summary>
-    public static NextStep Begin(ClusterSpec spec, ClusterMemory memory, Candidate candidate, TimeSpan silence, ClusterObservation observation)
+    /// <summary>How often a host that answers is told to fence before other means are tried.</summary>
+    private const int FenceAttempts = 3;
+    private const int FreezeAttempts = 3;
+    private const int SalvageAttempts = 2;
+
+    /// <summary>How often each means of promotion is tried before the next.</summary>
+    private const int AttemptsPerMethod = 3;
+
+    /// <summary>Puts the decision on record. Who is to be primary does not change yet: until the promotion all of it can be taken back.</summary>
+    public static NextStep Begin(Situation now, Candidate candidate)
     {
-        var from = memory.IntendedPrimary!;
-        var epoch = memory.Epoch + 1;
-        var procedure = new Procedure(
-            epoch, from, candidate.Node, ProcedureStep.Promote, Attempts: 1,
-            SilentSince: observation.Time - silence, DecidedAt: observation.Time, candidate.MissingBytes);
-        return new NextStep(
-            memory with
-            {
-                IntendedPrimary = candidate.Node,
-                Epoch = epoch,
-                Procedure = procedure,
-                Replaced = [.. memory.Replaced.Remove(candidate.Node).Remove(from), from],
-            },
-            new WatchdogAction.Promote(candidate.Node, spec.Node(candidate.Node).TriggerFile),
-            [new(EventKind.FailoverDecided, string.Create(CultureInfo.InvariantCulture,
-                $"failover from {from} to {candidate.Node} (epoch {epoch}): {from} silent for {silence.TotalSeconds:0.0} s; ")
-                + $"{candidate.Node} at {candidate.Position} lacks {candidate.MissingBytes} bytes of the WAL last seen")]);
+        ArgumentNullException.ThrowIfNull(now);
+        ArgumentNullException.ThrowIfNull(candidate);
+        var verdict = now.Diagnosis.Verdict;
+        var procedure = new Procedure(now.Memory.IntendedPrimary!, candidate.Node, ProcedureStep.Unknown, verdict.ToString(),
+            SilentSince: now.Observation.Time - Max(now.Silence, now.Suspicion.StandsFor(now.Observation.At)), DecidedAt: now.Observation.Time)
+        {
+            ExpectedLossBytes = candidate.MissingBytes,
+            KnownPosition = now.KnownPosition,
+            Evidence = now.Diagnosis.Evidence,
+        };
+        var decided = new WatchdogEvent(EventKind.FailoverDecided, FormattableString.Invariant(
+            $"failover from {procedure.From} (verdict {verdict} for {Max(now.Silence, now.Suspicion.StandsFor(now.Observation.At)).TotalSeconds:0.0} s); ")
+            + $"candidate {candidate.Node} at {candidate.Position} lacks {candidate.MissingBytes} bytes of the WAL last seen");
+        var step = now.Policy.HasHookBefore ? HookBefore(now, Enter(now, procedure, ProcedureStep.HookBefore)) : Fence(now, Enter(now, procedure, ProcedureStep.Fence));
+        return step with { Events = step.Events.Insert(0, decided) };
     }
 
     /// <summary>Goes on with a procedure that is on record.</summary>
-    public static NextStep Continue(ClusterSpec spec, ClusterMemory memory, Procedure procedure, Diagnosis diagnosis, ClusterObservation observation)
+    public static NextStep Continue(Situation now, Procedure procedure)
     {
-        if (observation.Find(procedure.To) is { IsServingPrimary: true, Server: { } promoted } && promoted.SystemIdentifier == memory.SystemIdentifier)
-            return Succeed(spec, memory, procedure, observation, promoted);
+        ArgumentNullException.ThrowIfNull(now);
+        ArgumentNullException.ThrowIfNull(procedure);
+        if (procedure.Step == ProcedureStep.HookAfter)
+            return HookAfter(now, procedure);
+        if (procedure.PromotedAt is not null && now.Observation.Find(procedure.To) is { IsServingPrimary: true, Server: { } promoted }
+            && promoted.SystemIdentifier == now.Memory.SystemIdentifier)
+            return Succeed(now, procedure, promoted);
         if (procedure.Step == ProcedureStep.Withdraw)
+            return GoOnWithdrawing(now, procedure);
+        if (WhyNot(now, procedure) is { } reason)
+            return Withdraw(now, procedure, reason);
+        // On record is not enough: each step is taken only on the evidence that would begin it.
+        return !now.Diagnosis.Verdict.IsFailure() ? NextStep.Wait(now.Memory) : procedure.Step switch
         {
-            var stillStandby = observation.Find(procedure.To) is { IsServingStandby: true } or { Reach: Reach.Refused };
-            return observation.LastActionSucceeded && stillStandby ? GiveUp(spec, memory, procedure, observation) : WithdrawAgain(spec, memory, procedure);
-        }
-        if (WhyNot(spec.Policy, procedure, observation) is { } reason)
-            return Withdraw(spec, memory, procedure, reason);
-        // On record is not enough: it is asked for again only on the evidence that would begin it.
-        return diagnosis.Verdict == Verdict.Down && observation.Find(procedure.To) is { IsServingStandby: true }
-            ? TryAgain(spec, memory, procedure)
-            : new NextStep(memory, WatchdogAction.Nothing, []);
+            ProcedureStep.HookBefore => HookBefore(now, procedure),
+            ProcedureStep.Fence => Fence(now, procedure),
+            ProcedureStep.Freeze => Freeze(now, procedure),
+            ProcedureStep.Salvage => Salvage(now, procedure),
+            ProcedureStep.Promote => Promote(now, procedure),
+            _ => Withdraw(now, procedure, "the journal names a step that this version does not know"),
+        };
     }
 
-    /// <summary>Why a promotion on record must not be asked for again; null where nothing speaks against it.</summary>
-    private static string? WhyNot(Policy policy, Procedure procedure, ClusterObservation observation)
+    /// <summary>Why a failover on record must not be gone on with; null where nothing speaks against it.</summary>
+    private static string? WhyNot(Situation now, Procedure procedure)
     {
-        var old = observation.Find(procedure.From);
-        if (old is { IsServingPrimary: true })
-            return $"{procedure.From} serves again before {procedure.To} was promoted";
-        if (old is { Reach: Reach.Alive })
-            return $"{procedure.From} is alive again ({old.Detail}) before {procedure.To} was promoted";
-        if (observation.Nodes.FirstOrDefault(node => node.Server is { Role: Role.Standby, WalReceiver.IsStreaming: true }) is { } hearing)
-            return $"{hearing.Node} streams again, so {procedure.From} lives";
-        if (!policy.Automatic)
-            return "Automatic is false";
-        if (observation.Time - procedure.DecidedAt > policy.ProcedureLimit)
-            return $"it was decided at {procedure.DecidedAt:u}, too long ago to go on with";
-        return procedure.Attempts >= policy.PromotionAttempts ? $"{procedure.To} is not primary after {procedure.Attempts} attempts" : null;
+        var fenced = procedure.FencedBy is not (FencedBy.Unknown or FencedBy.Nothing);
+        return now.Diagnosis switch
+        {
+            { Verdict: Verdict.Serving, Primary: { } primary } => $"{primary} serves as primary before {procedure.To} was promoted",
+            { Verdict: Verdict.TwoPrimaries } => "two nodes serve as primary",
+            { Verdict: Verdict.Busy or Verdict.ServingElsewhere } when procedure is not { Step: ProcedureStep.Fence, Attempts: > 0 } =>
+                $"{procedure.From} is alive: {string.Join("; ", now.Diagnosis.Evidence)}",
+            _ when !fenced && !now.Policy.Automatic => "Automatic is false",
+            _ when !fenced && now.Observation.Wish.Paused => "failover was paused",
+            _ when !fenced && now.Observation.Time - procedure.DecidedAt > now.Policy.ProcedureLimit => $"it was decided at {procedure.DecidedAt:u}, too long ago to go on with",
+            _ when procedure.Step == ProcedureStep.Promote && procedure.Attempts >= now.Policy.PromotionAttempts => $"{procedure.To} is not primary after {procedure.Attempts} attempts",
+            _ => null,
+        };
     }
 
-    private static NextStep Succeed(ClusterSpec spec, ClusterMemory memory, Procedure procedure, ClusterObservation observation, ServerFacts promoted)
+    /// <summary>Once: whatever becomes of it, a hook does not keep a cluster from being mended.</summary>
+    private static NextStep HookBefore(Situation now, Procedure procedure) => procedure.Attempts > 0
+        ? Fence(now, Enter(now, procedure, ProcedureStep.Fence))
+        : Do(now, procedure, new WatchdogAction.RunHook(procedure.To, HookMoment.Before, procedure.From, now.Memory.Epoch, procedure.Verdict, procedure.ExpectedLossBytes));
+
+    private static NextStep Fence(Situation now, Procedure procedure)
     {
-        var sinceDecision = observation.Time - procedure.DecidedAt;
-        var sinceSilence = observation.Time - procedure.SilentSince;
-        var oldServes = observation.Find(procedure.From) is { IsServingPrimary: true };
-        return new NextStep(
-            memory with
+        var host = now.Observation.Host(procedure.From);
+        var by = now.FencedBy != FencedBy.Unknown ? now.FencedBy
+            : Reports(now, nameof(WatchdogAction.FenceByCommand), procedure.From) ? FencedBy.Command
+            // A start block that cannot be written (disk full) is not what keeps two from writing: that nothing runs is.
+            : host is { IsDead: true } && procedure.Attempts >= FenceAttempts ? FencedBy.Ssh
+            : now.Policy is { Fencing: Fencing.BestEffort, HasFenceCommand: false } && (host is not { IsReachable: true } || procedure.Attempts >= FenceAttempts) ? FencedBy.Nothing
+            : FencedBy.Unknown;
+        if (by != FencedBy.Unknown)
+        {
+            var next = Freeze(now, Enter(now, procedure with { FencedBy = by }, ProcedureStep.Freeze));
+            return by != FencedBy.Nothing ? next : next with
             {
-                Procedure = null,
-                NewestTimeline = Math.Max(memory.NewestTimeline, promoted.Timeline),
-                LastFailover = Finished(procedure, observation, succeeded: true),
-            },
-            // A trigger file created after an earlier one was taken would stay, and promote this node when it is a standby again.
-            oldServes ? new WatchdogAction.Fence(procedure.From) : new WatchdogAction.WithdrawPromotion(procedure.To, spec.Node(procedure.To).TriggerFile),
-            [new(EventKind.FailoverSucceeded, string.Create(CultureInfo.InvariantCulture,
-                $"{procedure.To} is primary on timeline {promoted.Timeline}, {sinceDecision.TotalSeconds:0.00} s after the decision ")
-                + string.Create(CultureInfo.InvariantCulture, $"and {sinceSilence.TotalSeconds:0.0} s after the last sign of life of {procedure.From}"))]);
+                Events = next.Events.Insert(0, new(EventKind.FailoverStep, $"{procedure.From} is NOT fenced: going on because Fencing is BestEffort; it may still take writes that will be lost")),
+            };
+        }
+        if (host is { IsReachable: true } && procedure.Attempts < FenceAttempts)
+            return Do(now, procedure, new WatchdogAction.Fence(procedure.From));
+        return now.Policy.HasFenceCommand ? Do(now, procedure, new WatchdogAction.FenceByCommand(procedure.From)) : NextStep.Wait(With(now, procedure));
     }
-
-    private static NextStep TryAgain(ClusterSpec spec, ClusterMemory memory, Procedure procedure) => new(
-        memory with { Procedure = procedure with { Attempts = procedure.Attempts + 1 } },
-        new WatchdogAction.Promote(procedure.To, spec.Node(procedure.To).TriggerFile),
-        [new(EventKind.PromotionTried, $"{procedure.To} is not primary yet: attempt {procedure.Attempts + 1} of {spec.Policy.PromotionAttempts}")]);
-
-    private static NextStep Withdraw(ClusterSpec spec, ClusterMemory memory, Procedure procedure, string why) => new(
-        memory with { Procedure = procedure with { Step = ProcedureStep.Withdraw } },
-        new WatchdogAction.WithdrawPromotion(procedure.To, spec.Node(procedure.To).TriggerFile),
-        [new(EventKind.FailoverWithdrawn, $"taking the promotion of {procedure.To} back: {why}")]);
-
-    /// <summary>A trigger file that is left behind would promote the standby later, unasked: until it is known to be gone, nothing else is done.</summary>
-    private static NextStep WithdrawAgain(ClusterSpec spec, ClusterMemory memory, Procedure procedure) =>
-        new(memory, new WatchdogAction.WithdrawPromotion(procedure.To, spec.Node(procedure.To).TriggerFile), []);
 
     /// <summary>
-    /// The look after the withdrawal: still a standby, so the old primary is the intended one again. Only a candidate that would not be
-    /// promoted counts as a failed failover, after which MinimumInterval has to pass.
+    /// Where the old primary's host says that nothing runs there, positions stand still by themselves. Else a half-dead primary could go on feeding some
+    /// standby after the election.
     /// </summary>
-    private static NextStep GiveUp(ClusterSpec spec, ClusterMemory memory, Procedure procedure, ClusterObservation observation)
+    private static NextStep Freeze(Situation now, Procedure procedure)
     {
-        var failed = procedure.Attempts >= spec.Policy.PromotionAttempts && observation.Find(procedure.From) is not { IsServingPrimary: true };
+        var standbys = now.Observation.Nodes.Where(node => node.IsServingStandby && node.Node != procedure.From).ToList();
+        var still = procedure.FencedBy == FencedBy.Ssh
+            || (procedure.Attempts > 0 && standbys.All(node => node.Server!.WalReceiver is null))
+            || procedure.Attempts >= FreezeAttempts;
+        if (!still)
+        {
+            ImmutableArray<string> nodes = [.. standbys.Select(node => node.Node)];
+            return Do(now, procedure with { Frozen = [.. procedure.Frozen.Union(nodes)] }, new WatchdogAction.Freeze(nodes));
+        }
+        if (now.Candidates is not [{ IsEligible: true } elected, ..])
+            return NextStep.Wait(With(now, procedure)); // the gates say why; as soon as one is eligible again, it goes on
+        procedure = procedure with { To = elected.Node };
+        return now.Observation.Host(procedure.From) is { IsDead: true }
+            ? Salvage(now, Enter(now, procedure, ProcedureStep.Salvage))
+            : Promote(now, Enter(now, procedure, ProcedureStep.Promote));
+    }
+
+    private static NextStep Salvage(Situation now, Procedure procedure)
+    {
+        if (Reports(now, nameof(WatchdogAction.Salvage), procedure.From))
+            return Promote(now, Enter(now, procedure with { SalvagedBytes = now.Observation.Report!.Bytes ?? 0 }, ProcedureStep.Promote));
+        var began = procedure.Phases[^1].At;
+        var standby = now.Observation.Find(procedure.To)?.Server;
+        if (procedure.Attempts >= SalvageAttempts || now.Observation.Time - began >= now.Policy.SalvageLimit
+            || now.Observation.Host(procedure.From) is not { IsDead: true } || standby is null || Position(standby) is not { } position)
+            return Promote(now, Enter(now, procedure, ProcedureStep.Promote));
+        return Do(now, procedure, new WatchdogAction.Salvage(procedure.From, procedure.To, position, standby.Timeline));
+    }
+
+    /// <summary>The first time: from here on the candidate is the intended primary, and the old one is fenced where it returns. On disk before anything is asked.</summary>
+    private static NextStep Promote(Situation now, Procedure procedure)
+    {
+        if (now.Observation.Find(procedure.To) is not { IsServingStandby: true, Server: { } server })
+            return NextStep.Wait(With(now, procedure));
+        var memory = now.Memory;
+        if (procedure.PromotedAt is null)
+        {
+            procedure = procedure with { PromotedAt = Position(server) ?? new Lsn(0) };
+            memory = memory with
+            {
+                IntendedPrimary = procedure.To,
+                Epoch = memory.Epoch + 1,
+                Replaced = [.. memory.Replaced.Remove(procedure.To).Remove(procedure.From), procedure.From],
+                Following = [.. now.Spec.Nodes.Select(node => node.Name).Where(node => node != procedure.To && node != procedure.From && !memory.Replaced.Contains(node))],
+                Returning = null,
+                Guard = null,
+            };
+        }
+        var attempt = procedure.Attempts + 1;
+        var method = Method(now, procedure, server, attempt);
         return new NextStep(
-            memory with
+            memory with { Procedure = procedure with { Attempts = attempt } },
+            new WatchdogAction.Promote(procedure.To, method),
+            [attempt == 1
+                ? new(EventKind.FailoverStep, $"promoting {procedure.To} at {procedure.PromotedAt} (epoch {memory.Epoch}); {procedure.From} is {Fenced(procedure)}{Salvaged(procedure)}")
+                : new(EventKind.PromotionTried, $"{procedure.To} is not primary yet: attempt {attempt} of {now.Policy.PromotionAttempts}, by {method}")]);
+    }
+
+    private static PromotionMethod Method(Situation now, Procedure procedure, ServerFacts server, int attempt)
+    {
+        var host = now.Observation.Host(procedure.To);
+        List<PromotionMethod> methods = [];
+        if (CandidateSelection.WhyNoTriggerFile(now.Spec.Node(procedure.To), server, host) is null)
+            methods.Add(PromotionMethod.TriggerFile);
+        if (server.MayPromote)
+            methods.Add(PromotionMethod.Sql);
+        methods.Add(PromotionMethod.PgCtl);
+        return methods[(attempt - 1) / AttemptsPerMethod % methods.Count];
+    }
+
+    private static NextStep Succeed(Situation now, Procedure procedure, ServerFacts promoted)
+    {
+        var finished = procedure with { Phases = [.. procedure.Phases, new(ProcedureStep.HookAfter, now.Observation.Time)], Attempts = 0, Step = ProcedureStep.HookAfter };
+        var sinceDecision = now.Observation.Time - procedure.DecidedAt;
+        var loss = EstimatedLoss(procedure);
+        return new NextStep(
+            now.Memory with
+            {
+                Procedure = now.Policy.HasHookAfter ? finished : null,
+                NewestTimeline = Math.Max(now.Memory.NewestTimeline, promoted.Timeline),
+                LastFailover = new(now.Memory.Epoch, procedure.From, procedure.To, Succeeded: true, now.Observation.Time, loss, finished),
+            },
+            // A trigger file created after an earlier one was taken would stay, and promote this node when it is a standby again.
+            now.Observation.Find(procedure.From) is { IsServingPrimary: true } ? new WatchdogAction.Fence(procedure.From) : new WatchdogAction.WithdrawPromotion(procedure.To),
+            [new(EventKind.FailoverSucceeded, FormattableString.Invariant(
+                $"{procedure.To} is primary on timeline {promoted.Timeline}, {sinceDecision.TotalSeconds:0.00} s after the decision ")
+                + FormattableString.Invariant($"and {(now.Observation.Time - procedure.SilentSince).TotalSeconds:0.0} s after the last sign of life of {procedure.From}; ")
+                + $"estimated loss: {(loss is { } bytes ? $"{bytes} bytes of WAL" : "unknown")}{Salvaged(procedure)}")]);
+    }
+
+    private static NextStep HookAfter(Situation now, Procedure procedure) => procedure.Attempts > 0
+        ? NextStep.Wait(now.Memory with { Procedure = null })
+        : Do(now, procedure, new WatchdogAction.RunHook(procedure.To, HookMoment.After, procedure.From, now.Memory.Epoch, procedure.Verdict, EstimatedLoss(procedure)));
+
+    /// <summary>A salvage that came to its end left nothing behind.</summary>
+    private static long? EstimatedLoss(Procedure procedure) =>
+        procedure.SalvagedBytes is not null ? 0 : procedure.PromotedAt is { } promoted ? procedure.KnownPosition?.BytesSince(promoted) : null;
+
+    private static NextStep Withdraw(Situation now, Procedure procedure, string why) => GoOnWithdrawing(
+        now with { Observation = now.Observation with { Report = null } }, Enter(now, procedure, ProcedureStep.Withdraw),
+        new(EventKind.FailoverWithdrawn, $"taking the failover to {procedure.To} back: {why}"));
+
+    /// <summary>A trigger file that is left behind would promote the standby later, unasked: until it is known to be gone, nothing else is done.</summary>
+    private static NextStep GoOnWithdrawing(Situation now, Procedure procedure, WatchdogEvent? told = null)
+    {
+        var stillStandby = now.Observation.Find(procedure.To) is { IsServingStandby: true } or { Reach: Reach.Refused };
+        if (procedure.PromotedAt is not null && !(Reports(now, nameof(WatchdogAction.WithdrawPromotion), procedure.To) && stillStandby))
+            return new NextStep(With(now, procedure), new WatchdogAction.WithdrawPromotion(procedure.To), told is null ? [] : [told]);
+        return GiveUp(now, procedure, told is null ? [] : [told]);
+    }
+
+    /// <summary>
+    /// The candidate stays a standby: the old primary is the intended one, as before. Only a candidate that would not be promoted counts as a failed
+    /// failover, after which MinimumInterval has to pass.
+    /// </summary>
+    private static NextStep GiveUp(Situation now, Procedure procedure, ImmutableArray<WatchdogEvent> told)
+    {
+        var failed = procedure.PromotedAt is not null && now.Diagnosis.Verdict.IsFailure();
+        var blocked = procedure.FencedBy == FencedBy.Ssh ? $"; {procedure.From} was fenced: remove recovery.conf from its data directory to start it again" : "";
+        return new NextStep(
+            now.Memory with
             {
                 Procedure = null,
                 IntendedPrimary = procedure.From,
-                Epoch = memory.Epoch + 1,
-                Replaced = memory.Replaced.Remove(procedure.From),
-                LastFailover = failed ? Finished(procedure, observation, succeeded: false) : memory.LastFailover,
+                Epoch = procedure.PromotedAt is null ? now.Memory.Epoch : now.Memory.Epoch + 1,
+                Replaced = now.Memory.Replaced.Remove(procedure.From),
+                Following = [.. procedure.Frozen],
+                LastFailover = failed
+                    ? new(now.Memory.Epoch + 1, procedure.From, procedure.To, Succeeded: false, now.Observation.Time, null, procedure)
+                    : now.Memory.LastFailover,
             },
             WatchdogAction.Nothing,
-            [failed
-                ? new(EventKind.FailoverFailed, $"{procedure.To} could not be promoted; a person has to see why, its server log first")
-                : new(EventKind.FailoverWithdrawn, $"no failover: {procedure.From} is the intended primary as before")]);
+            [.. told, failed
+                ? new WatchdogEvent(EventKind.FailoverFailed, $"{procedure.To} could not be promoted; a person has to see why, its server log first{blocked}")
+                : new WatchdogEvent(EventKind.FailoverWithdrawn, $"no failover: {procedure.From} is the intended primary as before{blocked}")]);
     }
 
-    private static FinishedFailover Finished(Procedure procedure, ClusterObservation observation, bool succeeded) => new(
-        procedure.Epoch, procedure.From, procedure.To, succeeded,
-        procedure.SilentSince, procedure.DecidedAt, observation.Time, procedure.ExpectedLossBytes);
+    private static string Fenced(Procedure procedure) => procedure.FencedBy switch
+    {
+        FencedBy.Ssh => "stopped and kept from starting",
+        FencedBy.Guard => "stopped by its guard",
+        FencedBy.Command => "fenced by command",
+        _ => "NOT fenced",
+    };
+
+    private static string Salvaged(Procedure procedure) => procedure.SalvagedBytes is { } bytes ? $", {bytes} bytes of WAL salvaged from it" : "";
+
+    private static Procedure Enter(Situation now, Procedure procedure, ProcedureStep step) =>
+        procedure with { Step = step, Attempts = 0, Phases = [.. procedure.Phases, new(step, now.Observation.Time)] };
+
+    private static NextStep Do(Situation now, Procedure procedure, WatchdogAction action) =>
+        new(With(now, procedure with { Attempts = procedure.Attempts + 1 }), action, []);
+
+    private static ClusterMemory With(Situation now, Procedure procedure) =>
+        ReferenceEquals(now.Memory.Procedure, procedure) ? now.Memory : now.Memory with { Procedure = procedure };
+
+    private static bool Reports(Situation now, string action, string node) =>
+        now.Observation.Report is { Succeeded: true } report && report.Action == action && report.Node == node;
+
+    private static Lsn? Position(ServerFacts server) => Lsn.Greater(server.ReceivedLsn, server.ReplayedLsn);
+
+    private static TimeSpan Max(TimeSpan one, TimeSpan other) => one > other ? one : other;
 }

@@ -8,17 +8,29 @@ public enum Gate
 {
     Unknown,
 
-    /// <summary>The primary has not been Down for the whole UnreachableThreshold. Shut while all is well; the one gate that waits for a fault.</summary>
+    /// <summary>The primary has not been found failed for the whole of that verdict's threshold. Shut while all is well; the one gate that waits for a fault.</summary>
     ThresholdNotReached,
 
     /// <summary>Automatic is false: the watchdog says what it would do and leaves it to a person.</summary>
     AutomaticOff,
 
-    /// <summary>An automatic failover ended less than MinimumInterval ago.</summary>
+    /// <summary>A person paused automatic failover on the watchdog's host.</summary>
+    Paused,
+
+    /// <summary>This moment lies in one of the FreezeWindows.</summary>
+    FreezeWindow,
+
+    /// <summary>An automatic failover ended less than MinimumInterval ago and was not acknowledged.</summary>
     RecentFailover,
 
     /// <summary>The journal could not be written; what is not on record is not done.</summary>
     JournalUnwritable,
+
+    /// <summary>
+    /// Fencing is Required, and the old primary is not proven to be stopped: its host does not answer, its guard was not armed or may still be waiting, and there
+    /// is no fence command. While all is well: a host that vanished could not be fenced.
+    /// </summary>
+    OldPrimaryNotFenced,
 
     /// <summary>No standby may be promoted; the reasons of each follow.</summary>
     NoCandidate,
@@ -47,7 +59,7 @@ public enum Gate
     /// <summary>Its replay is paused.</summary>
     CandidateReplayPaused,
 
-    /// <summary>It cannot be promoted by the means there are: no trigger file is configured, or another than the watchdog would create.</summary>
+    /// <summary>It could not be promoted by any means: its host does not answer over SSH or the trigger file's way is blocked, and the watchdog's role may not execute pg_promote().</summary>
     PromotionUnavailable,
 }
 

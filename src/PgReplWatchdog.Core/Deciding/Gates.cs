@@ -1,6 +1,4 @@
-using System.Globalization;
 using PgReplWatchdog.Diagnosing;
-using PgReplWatchdog.Observing;
 using PgReplWatchdog.Remembering;
 using PgReplWatchdog.Topology;
 
@@ -9,55 +7,95 @@ namespace PgReplWatchdog.Deciding;
 /// <summary>All gates that are shut, by rule. To add one: a name in <see cref="Gate"/>, a rule here, a heading in docs/runbook.md, a scenario.</summary>
 public static class Gates
 {
-    public static ImmutableArray<ShutGate> Shut(
-        Policy policy, ClusterMemory memory, Diagnosis diagnosis, Suspicion suspicion, ImmutableArray<Candidate> candidates, ClusterObservation observation) =>
-    [
-        .. ThresholdNotReached(policy, diagnosis, suspicion, suspicion.SilenceAt(observation.At)),
-        .. AutomaticOff(policy),
-        .. RecentFailover(policy, memory, observation),
-        .. JournalUnwritable(observation),
-        .. NoCandidate(candidates),
-    ];
+    public static ImmutableArray<ShutGate> Shut(Situation now)
+    {
+        ArgumentNullException.ThrowIfNull(now);
+        return
+        [
+            .. ThresholdNotReached(now), .. AutomaticOff(now), .. Paused(now), .. FreezeWindow(now), .. RecentFailover(now), .. JournalUnwritable(now),
+            .. OldPrimaryNotFenced(now), .. NoCandidate(now),
+        ];
+    }
 
     /// <summary>Ready: were the primary to go down now, nothing but the threshold would stand between it and a failover.</summary>
     public static bool AreReady(ImmutableArray<ShutGate> shut) => shut.All(gate => gate.Gate == Gate.ThresholdNotReached);
 
-    private static IEnumerable<ShutGate> ThresholdNotReached(Policy policy, Diagnosis diagnosis, Suspicion suspicion, TimeSpan silence)
+    private static IEnumerable<ShutGate> ThresholdNotReached(Situation now)
     {
-        if (diagnosis.Verdict != Verdict.Down)
-            yield return new(Gate.ThresholdNotReached, null, $"the primary is not down (verdict {diagnosis.Verdict})");
-        else if (suspicion.DownLooks < 2)
-            yield return new(Gate.ThresholdNotReached, null, "the primary was found down once; the next look has to find the same");
-        else if (silence < policy.UnreachableThreshold)
-        {
-            yield return new(Gate.ThresholdNotReached, null, FormattableString.Invariant(
-                $"the primary has been silent for {silence.TotalSeconds:0.0} s of {policy.UnreachableThreshold.TotalSeconds:0.###} s"));
-        }
+        var verdict = now.Diagnosis.Verdict;
+        if (!verdict.IsFailure())
+            yield return new(Gate.ThresholdNotReached, null, $"the primary has not failed (verdict {verdict})");
+        else if (now.StillToWait is not { } wait)
+            yield return new(Gate.ThresholdNotReached, null, "the primary was shut down in order, and FailoverWhenStopped is false: start it, or promote a standby by hand");
+        else if (now.Suspicion.Looks < 2)
+            yield return new(Gate.ThresholdNotReached, null, $"the primary was found {verdict} once; the next look has to find the same");
+        else if (wait > TimeSpan.Zero)
+            yield return new(Gate.ThresholdNotReached, null, FormattableString.Invariant($"verdict {verdict} has to stand {wait.TotalSeconds:0.0} s longer"));
     }
 
-    private static IEnumerable<ShutGate> AutomaticOff(Policy policy)
+    private static IEnumerable<ShutGate> AutomaticOff(Situation now)
     {
-        if (!policy.Automatic)
+        if (!now.Policy.Automatic)
             yield return new(Gate.AutomaticOff, null, "Automatic is false in the configuration: a person has to promote");
     }
 
-    private static IEnumerable<ShutGate> RecentFailover(Policy policy, ClusterMemory memory, ClusterObservation observation)
+    private static IEnumerable<ShutGate> Paused(Situation now)
     {
-        if (memory.LastFailover is { } last && last.FinishedAt + policy.MinimumInterval > observation.Time)
+        if (now.Observation.Wish.Paused)
+            yield return new(Gate.Paused, null, $"failover is paused: pgwatchdog resume {now.Spec.Name}");
+    }
+
+    private static IEnumerable<ShutGate> FreezeWindow(Situation now)
+    {
+        if (now.Observation.InFreezeWindow)
+            yield return new(Gate.FreezeWindow, null, "one of the FreezeWindows is open: no failover begins until it ends");
+    }
+
+    private static IEnumerable<ShutGate> RecentFailover(Situation now)
+    {
+        if (IsTooSoon(now) && now.Memory.LastFailover is { } last)
         {
-            yield return new(Gate.RecentFailover, null, string.Create(CultureInfo.InvariantCulture,
-                $"the last failover ended at {last.FinishedAt:u}; MinimumInterval is {policy.MinimumInterval}, so the next may start at {last.FinishedAt + policy.MinimumInterval:u}"));
+            yield return new(Gate.RecentFailover, null, FormattableString.Invariant($"the last failover ended at {last.FinishedAt:u}; MinimumInterval is {now.Policy.MinimumInterval}, ")
+                + FormattableString.Invariant($"so the next may start at {last.FinishedAt + now.Policy.MinimumInterval:u}, or once somebody has seen to it: pgwatchdog acknowledge {now.Spec.Name}"));
         }
     }
 
-    private static IEnumerable<ShutGate> JournalUnwritable(ClusterObservation observation)
+    /// <summary>MinimumInterval has not passed since the last failover, and nobody has acknowledged that one.</summary>
+    internal static bool IsTooSoon(Situation now) => now.Memory.LastFailover is { } last
+        && last.FinishedAt + now.Policy.MinimumInterval > now.Observation.Time && now.Observation.Wish.AcknowledgedEpoch < last.Epoch;
+
+    private static IEnumerable<ShutGate> JournalUnwritable(Situation now)
     {
-        if (!observation.JournalWritable)
+        if (!now.Observation.JournalWritable)
             yield return new(Gate.JournalUnwritable, null, "the journal could not be written: see to space and rights in StateDirectory");
     }
 
-    private static IEnumerable<ShutGate> NoCandidate(ImmutableArray<Candidate> candidates) =>
-        candidates.Any(candidate => candidate.IsEligible)
+    /// <summary>A host that answers over SSH is fenced by the procedure itself; the gate is about one that does not.</summary>
+    private static IEnumerable<ShutGate> OldPrimaryNotFenced(Situation now)
+    {
+        if (now.Policy.Fencing == Fencing.BestEffort || now.Policy.HasFenceCommand || now.FencedBy != FencedBy.Unknown || now.OldPrimary is not { } old)
+            yield break;
+        if (!now.Diagnosis.Verdict.IsFailure())
+        {
+            if (!now.IsGuarded)
+                yield return new(Gate.OldPrimaryNotFenced, null, $"if the host of {old} vanished, nothing could stop it: {WhyNotGuarded(now.Policy)}");
+        }
+        else if (now.Observation.Host(old) is { IsReachable: true })
+            yield break;
+        else if (!now.IsGuarded)
+            yield return new(Gate.OldPrimaryNotFenced, null, $"the host of {old} does not answer, its guard was not armed, and there is no FenceCommand: make sure that it is off, then promote by hand");
+        else if (!now.SilentVouchers.IsEmpty)
+            yield return new(Gate.OldPrimaryNotFenced, null, $"{string.Join(", ", now.SilentVouchers)} cannot be asked and may keep {old} alive: only when it answers is it known that the guard has stopped {old}");
+        else if (now.GuardStillToWait is { } wait)
+            yield return new(Gate.OldPrimaryNotFenced, null, FormattableString.Invariant($"the guard of {old} will surely have stopped it in {wait.TotalSeconds:0.0} s"));
+    }
+
+    private static string WhyNotGuarded(Policy policy) => policy.GuardTimeToLive <= TimeSpan.Zero
+        ? "GuardTimeToLive is 0 and there is no FenceCommand"
+        : "its guard is not armed (no candidate streams, or the guard does not run: setup installs it)";
+
+    private static IEnumerable<ShutGate> NoCandidate(Situation now) =>
+        now.Candidates.Any(candidate => candidate.IsEligible)
             ? []
-            : [new(Gate.NoCandidate, null, "no standby may be promoted"), .. candidates.SelectMany(candidate => candidate.Reasons)];
+            : [new(Gate.NoCandidate, null, "no standby may be promoted"), .. now.Candidates.SelectMany(candidate => candidate.Reasons)];
 }

@@ -23,10 +23,13 @@ public static class Diagnostician
             ?? InRecovery(intended!)
             ?? WatchdogIsolated(intended!, observation)
             ?? NoInformation(intended!)
+            ?? Hung(intended!, observation)
             ?? ServingElsewhere(intended!, observation)
+            ?? BusyElsewhere(intended!, observation)
+            ?? Gone(intended!, observation)
             ?? Down(intended!, observation)
             ?? new Diagnosis(Verdict.Unknown, intended!.Node,
-                [Say(intended), "no standby can say whether it hears the primary", .. Others(intended, observation)]);
+                [Say(intended), "no standby can say whether it hears the primary", .. Witnesses(intended, observation)]);
     }
 
     /// <summary>Whose verdict it is: until a failover's candidate is primary, that of the one it is to replace.</summary>
@@ -79,31 +82,89 @@ public static class Diagnostician
             ? new Diagnosis(Verdict.Unknown, intended.Node, [Say(intended), "it is the intended primary, and no other node is primary"])
             : null;
 
-    /// <summary>A refusal is an answer of the host: then the network is there.</summary>
+    /// <summary>A refusal is an answer of the host: then the network is there. So is a shell on any of them.</summary>
     private static Diagnosis? WatchdogIsolated(NodeObservation intended, ClusterObservation observation) =>
-        observation.Nodes.All(node => node.Reach is Reach.Unreachable)
-            ? new Diagnosis(Verdict.WatchdogIsolated, intended.Node, [.. observation.Nodes.Select(Say)])
+        (observation.References == ReferenceAnswer.Silent && intended.Reach == Reach.Unreachable)
+        || (observation.Nodes.All(node => node.Reach is Reach.Unreachable) && observation.Host(intended.Node) is not { IsReachable: true })
+            ? new Diagnosis(Verdict.WatchdogIsolated, intended.Node, [.. observation.Nodes.Select(Say), .. References(observation)])
             : null;
 
     private static Diagnosis? NoInformation(NodeObservation intended) =>
         intended.IsSilent ? null : new Diagnosis(Verdict.Unknown, intended.Node, [Say(intended)]);
 
-    private static Diagnosis? ServingElsewhere(NodeObservation intended, ClusterObservation observation) =>
-        observation.Nodes.Any(Hears)
-            ? new Diagnosis(Verdict.ServingElsewhere, intended.Node, [Say(intended), .. Others(intended, observation)])
+    /// <summary>Sessions opened before a postmaster hung may still be served, walsenders among them: what a walreceiver hears does not count here.</summary>
+    private static Diagnosis? Hung(NodeObservation intended, ClusterObservation observation) =>
+        observation.Host(intended.Node) is { IsReachable: true, PostmasterRuns: true, LocalAnswer: PortAnswer.Silent } && !PortIs(PortAnswer.Accepting, intended, observation)
+            ? new Diagnosis(Verdict.Hung, intended.Node, [Say(intended), .. Witnesses(intended, observation)])
             : null;
+
+    private static Diagnosis? ServingElsewhere(NodeObservation intended, ClusterObservation observation) =>
+        observation.Nodes.Any(Hears) || PortIs(PortAnswer.Accepting, intended, observation) || observation.Host(intended.Node) is { IsReachable: true, LocalAnswer: PortAnswer.Accepting }
+            ? new Diagnosis(Verdict.ServingElsewhere, intended.Node, [Say(intended), .. Witnesses(intended, observation)])
+            : null;
+
+    private static Diagnosis? BusyElsewhere(NodeObservation intended, ClusterObservation observation) =>
+        PortIs(PortAnswer.Rejecting, intended, observation) || observation.Host(intended.Node) is { IsReachable: true, LocalAnswer: PortAnswer.Rejecting }
+            ? new Diagnosis(Verdict.Busy, intended.Node, [Say(intended), .. Witnesses(intended, observation)])
+            : null;
+
+    /// <summary>The host says that there is no postmaster; the control file says whether somebody wanted that.</summary>
+    private static Diagnosis? Gone(NodeObservation intended, ClusterObservation observation) =>
+        observation.Host(intended.Node) is not { IsReachable: true } host ? null
+        : host.PostmasterRuns || host.Processes is null
+            ? new Diagnosis(Verdict.Unknown, intended.Node, [Say(intended), "its host does not say clearly what runs there", .. Witnesses(intended, observation)])
+        : new Diagnosis(host.ControlState is "shut down" or "shut down in recovery" ? Verdict.Stopped : Verdict.Crashed, intended.Node,
+            [Say(intended), .. Witnesses(intended, observation)]);
 
     private static Diagnosis? Down(NodeObservation intended, ClusterObservation observation) =>
         observation.Nodes.Any(node => node is { IsServingStandby: true, Server.ReadsStatistics: true })
             && observation.Nodes.All(node => node.Server is not { ReadsStatistics: false })
-            ? new Diagnosis(Verdict.Down, intended.Node, [Say(intended), .. Others(intended, observation)])
+            ? new Diagnosis(Verdict.Down, intended.Node, [Say(intended), .. Witnesses(intended, observation)])
             : null;
 
+    /// <summary>What the walreceiver's own question to its upstream may take to be answered, on top of the half time-out after which it asks.</summary>
+    private static readonly TimeSpan AnswerTime = TimeSpan.FromSeconds(0.5);
+
     /// <summary>
-    /// A walreceiver that still streams: PostgreSQL ends it by itself after wal_receiver_timeout without a message,
-    /// so a silent but streaming one proves nothing against the primary yet.
+    /// A walreceiver that streams and has heard something lately. After half of wal_receiver_timeout of silence it asks for an answer
+    /// (manual, wal_receiver_timeout), so that on a living connection its last message is never much older.
     /// </summary>
-    private static bool Hears(NodeObservation node) => node.IsServingStandby && node.Server!.WalReceiver is { IsStreaming: true };
+    public static bool Hears(NodeObservation node)
+    {
+        ArgumentNullException.ThrowIfNull(node);
+        return node is { IsServingStandby: true, Server: { WalReceiver: { IsStreaming: true } receiver } server }
+            && (receiver.LastMessageAge is not { } age || server.WalReceiverTimeout <= TimeSpan.Zero || age <= (server.WalReceiverTimeout / 2) + AnswerTime);
+    }
+
+    private static bool PortIs(PortAnswer answer, NodeObservation intended, ClusterObservation observation) =>
+        observation.PortViews.Any(view => view.To == intended.Node && view.Answer == answer);
+
+    private static IEnumerable<string> Witnesses(NodeObservation intended, ClusterObservation observation) =>
+    [
+        .. observation.Host(intended.Node) is { } host ? new[] { Say(host) } : [],
+        .. observation.PortViews.Where(view => view.To == intended.Node && view.Answer != PortAnswer.Unknown)
+            .Select(view => $"seen from the host of {view.From} the port of {view.To} is {view.Answer.ToString().ToLowerInvariant()}"),
+        .. Others(intended, observation),
+        .. References(observation),
+    ];
+
+    private static IEnumerable<string> References(ClusterObservation observation) => observation.References switch
+    {
+        ReferenceAnswer.Silent => ["none of the reference addresses answers"],
+        ReferenceAnswer.Reachable => ["a reference address answers"],
+        _ => [],
+    };
+
+    private static string Say(HostObservation host) => host switch
+    {
+        { IsReachable: true, PostmasterRuns: true } => $"on its host the postmaster runs and pg_isready finds it {host.LocalAnswer.ToString().ToLowerInvariant()}",
+        { IsReachable: true, Processes: { } count } => Invariant($"on its host there is no postmaster ({count} processes of PostgreSQL), the cluster state is {host.ControlState ?? "unreadable"}")
+            + (host.StartBlocked ? ", and it may not start" : ""),
+        { IsReachable: true } => "its host answers over SSH, but does not say what runs there",
+        { Reach: HostReach.Failed } => $"its host answers, but not as it should: {host.Detail}",
+        { Reach: HostReach.Unreachable } => $"its host does not answer over SSH: {host.Detail}",
+        _ => "its host was not asked",
+    };
 
     private static IEnumerable<string> Others(NodeObservation intended, ClusterObservation observation) =>
         observation.Nodes.Where(node => node.Node != intended.Node).Select(Say);

@@ -15,13 +15,22 @@ public enum Verdict
     /// <summary>The primary answers with an error that only a living server gives.</summary>
     Busy,
 
-    /// <summary>The watchdog does not reach the primary, but a standby still streams from it: the watchdog is the one cut off.</summary>
+    /// <summary>The watchdog does not reach the primary, but somebody does: a standby hears it, or its port answers from another host or its own.</summary>
     ServingElsewhere,
 
-    /// <summary>No node of the cluster answers at all: the watchdog is most likely the one cut off.</summary>
+    /// <summary>No node of the cluster answers at all, or none of the reference addresses: the watchdog is most likely the one cut off.</summary>
     WatchdogIsolated,
 
-    /// <summary>Neither the watchdog reaches the primary nor does a standby that answers. The only verdict that may lead to a failover.</summary>
+    /// <summary>Its host answers, PostgreSQL is gone, and nobody shut it down. Leads to a failover after CrashedThreshold.</summary>
+    Crashed,
+
+    /// <summary>Its host answers and PostgreSQL was shut down in order. Leads to a failover only if FailoverWhenStopped.</summary>
+    Stopped,
+
+    /// <summary>Its host answers and the postmaster is there, but no new connection is served, not even on the host itself. Leads to a failover after UnreachableThreshold.</summary>
+    Hung,
+
+    /// <summary>Nobody reaches server or host, and a standby that answers says so too. Leads to a failover after UnreachableThreshold.</summary>
     Down,
 
     /// <summary>More than one node says that it is primary.</summary>
@@ -33,3 +42,10 @@ public enum Verdict
 /// <param name="Primary">The node that serves as primary, or would have to; null where none is known.</param>
 /// <param name="Evidence">One sentence a witness.</param>
 public sealed record Diagnosis(Verdict Verdict, string? Primary, ImmutableArray<string> Evidence);
+
+/// <summary>What follows from the word alone.</summary>
+public static class Verdicts
+{
+    /// <summary>The verdicts that may lead to a failover, each after its own threshold.</summary>
+    public static bool IsFailure(this Verdict verdict) => verdict is Verdict.Crashed or Verdict.Stopped or Verdict.Hung or Verdict.Down;
+}

@@ -1,13 +1,70 @@
 namespace PgReplWatchdog.Observing;
 
-/// <summary>One look at a whole cluster: every node's answer under one stamp. No verdict in it.</summary>
+/// <summary>One look at a whole cluster: every vantage point's answer under one stamp. No verdict in it.</summary>
 /// <param name="At">When the answers were in, on the watchdog's monotonic clock; only differences mean anything.</param>
 /// <param name="Time">The same moment on the wall clock, for people and for the durable memory.</param>
 /// <param name="Nodes">One entry a configured node, in the order of the configuration.</param>
-/// <param name="JournalWritable">Of the watchdog itself: it could write its journal the last time it had to.</param>
-/// <param name="LastActionSucceeded">Of the watchdog itself: its last action came to its end. False in a new process, which cannot know.</param>
-public sealed record ClusterObservation(
-    TimeSpan At, DateTimeOffset Time, ImmutableArray<NodeObservation> Nodes, bool JournalWritable = true, bool LastActionSucceeded = true)
+public sealed record ClusterObservation(TimeSpan At, DateTimeOffset Time, ImmutableArray<NodeObservation> Nodes)
 {
+    /// <summary>What the hosts said over SSH: of a suspect in this look, of the others when they were last asked (<see cref="HostObservation.At"/>).</summary>
+    public ImmutableArray<HostObservation> Hosts { get; init; } = [];
+
+    /// <summary>A suspect's port as seen from the other nodes' hosts; only on suspicion.</summary>
+    public ImmutableArray<PortView> PortViews { get; init; } = [];
+
+    /// <summary>The reference addresses of the operator's choice; only on suspicion.</summary>
+    public ReferenceAnswer References { get; init; }
+
+    /// <summary>What a person asked of the watchdog.</summary>
+    public OperatorWish Wish { get; init; } = OperatorWish.None;
+
+    /// <summary>This moment lies in a window in which the operator wants no failover.</summary>
+    public bool InFreezeWindow { get; init; }
+
+    /// <summary>Of the watchdog itself: it could write its journal the last time it had to.</summary>
+    public bool JournalWritable { get; init; } = true;
+
+    /// <summary>Of the watchdog itself: what came of its last action; null in a new process, which cannot know, and where the last look led to none.</summary>
+    public ActionReport? Report { get; init; }
+
     public NodeObservation? Find(string? node) => Nodes.FirstOrDefault(seen => seen.Node == node);
+
+    public HostObservation? Host(string? node) => Hosts.FirstOrDefault(seen => seen.Node == node);
+}
+
+/// <summary>What the next look should ask beyond SQL to every node.</summary>
+/// <param name="Subject">The node that is to be primary: where SQL does not find it serving, its host is asked, and the other hosts about its port.</param>
+/// <param name="Suspicious">It was not serving in the last look: ask all of it at once instead of one after the other.</param>
+/// <param name="Hosts">Nodes whose hosts are asked in any case: something is being done there, or waited for.</param>
+public sealed record Inquiry(string? Subject, bool Suspicious, ImmutableArray<string> Hosts)
+{
+    public static readonly Inquiry Initial = new(null, false, []);
+}
+
+/// <summary>What a person asked of the watchdog, on its own host.</summary>
+/// <param name="Paused">Begin no failover until resumed.</param>
+/// <param name="AcknowledgedEpoch">The failover of this epoch has been seen to: MinimumInterval need not be waited for.</param>
+public sealed record OperatorWish(bool Paused, long AcknowledgedEpoch)
+{
+    public static readonly OperatorWish None = new(false, 0);
+}
+
+/// <summary>What came of the last action.</summary>
+/// <param name="Action">The kind, as <c>WatchdogAction</c> names it.</param>
+/// <param name="Node">The node it was about.</param>
+/// <param name="Succeeded">It came to its end as wanted.</param>
+/// <param name="Bytes">WAL salvaged, where that was the action.</param>
+public sealed record ActionReport(string Action, string Node, bool Succeeded, long? Bytes = null);
+
+/// <summary>What the reference addresses say about the watchdog's own network.</summary>
+public enum ReferenceAnswer
+{
+    /// <summary>None configured, or not asked.</summary>
+    Unknown,
+
+    /// <summary>At least one answered (a refused connection is an answer).</summary>
+    Reachable,
+
+    /// <summary>None answered.</summary>
+    Silent,
 }

@@ -78,6 +78,15 @@ public sealed record ServerFacts
     /// <summary>The setting promote_trigger_file; empty where none is set.</summary>
     public string PromoteTriggerFile { get; init; } = "";
 
+    /// <summary>The watchdog's role may execute pg_promote().</summary>
+    public bool MayPromote { get; init; }
+
+    /// <summary>The setting wal_receiver_timeout; zero where it is switched off. After half of it a silent walreceiver asks its upstream for an answer.</summary>
+    public TimeSpan WalReceiverTimeout { get; init; } = TimeSpan.FromSeconds(60);
+
+    /// <summary>The guard's session here: null where there is none, the id of the order it is armed with, or empty while it is disarmed.</summary>
+    public string? GuardOrderId { get; init; }
+
     /// <summary>The watchdog's role may read pg_stat_wal_receiver and pg_stat_replication; where it may not, they say nothing.</summary>
     public bool ReadsStatistics { get; init; } = true;
 
@@ -94,7 +103,9 @@ public sealed record ServerFacts
 /// <summary>A row of pg_stat_wal_receiver: how the standby itself hears its upstream.</summary>
 /// <param name="Status">PostgreSQL's status: streaming, starting, waiting, ...</param>
 /// <param name="LastMessageAge">Age of the last message by the standby's own clock; null where it never had one.</param>
-public sealed record WalReceiver(string Status, TimeSpan? LastMessageAge)
+/// <param name="SenderHost">sender_host: to whom it is connected.</param>
+/// <param name="SenderPort">sender_port.</param>
+public sealed record WalReceiver(string Status, TimeSpan? LastMessageAge, string SenderHost = "", int? SenderPort = null)
 {
     public bool IsStreaming => Status == "streaming";
 }

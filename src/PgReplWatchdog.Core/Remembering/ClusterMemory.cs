@@ -25,10 +25,19 @@ public sealed record ClusterMemory
     /// <summary>Where the primary's WAL was, recorded now and then, so that a restarted watchdog can still judge a candidate.</summary>
     public PrimaryPosition? LastPosition { get; init; }
 
-    /// <summary>Nodes that a failover of ours replaced and that have not been seen as standbys since: fenced wherever they serve as primary.</summary>
+    /// <summary>Nodes that a failover of ours replaced and that do not stream from the new primary yet: fenced wherever they serve as primary, then rejoined.</summary>
     public ImmutableArray<string> Replaced { get; init; } = [];
 
-    /// <summary>The procedure under way; null most of the time.</summary>
+    /// <summary>Standbys that are to be pointed at the intended primary and do not stream from it yet.</summary>
+    public ImmutableArray<string> Following { get; init; } = [];
+
+    /// <summary>The node that is being repointed or rejoined; null where nothing of the kind is under way.</summary>
+    public ReturningNode? Returning { get; init; }
+
+    /// <summary>The guard that is known to be armed, and with what; null from the moment before anything about it is changed.</summary>
+    public ArmedGuard? Guard { get; init; }
+
+    /// <summary>The failover under way; null most of the time.</summary>
     public Procedure? Procedure { get; init; }
 
     /// <summary>The last automatic failover that ran to an end, good or bad.</summary>
@@ -38,32 +47,27 @@ public sealed record ClusterMemory
 /// <summary>A WAL position of the primary and when it was seen.</summary>
 public sealed record PrimaryPosition(Lsn Lsn, DateTimeOffset Time);
 
-/// <summary>A failover under way, as plain data: the next check goes on from here, also in a new process.</summary>
-/// <param name="Epoch">The epoch this procedure began.</param>
-/// <param name="From">The primary that was given up.</param>
-/// <param name="To">The standby chosen.</param>
-/// <param name="Step">What is being done.</param>
-/// <param name="Attempts">How often the promotion was asked for.</param>
-/// <param name="SilentSince">The primary's last sign of life, wall clock.</param>
-/// <param name="DecidedAt">When the decision was made, wall clock.</param>
-/// <param name="ExpectedLossBytes">WAL known to have been written that the candidate had not received at the decision.</param>
-public sealed record Procedure(
-    long Epoch, string From, string To, ProcedureStep Step, int Attempts,
-    DateTimeOffset SilentSince, DateTimeOffset DecidedAt, long? ExpectedLossBytes);
+/// <summary>A guard that was seen armed, on a primary.</summary>
+public sealed record ArmedGuard(string Node, GuardOrder Order);
 
-/// <summary>The steps of a procedure. Later ones (fence, freeze, salvage, follow, rejoin) take their place here.</summary>
-public enum ProcedureStep
+/// <summary>A node on its way to stream from the intended primary.</summary>
+/// <param name="Node">Its name.</param>
+/// <param name="Step">What was tried last.</param>
+/// <param name="Attempts">How often that was tried.</param>
+/// <param name="TriedAt">When it was tried last, wall clock.</param>
+public sealed record ReturningNode(string Node, ReturnStep Step, int Attempts, DateTimeOffset TriedAt);
+
+/// <summary>Ways for a node to stream from the intended primary.</summary>
+public enum ReturnStep
 {
     Unknown,
 
-    /// <summary>The candidate is asked to promote itself until it says that it is primary.</summary>
-    Promote,
+    /// <summary>A running standby is pointed at the primary.</summary>
+    Repoint,
 
-    /// <summary>The request is taken back: the old primary serves again, or the candidate would not.</summary>
-    Withdraw,
+    /// <summary>A stopped node is rewound (pg_rewind), or copied anew where that fails, and started as a standby.</summary>
+    Rejoin,
+
+    /// <summary>Neither worked: a person is needed.</summary>
+    GivenUp,
 }
-
-/// <summary>A failover that ran to its end.</summary>
-public sealed record FinishedFailover(
-    long Epoch, string From, string To, bool Succeeded,
-    DateTimeOffset SilentSince, DateTimeOffset DecidedAt, DateTimeOffset FinishedAt, long? ExpectedLossBytes);

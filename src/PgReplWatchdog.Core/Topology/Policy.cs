@@ -12,6 +12,37 @@ public sealed record Policy
     /// <summary>How long no vantage point may have had a sign of life of the primary before a standby is promoted.</summary>
     public TimeSpan UnreachableThreshold { get; init; } = TimeSpan.FromSeconds(10);
 
+    /// <summary>How long a primary must be found crashed (its host lives, nobody shut it down) before a standby is promoted.</summary>
+    public TimeSpan CrashedThreshold { get; init; } = TimeSpan.FromSeconds(2);
+
+    /// <summary>True: a primary that somebody shut down in order is replaced as well, after UnreachableThreshold.</summary>
+    public bool FailoverWhenStopped { get; init; }
+
+    /// <summary>Whether a standby may be promoted while the old primary is not proven to be stopped.</summary>
+    public Fencing Fencing { get; init; } = Fencing.Required;
+
+    /// <summary>A command on the watchdog's host is configured that makes sure that a node is off.</summary>
+    public bool HasFenceCommand { get; init; }
+
+    /// <summary>Without a proof that somebody outside hears it for this long, the guard on the primary's host stops it. Zero: no guard.</summary>
+    public TimeSpan GuardTimeToLive { get; init; } = TimeSpan.FromSeconds(6);
+
+    /// <summary>How much later than its time to live a guard may have done its work: clocks that differ by a tenth either way, its tick, the kill.</summary>
+    public TimeSpan GuardMargin => (0.25 * GuardTimeToLive) + TimeSpan.FromSeconds(0.5);
+
+    /// <summary>After so long without a sign of life to the outside a guarded primary has surely stopped itself.</summary>
+    public TimeSpan GuardSurelyStopped => GuardTimeToLive + GuardMargin;
+
+    /// <summary>The longest that shipping WAL from a dead primary may take.</summary>
+    public TimeSpan SalvageLimit { get; init; } = TimeSpan.FromSeconds(5);
+
+    /// <summary>A node that was replaced is made a standby again when its host is back.</summary>
+    public bool Rejoin { get; init; } = true;
+
+    /// <summary>Hooks are configured.</summary>
+    public bool HasHookBefore { get; init; }
+    public bool HasHookAfter { get; init; }
+
     /// <summary>A standby that lacks more WAL than this is not promoted; one whose lag is unknown is not either.</summary>
     public long MaximumLagBytes { get; init; } = 16 * 1024 * 1024;
 
@@ -41,4 +72,16 @@ public sealed record Policy
             return missed < UnreachableThreshold ? missed : UnreachableThreshold;
         }
     }
+}
+
+/// <summary>What must be known of the old primary before another one is writable.</summary>
+public enum Fencing
+{
+    Unknown,
+
+    /// <summary>It is stopped, or proven to have stopped itself.</summary>
+    Required,
+
+    /// <summary>It is tried; a failover goes on without, says so, and the old primary is stopped when it returns.</summary>
+    BestEffort,
 }

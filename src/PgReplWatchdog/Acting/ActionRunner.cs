@@ -79,7 +79,7 @@ public sealed class ActionRunner(ClusterAccess cluster, TimeProvider clock) : IA
         var host = hosts[promote.Node];
         using var done = CancellationTokenSource.CreateLinkedTokenSource(cancellation);
         done.CancelAfter(PromotionLimit);
-        var asking = host.RunAsync(HostCommands.CreateTriggerFile(host.Host, promote.TriggerFile, SignalsPerAttempt), PromotionLimit, cancellation);
+        var asking = host.RunAsync(HostCommands.CreateTriggerFile(host.Host, host.Host.Node.TriggerFile, SignalsPerAttempt), PromotionLimit, cancellation);
         if (await IsPrimaryAsync(promote.Node, asking, done.Token))
         {
             _ = asking.ContinueWith(static late => late.Exception, TaskScheduler.Default); // it ends by itself; what it came to is known
@@ -87,7 +87,7 @@ public sealed class ActionRunner(ClusterAccess cluster, TimeProvider clock) : IA
         }
         var result = await asking;
         throw new SshFailureException(SshFailureKind.CommandFailed, result.ExitStatus == HostCommands.NotHeeded
-            ? $"{promote.Node}: the server has not taken {promote.TriggerFile} within {PromotionLimit.TotalSeconds:0} s"
+            ? $"{promote.Node}: the server has not taken {host.Host.Node.TriggerFile} within {PromotionLimit.TotalSeconds:0} s"
             : $"{promote.Node}: not primary after {PromotionLimit.TotalSeconds:0} s {result.Error.Trim()}");
     }
 
@@ -115,8 +115,8 @@ public sealed class ActionRunner(ClusterAccess cluster, TimeProvider clock) : IA
 
     private async Task<string> WithdrawAsync(WatchdogAction.WithdrawPromotion withdraw, CancellationToken cancellation)
     {
-        await hosts[withdraw.Node].RequireAsync(HostCommands.RemoveTriggerFile(withdraw.TriggerFile), WithdrawLimit, cancellation);
-        return $"{withdraw.TriggerFile} is not there any more on {withdraw.Node}";
+        await hosts[withdraw.Node].RequireAsync(HostCommands.RemoveTriggerFile(cluster.Spec.Node(withdraw.Node).TriggerFile), WithdrawLimit, cancellation);
+        return $"{cluster.Spec.Node(withdraw.Node).TriggerFile} is not there any more on {withdraw.Node}";
     }
 
     private async Task<string> FenceAsync(WatchdogAction.Fence fence, CancellationToken cancellation)

@@ -13,4 +13,8 @@ public interface IActionRunner
 }
 
 /// <summary>What came of an action. What is true afterwards is for the next look to find out.</summary>
-public sealed record ActionOutcome(bool Succeeded, string Words, TimeSpan Took);
+/// <param name="Succeeded">It came to its end as wanted.</param>
+/// <param name="Words">What happened, for people.</param>
+/// <param name="Took">How long it took.</param>
+/// <param name="Bytes">WAL salvaged, where that was the action.</param>
+public sealed record ActionOutcome(bool Succeeded, string Words, TimeSpan Took, long? Bytes = null);

@@ -1,4 +1,5 @@
 using PgReplWatchdog.Deciding;
+using PgReplWatchdog.Observing;
 using PgReplWatchdog.Remembering;
 
 namespace PgReplWatchdog.Journaling;
@@ -12,6 +13,9 @@ public interface IJournal
     /// <summary>Puts memory and events on record, both or neither, and returns when they are on disk.</summary>
     /// <exception cref="JournalUnwritableException">They are not on record.</exception>
     void Append(string cluster, ClusterMemory memory, IReadOnlyList<JournalEntry> events);
+
+    /// <summary>What a person asked for on this host; as it was last known where it cannot be read.</summary>
+    OperatorWish Wish(string cluster);
 
     /// <summary>The newest events of a cluster, newest first.</summary>
     IReadOnlyList<JournalEntry> Recent(string cluster, int limit);

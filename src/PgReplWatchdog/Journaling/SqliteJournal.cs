@@ -2,6 +2,7 @@ using System.Globalization;
 using System.Text.Json;
 using Microsoft.Data.Sqlite;
 using PgReplWatchdog.Deciding;
+using PgReplWatchdog.Observing;
 using PgReplWatchdog.Remembering;
 
 namespace PgReplWatchdog.Journaling;
@@ -73,6 +74,8 @@ public sealed class SqliteJournal : IJournal, IDisposable
             throw new JournalUnwritableException($"the journal could not be written ({failure.Message})", failure);
         }
     }
+
+    public OperatorWish Wish(string cluster) => OperatorWish.None;
 
     public IReadOnlyList<JournalEntry> Recent(string cluster, int limit)
     {

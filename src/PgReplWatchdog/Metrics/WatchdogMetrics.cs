@@ -80,7 +80,7 @@ public sealed class WatchdogMetrics
         foreach (var result in new[] { "succeeded", "failed" })
         {
             failovers.WithLabels(spec.Name, result).Inc(0);
-            foreach (var action in new[] { nameof(WatchdogAction.Promote), nameof(WatchdogAction.WithdrawPromotion), nameof(WatchdogAction.Fence) })
+            foreach (var action in WatchdogAction.Kinds)
                 commands.WithLabels(spec.Name, action, result).Inc(0);
         }
     }
@@ -90,7 +90,7 @@ public sealed class WatchdogMetrics
     public void PublishError(ClusterSpec spec) => errors.WithLabels(spec.Name).Inc();
 
     public void PublishOutcome(ClusterSpec spec, WatchdogAction action, ActionOutcome outcome) =>
-        commands.WithLabels(spec.Name, action.GetType().Name, outcome.Succeeded ? "succeeded" : "failed").Inc();
+        commands.WithLabels(spec.Name, action.Kind, outcome.Succeeded ? "succeeded" : "failed").Inc();
 
     /// <summary>Everything that one check found, once a check.</summary>
     public void Publish(ClusterSpec spec, ClusterObservation observation, Decision decision, TimeSpan took)

@@ -5,6 +5,6 @@ namespace PgReplWatchdog.Probing;
 /// <summary>The watchdog's eyes: real servers here; the seam for a simulated world.</summary>
 public interface IProber
 {
-    /// <summary>Asks every node once. Never throws for what a node does or fails to do.</summary>
-    Task<ClusterObservation> ObserveAsync(CancellationToken cancellation);
+    /// <summary>Asks every node once, and on suspicion every other vantage point. Never throws for what a node or a host does or fails to do.</summary>
+    Task<ClusterObservation> ObserveAsync(Inquiry inquiry, CancellationToken cancellation);
 }

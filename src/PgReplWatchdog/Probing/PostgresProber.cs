@@ -19,7 +19,7 @@ public sealed class PostgresProber : IProber, IAsyncDisposable
         start = clock.GetTimestamp();
     }
 
-    public async Task<ClusterObservation> ObserveAsync(CancellationToken cancellation)
+    public async Task<ClusterObservation> ObserveAsync(Inquiry inquiry, CancellationToken cancellation)
     {
         var nodes = await Task.WhenAll(sessions.Select(session => AskAsync(session, cancellation)));
         return new ClusterObservation(clock.GetElapsedTime(start), clock.GetUtcNow(), [.. nodes]);

@@ -3,6 +3,7 @@ using PgReplWatchdog.Configuration;
 using PgReplWatchdog.Deciding;
 using PgReplWatchdog.Diagnosing;
 using PgReplWatchdog.Journaling;
+using PgReplWatchdog.Observing;
 using PgReplWatchdog.Probing;
 using PgReplWatchdog.Remembering;
 
@@ -22,7 +23,7 @@ public static class CheckCommand
             var access = Commands.Choose(installation, parsed.GetValue(cluster), file);
             var memory = Memory(installation.StateDirectory, access.Spec.Name);
             await using var prober = new PostgresProber(access, TimeProvider.System);
-            var observation = await prober.ObserveAsync(cancellation);
+            var observation = await prober.ObserveAsync(new Inquiry(memory.IntendedPrimary, false, []), cancellation);
             var decision = Decider.Decide(access.Spec, memory, WorkingMemory.Empty, observation);
             StatusTable.Write(Commands.Screen(), ClusterStatus.Of(access.Spec, new Checked(observation, decision, observation.Time, 0), []));
             return Code(decision);
@@ -41,7 +42,7 @@ public static class CheckCommand
     private static int Code(Decision decision) => decision.Diagnosis.Verdict switch
     {
         Verdict.Serving => decision.IsReady ? ExitCode.CheckOk : ExitCode.CheckWarning,
-        Verdict.Busy or Verdict.Down or Verdict.TwoPrimaries => ExitCode.CheckCritical,
+        Verdict.Busy or Verdict.Crashed or Verdict.Stopped or Verdict.Hung or Verdict.Down or Verdict.TwoPrimaries => ExitCode.CheckCritical,
         Verdict.Unknown or Verdict.ServingElsewhere or Verdict.WatchdogIsolated => ExitCode.CheckUnknown,
     };
 }

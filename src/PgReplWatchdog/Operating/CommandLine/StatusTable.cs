@@ -22,7 +22,7 @@ public static class StatusTable
         foreach (var gate in cluster.Gates.Where(gate => cluster.Verdict != Verdict.Serving || gate.Gate != Gate.ThresholdNotReached))
             screen.MarkupLineInterpolated($"  [yellow]{gate.Gate}[/]  {gate.Sentence}");
         if (cluster.LastFailover is { } last)
-            screen.MarkupLineInterpolated($"  last failover {last.FinishedAt:u}: {last.From} to {last.To}, {(last.Succeeded ? "succeeded" : "failed")}, {Loss(last.ExpectedLossBytes)}");
+            screen.MarkupLineInterpolated($"  last failover {last.FinishedAt:u}: {last.From} to {last.To}, {(last.Succeeded ? "succeeded" : "failed")}, {Loss(last.EstimatedLossBytes)}");
         foreach (var entry in cluster.Events)
             screen.MarkupLineInterpolated($"  [dim]{entry.Time:HH:mm:ss.fff}[/]  {entry.Kind}  {entry.Sentence}");
     }
@@ -55,12 +55,12 @@ public static class StatusTable
     /// <summary>Readiness is a question for quiet times; when the primary does not serve, the gates say what is in the way.</summary>
     private static string Ready(ClusterStatus cluster) => !cluster.FailoverReady ? "failover NOT ready" : cluster.Verdict == Verdict.Serving ? "failover ready" : "";
 
-    private static string Loss(long? bytes) => bytes is { } known ? $"{known.ToString(CultureInfo.InvariantCulture)} bytes of WAL not received at the decision" : "loss unknown";
+    private static string Loss(long? bytes) => bytes is { } known ? $"{known.ToString(CultureInfo.InvariantCulture)} bytes of WAL lost (estimate)" : "loss unknown";
 
     private static string Colour(Verdict verdict) => verdict switch
     {
         Verdict.Serving => "green",
         Verdict.Busy or Verdict.ServingElsewhere or Verdict.WatchdogIsolated or Verdict.Unknown => "yellow",
-        Verdict.Down or Verdict.TwoPrimaries => "red",
+        Verdict.Crashed or Verdict.Stopped or Verdict.Hung or Verdict.Down or Verdict.TwoPrimaries => "red",
     };
 }

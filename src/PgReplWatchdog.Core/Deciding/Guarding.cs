@@ -1,0 +1,50 @@
+using PgReplWatchdog.Observing;
+using PgReplWatchdog.Remembering;
+using PgReplWatchdog.Topology;
+
+namespace PgReplWatchdog.Deciding;
+
+/// <summary>
+/// The primary's guard is armed while a standby could take its place, with the standbys whose acknowledgement counts, and disarmed when none could.
+/// What is remembered as armed is forgotten, on disk, before anything about it is changed: a promotion must never rest on an order that may not hold.
+/// </summary>
+public static class Guarding
+{
+    /// <summary>How often a guard that does not do as told is told again.</summary>
+    private static readonly TimeSpan BetweenAttempts = TimeSpan.FromSeconds(10);
+
+    /// <summary>Called while the intended primary serves and nothing else is under way.</summary>
+    public static NextStep Next(Situation now, TimeSpan? triedAt)
+    {
+        ArgumentNullException.ThrowIfNull(now);
+        var memory = now.Memory;
+        if (now.Policy.GuardTimeToLive <= TimeSpan.Zero || now.Observation.Find(memory.IntendedPrimary) is not { IsServingPrimary: true, Server: { } primary } node)
+            return NextStep.Wait(memory);
+        var wanted = Wanted(now, primary);
+        if (primary.GuardOrderId == (wanted?.Id ?? ""))
+        {
+            var armed = wanted is null ? null : new ArmedGuard(node.Node, wanted);
+            return armed == memory.Guard ? NextStep.Wait(memory) : new NextStep(memory with { Guard = armed }, WatchdogAction.Nothing,
+                [new(EventKind.GuardChanged, armed is null ? $"the guard of {node.Node} is disarmed" : $"the guard of {node.Node} is armed; vouchers: {string.Join(", ", wanted!.Vouchers)}")]);
+        }
+        var forgotten = memory.Guard is null ? memory : memory with { Guard = null };
+        ImmutableArray<WatchdogEvent> told = memory.Guard is null ? [] : [new(EventKind.GuardChanged, $"the guard of {node.Node} is not armed as it should be any more")];
+        if (wanted is null && primary.GuardOrderId is null)
+            return new NextStep(forgotten, WatchdogAction.Nothing, told);
+        return triedAt is { } tried && now.Observation.At - tried < BetweenAttempts
+            ? new NextStep(forgotten, WatchdogAction.Nothing, told)
+            : new NextStep(forgotten, wanted is null ? new WatchdogAction.DisarmGuard(node.Node) : new WatchdogAction.ArmGuard(node.Node, wanted), told);
+    }
+
+    /// <summary>The standbys that the primary itself sees streaming and that could be promoted if they have enough WAL.</summary>
+    private static GuardOrder? Wanted(Situation now, ServerFacts primary)
+    {
+        if (!now.Policy.Automatic || now.Observation.Wish.Paused || now.Observation.InFreezeWindow || Gates.IsTooSoon(now))
+            return null;
+        var vouchers = now.Spec.Nodes
+            .Where(node => node.Priority > 0 && now.Observation.Find(node.Name) is { IsServingStandby: true }
+                && primary.WalSenders.Any(sender => sender.ApplicationName == node.Name && sender.State == "streaming"))
+            .Select(node => node.Name).Order(StringComparer.Ordinal).ToImmutableArray();
+        return vouchers.IsEmpty ? null : new GuardOrder(now.Policy.GuardTimeToLive, vouchers);
+    }
+}

@@ -1,0 +1,118 @@
+using PgReplWatchdog.Observing;
+using PgReplWatchdog.Remembering;
+using PgReplWatchdog.Topology;
+
+namespace PgReplWatchdog.Deciding;
+
+/// <summary>
+/// What follows a failover: the other standbys are pointed at the new primary, the old one is rewound and made its standby. Done is what the primary
+/// itself sees streaming; a node that merely started proves nothing. One node at a time.
+/// </summary>
+public static class Returning
+{
+    private const int RepointAttempts = 5;
+    private const int RejoinAttempts = 3;
+
+    /// <summary>What a walreceiver needs to connect; and what a started server needs to become one.</summary>
+    private static readonly TimeSpan BetweenRepoints = TimeSpan.FromSeconds(3);
+    private static readonly TimeSpan StreamingLimit = TimeSpan.FromSeconds(30);
+
+    /// <summary>Called while the intended primary serves and nothing else is under way.</summary>
+    public static NextStep Next(Situation now)
+    {
+        ArgumentNullException.ThrowIfNull(now);
+        var (memory, events) = Returned(now);
+        foreach (var node in memory.Following.Concat(memory.Replaced))
+        {
+            if (memory.Returning is { } other && other.Node != node && other.Step == ReturnStep.Rejoin && Outstanding(memory).Contains(other.Node) && IsAtWork(now, other))
+                continue; // its host is busy; this one waits its turn
+            if (Step(now, memory, node) is not { } step)
+                continue;
+            return step with { Events = [.. events, .. step.Events] };
+        }
+        return new NextStep(memory, WatchdogAction.Nothing, events);
+    }
+
+    /// <summary>Nodes that do not stream from the primary yet and should.</summary>
+    public static ImmutableArray<string> Outstanding(ClusterMemory memory)
+    {
+        ArgumentNullException.ThrowIfNull(memory);
+        return [.. memory.Following, .. memory.Replaced];
+    }
+
+    private static (ClusterMemory, ImmutableArray<WatchdogEvent>) Returned(Situation now)
+    {
+        var memory = now.Memory;
+        ImmutableArray<WatchdogEvent> events = [];
+        foreach (var node in Outstanding(memory).Where(node => Streams(now, node)))
+        {
+            memory = memory with
+            {
+                Following = memory.Following.Remove(node),
+                Replaced = memory.Replaced.Remove(node),
+                Returning = memory.Returning?.Node == node ? null : memory.Returning,
+            };
+            events = events.Add(new(EventKind.NodeReplacedReturned, $"{node} streams from {memory.IntendedPrimary} as its standby"));
+        }
+        return (memory, events);
+    }
+
+    private static bool Streams(Situation now, string node) =>
+        now.Observation.Find(node) is { IsServingStandby: true }
+        && now.Observation.Find(now.Memory.IntendedPrimary)?.Server is { } primary
+        && primary.WalSenders.Any(sender => sender.ApplicationName == node && sender.State == "streaming");
+
+    private static NextStep? Step(Situation now, ClusterMemory memory, string node)
+    {
+        var before = memory.Returning?.Node == node ? memory.Returning : null;
+        if (before is { Step: ReturnStep.GivenUp })
+            return null;
+        var host = now.Observation.Host(node);
+        if (before is { Step: ReturnStep.Rejoin } && (IsAtWork(now, before) || host is not { IsReachable: true }))
+            return null;
+        if (before is { Step: ReturnStep.Rejoin, Attempts: >= RejoinAttempts })
+            return GiveUp(memory, before, host?.Job?.Words ?? "no reason given");
+        if (now.Observation.Find(node) is { IsServingStandby: true, Server: { } standby } && before is not { Step: ReturnStep.Rejoin })
+        {
+            if (before is { Step: ReturnStep.Repoint } && now.Observation.Time - before.TriedAt < BetweenRepoints)
+                return null;
+            return before is { Attempts: >= RepointAttempts } || IsBeyondSwitchPoint(memory, standby)
+                ? Rejoin(now, memory, node, before, host)
+                : Try(now, memory, node, ReturnStep.Repoint, before, new WatchdogAction.Repoint(node, memory.IntendedPrimary!));
+        }
+        // A standby that somebody has stopped is not ours to start.
+        return memory.Replaced.Contains(node) && (host is { IsDead: true } || before is { Step: ReturnStep.Rejoin }) ? Rejoin(now, memory, node, before, host) : null;
+    }
+
+    private static NextStep? Rejoin(Situation now, ClusterMemory memory, string node, ReturningNode? before, HostObservation? host) =>
+        !now.Policy.Rejoin || host is not { IsReachable: true } ? null
+        : Try(now, memory, node, ReturnStep.Rejoin, before, new WatchdogAction.Rejoin(node, memory.IntendedPrimary!, memory.Epoch));
+
+    private static NextStep Try(Situation now, ClusterMemory memory, string node, ReturnStep step, ReturningNode? before, WatchdogAction action)
+    {
+        var attempts = before?.Step == step ? before.Attempts + 1 : 1;
+        return new NextStep(
+            memory with { Returning = new ReturningNode(node, step, attempts, now.Observation.Time) }, action,
+            [new(EventKind.NodeReturning, step == ReturnStep.Repoint
+                ? $"{node} is pointed at {memory.IntendedPrimary} (attempt {attempts})"
+                : $"{node} is made a standby of {memory.IntendedPrimary}, by pg_rewind or a fresh copy (attempt {attempts})")]);
+    }
+
+    private static NextStep GiveUp(ClusterMemory memory, ReturningNode before, string why) => new(
+        memory with { Returning = before with { Step = ReturnStep.GivenUp } }, WatchdogAction.Nothing,
+        [new(EventKind.NodeNotReturning, $"{before.Node} could not be made a standby in {before.Attempts} attempts ({why}): run pgwatchdog setup with --overwrite {before.Node}")]);
+
+    /// <summary>The job runs, or has ended well and the server needs its time to stream.</summary>
+    private static bool IsAtWork(Situation now, ReturningNode before)
+    {
+        var job = now.Observation.Host(before.Node)?.Job;
+        var sinceTried = now.Observation.Time - before.TriedAt;
+        return job is { Running: true } && job.Epoch == now.Memory.Epoch
+            || ((job is { ExitStatus: 0 } || job?.Epoch != now.Memory.Epoch) && sinceTried < StreamingLimit);
+    }
+
+    /// <summary>It has WAL that the new primary never had: on its own it can only fail to stream.</summary>
+    private static bool IsBeyondSwitchPoint(ClusterMemory memory, ServerFacts standby) =>
+        memory.LastFailover is { Succeeded: true } last && last.Epoch == memory.Epoch && last.Procedure.PromotedAt is { } switchPoint
+        && standby.Timeline < memory.NewestTimeline && Lsn.Greater(standby.ReceivedLsn, standby.ReplayedLsn) > switchPoint && last.EstimatedLossBytes is not 0;
+}

@@ -1,0 +1,61 @@
+using PgReplWatchdog.Diagnosing;
+using PgReplWatchdog.Observing;
+using PgReplWatchdog.Remembering;
+using PgReplWatchdog.Topology;
+
+namespace PgReplWatchdog.Deciding;
+
+/// <summary>Everything that a rule may look at: what was configured, remembered, seen and concluded so far in this check.</summary>
+public sealed record Situation(ClusterSpec Spec, ClusterMemory Memory, Diagnosis Diagnosis, Suspicion Suspicion, ClusterObservation Observation)
+{
+    public Policy Policy => Spec.Policy;
+
+    /// <summary>Every node but the primary, best candidate first.</summary>
+    public ImmutableArray<Candidate> Candidates { get; init; } = [];
+
+    /// <summary>The primary's position when it was last seen; null where that says nothing any more.</summary>
+    public Lsn? KnownPosition { get; init; }
+
+    public TimeSpan Silence => Suspicion.SilenceAt(Observation.At);
+
+    /// <summary>The node that a failover would replace, or is replacing.</summary>
+    public string? OldPrimary => Memory.Procedure?.From ?? Diagnosis.Primary;
+
+    /// <summary>How long is still to wait until the present finding may lead to a failover; null where it never does.</summary>
+    public TimeSpan? StillToWait
+    {
+        get
+        {
+            var (since, threshold) = Diagnosis.Verdict switch
+            {
+                Verdict.Crashed => (Suspicion.StandsFor(Observation.At), Policy.CrashedThreshold),
+                Verdict.Stopped when Policy.FailoverWhenStopped => (Suspicion.StandsFor(Observation.At), Policy.UnreachableThreshold),
+                Verdict.Hung => (Suspicion.StandsFor(Observation.At), Policy.UnreachableThreshold),
+                Verdict.Down => (Silence, Policy.UnreachableThreshold),
+                _ => (TimeSpan.Zero, (TimeSpan?)null),
+            };
+            return threshold is not { } enough ? null : since >= enough ? TimeSpan.Zero : enough - since;
+        }
+    }
+
+    /// <summary>
+    /// By what the old primary is known to be stopped, now. Unknown: by nothing. The guard's time counts from the last sign of life of anybody whose
+    /// acknowledgement could have kept it alive; a voucher that cannot be asked may have acknowledged ever since.
+    /// </summary>
+    public FencedBy FencedBy =>
+        Observation.Host(OldPrimary) is { IsFenced: true } ? FencedBy.Ssh
+        : Memory.Procedure is { FencedBy: FencedBy.Command } ? FencedBy.Command
+        : Observation.Host(OldPrimary) is { IsReachable: true } ? FencedBy.Unknown
+        : GuardStillToWait is { } wait && wait <= TimeSpan.Zero ? FencedBy.Guard
+        : FencedBy.Unknown;
+
+    /// <summary>How long until the old primary's guard has surely stopped it; null where it was not armed or a voucher cannot be asked.</summary>
+    public TimeSpan? GuardStillToWait => IsGuarded && SilentVouchers.IsEmpty ? Policy.GuardSurelyStopped - Silence : null;
+
+    /// <summary>The old primary's guard was seen armed, and nothing has been changed about it since.</summary>
+    public bool IsGuarded => Memory.Guard is { } guard && guard.Node == OldPrimary;
+
+    /// <summary>Those whose acknowledgement counts for the guard and who cannot be asked whether they still give it.</summary>
+    public ImmutableArray<string> SilentVouchers =>
+        Memory.Guard is { } guard ? [.. guard.Order.Vouchers.Where(node => Observation.Find(node) is not { Server.ReadsStatistics: true })] : [];
+}

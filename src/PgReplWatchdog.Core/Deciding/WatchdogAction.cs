@@ -1,0 +1,98 @@
+using PgReplWatchdog.Topology;
+
+namespace PgReplWatchdog.Deciding;
+
+/// <summary>What the watchdog can do to the world: a closed family, one at a time, each bounded in time and safe to repeat.</summary>
+public abstract record WatchdogAction
+{
+    private WatchdogAction()
+    {
+    }
+
+    /// <summary>The node it is about.</summary>
+    public abstract string Node { get; init; }
+
+    /// <summary>Its name in the journal, in metrics and in <see cref="Observing.ActionReport"/>.</summary>
+    public string Kind => GetType().Name;
+
+    /// <summary>All kinds that do something.</summary>
+    public static ImmutableArray<string> Kinds { get; } =
+    [
+        nameof(RunHook), nameof(Fence), nameof(FenceByCommand), nameof(Freeze), nameof(Salvage), nameof(Promote), nameof(WithdrawPromotion), nameof(Repoint), nameof(Rejoin),
+        nameof(ArmGuard), nameof(DisarmGuard),
+    ];
+
+    public sealed record None : WatchdogAction
+    {
+        public override string Node { get; init; } = "";
+    }
+
+    /// <summary>Run a hook on the watchdog's host, with the facts in its environment.</summary>
+    public sealed record RunHook(string Node, HookMoment Moment, string From, long Epoch, string Verdict, long? LossBytes) : WatchdogAction;
+
+    /// <summary>Leave the start block, stop the node's PostgreSQL and prove by its host that no process is left.</summary>
+    public sealed record Fence(string Node) : WatchdogAction;
+
+    /// <summary>Run the configured fence command for the node; exit status 0 is its promise that the node is off.</summary>
+    public sealed record FenceByCommand(string Node) : WatchdogAction;
+
+    /// <summary>Point the walreceivers of these standbys nowhere (primary_conninfo = '', reload).</summary>
+    public sealed record Freeze(ImmutableArray<string> Nodes) : WatchdogAction
+    {
+        public override string Node { get; init; } = string.Join(',', Nodes);
+    }
+
+    /// <summary>Ship what the standby lacks from the dead primary's pg_wal, and see it replayed.</summary>
+    /// <param name="Node">The dead primary.</param>
+    /// <param name="To">The standby.</param>
+    /// <param name="After">Its position.</param>
+    /// <param name="Timeline">The timeline of both.</param>
+    public sealed record Salvage(string Node, string To, Lsn After, uint Timeline) : WatchdogAction;
+
+    /// <summary>Ask the node to promote itself until it is primary, within a limit.</summary>
+    public sealed record Promote(string Node, PromotionMethod Method) : WatchdogAction;
+
+    /// <summary>Remove the trigger file: it was not heeded, or is not needed any more.</summary>
+    public sealed record WithdrawPromotion(string Node) : WatchdogAction;
+
+    /// <summary>Give the node a slot on the primary and point its walreceiver there.</summary>
+    public sealed record Repoint(string Node, string Primary) : WatchdogAction;
+
+    /// <summary>Start, on the node's host and detached, what makes it a standby of the primary: pg_rewind, or a fresh copy where that fails.</summary>
+    public sealed record Rejoin(string Node, string Primary, long Epoch) : WatchdogAction;
+
+    /// <summary>Arm the primary's guard with this order, starting the guard where it does not run.</summary>
+    public sealed record ArmGuard(string Node, GuardOrder Order) : WatchdogAction;
+
+    /// <summary>Take the guard's order away.</summary>
+    public sealed record DisarmGuard(string Node) : WatchdogAction;
+
+    public static readonly WatchdogAction Nothing = new None();
+}
+
+/// <summary>When a hook runs.</summary>
+public enum HookMoment
+{
+    Unknown,
+
+    /// <summary>After the decision, before anything else is done.</summary>
+    Before,
+
+    /// <summary>When the new primary is writable.</summary>
+    After,
+}
+
+/// <summary>How a standby is asked to promote itself (manual, "Failover").</summary>
+public enum PromotionMethod
+{
+    Unknown,
+
+    /// <summary>promote_trigger_file over SSH, and a SIGHUP to the startup process (12 to 15).</summary>
+    TriggerFile,
+
+    /// <summary>pg_promote() over SQL (12 and later).</summary>
+    Sql,
+
+    /// <summary>pg_ctl promote over SSH.</summary>
+    PgCtl,
+}
