@@ -1,9 +1,10 @@
 using PgReplWatchdog.Acting.Ssh;
 using PgReplWatchdog.Configuration;
+using PgReplWatchdog.Topology;
 
 namespace PgReplWatchdog.Acting;
 
-/// <summary>What the watchdog does on a host in a failover. POSIX shell; each may be run again.</summary>
+/// <summary>What the watchdog does on a host in a failover and after it. POSIX shell; each may be run again.</summary>
 public static class HostCommands
 {
     /// <summary>Exit status of <see cref="CreateTriggerFile"/> when the server has not taken the file.</summary>
@@ -28,13 +29,83 @@ public static class HostCommands
 
     public static string RemoveTriggerFile(string triggerFile) => Shell.Script("rm -f {0}", triggerFile);
 
+    /// <summary>pg_ctl promote, without waiting: that the server is primary is asked of the server.</summary>
+    public static string PgCtlPromote(HostAccess host) => Shell.Script("{0}/pg_ctl promote -D {1} -W", host.BinDirectory, host.Node.DataDirectory);
+
     /// <summary>
-    /// Stops PostgreSQL at once. Immediate mode: it must not wait for anybody, and its data will be rewound or copied anew anyway.
-    /// A server that is not running is what was wanted.
+    /// First the start block, so that nobody and nothing starts it again (manual, "recovery.conf file merged into postgresql.conf": from 12 a server refuses to
+    /// start while that file is there). Then an immediate shutdown, and what does not heed it is killed: a stopped process (SIGSTOP) takes no other signal.
+    /// Its data will be rewound or copied anew anyway. Proven by the processes: those whose working directory is the data directory, whatever they are called.
     /// </summary>
-    public static string StopServer(HostAccess host, int seconds) => Shell.Script($$"""
-        {0}/pg_ctl stop -D {1} -m immediate -w -t {{seconds}} 2>&1
-        {0}/pg_ctl status -D {1} >/dev/null 2>&1
-        [ $? -eq 3 ]
+    public static string Fence(HostAccess host, string why, int rounds) => Shell.Script($$"""
+        data={0}
+        [ -d "$data" ] && [ -O "$data" ] || { echo "$data is not a directory of this account" >&2; exit 1; }
+        blocked=0
+        [ -e "$data/recovery.conf" ] || printf '%s\n' {1} > "$data/recovery.conf" || blocked=1
+        living() { for process in /proc/[0-9]*; do [ "$process/cwd" -ef "$data" ] && echo "${process#/proc/}"; done; }
+        postmaster=
+        [ -r "$data/postmaster.pid" ] && read -r postmaster < "$data/postmaster.pid"
+        [ -n "$postmaster" ] && [ "/proc/$postmaster/cwd" -ef "$data" ] && kill -QUIT "$postmaster" 2>/dev/null
+        round=0
+        while [ -n "$(living)" ]; do
+          [ $round -lt {{rounds}} ] || { echo "processes of $data do not end: $(living | tr '\n' ' ')" >&2; exit 1; }
+          [ $round -lt 4 ] || kill -KILL $(living) 2>/dev/null
+          round=$((round + 1))
+          sleep 0.05
+        done
+        [ $blocked -eq 0 ] || { echo "the start block $data/recovery.conf could not be written" >&2; exit 1; }
+        """, host.Node.DataDirectory, why);
+
+    /// <summary>Sets these lines of the file that set-up owns, has them read, and waits until the walreceiver is as they say: gone, where it is pointed nowhere.</summary>
+    public static string SetUpstream(HostAccess host, string managedFile, string lines, bool gone) => Shell.Script($$"""
+        file={0}
+        names=$(printf '%s' {1} | sed -n 's/ = .*//p')
+        cp -p "$file" "$file.new" 2>/dev/null || { umask 077; : > "$file.new"; } || exit 1
+        { [ -e "$file" ] && awk -v names="$names" 'BEGIN { n = split(names, name, "\n"); for (i = 1; i <= n; i++) drop[name[i]] = 1 } !($1 in drop)' "$file"; printf '%s' {1}; } > "$file.new" \
+          && mv -f "$file.new" "$file" || exit 1
+        postmaster=
+        [ -r {2}/postmaster.pid ] && read -r postmaster < {2}/postmaster.pid
+        [ -n "$postmaster" ] || exit 0
+        kill -HUP "$postmaster" || exit 1
+        round=0
+        while {{(gone ? "pgrep -P \"$postmaster\" -f walreceiver >/dev/null" : "false")}}; do
+          [ $round -lt 40 ] || { echo "the walreceiver goes on" >&2; exit 1; }
+          round=$((round + 1))
+          sleep 0.05
+        done
+        :
+        """, managedFile, lines, host.Node.DataDirectory);
+
+    /// <summary>
+    /// Where the dead server's WAL ends, seen from a position: two lines, the last record (pg_waldump) and the segment size (pg_controldata). Only the
+    /// segment size where nothing follows that position.
+    /// </summary>
+    public static string FindEndOfWal(HostAccess host, Lsn after, uint timeline) => Shell.Script($$"""
+        export LC_ALL=C
+        {0}/pg_waldump -p {1}/pg_wal -t {{timeline}} -s {{after}} 2>/dev/null | tail -n 1 | sed -n 's/.*len (rec\/tot): *[0-9]*\/ *\([0-9]*\),.* lsn: \([0-9A-F/]*\), .*/record=\2 \1/p'
+        {0}/pg_controldata {1} | sed -n 's/^Bytes per WAL segment: */segment=/p'
         """, host.BinDirectory, host.Node.DataDirectory);
+
+    /// <summary>Some pages of one segment, on standard output.</summary>
+    public static string ReadWal(HostAccess host, string segment, long firstPage, long pages) =>
+        Shell.Script($"dd if={{0}}/pg_wal/{segment} bs=8192 skip={firstPage} count={pages} status=none", host.Node.DataDirectory);
+
+    /// <summary>Puts pages from standard input into a segment: in a copy beside it, which then takes its place whole.</summary>
+    public static string WriteWal(HostAccess host, string segment, long firstPage, long segmentBytes) => Shell.Script($$"""
+        cd {0}/pg_wal && umask 077 || exit 1
+        if [ -e {{segment}} ]; then cp {{segment}} pgwatchdog.salvage; else head -c {{segmentBytes}} /dev/zero > pgwatchdog.salvage; fi \
+          && dd of=pgwatchdog.salvage bs=8192 seek={{firstPage}} conv=notrunc,fsync iflag=fullblock status=none \
+          && mv -f pgwatchdog.salvage {{segment}} || { rm -f pgwatchdog.salvage; exit 1; }
+        """, host.Node.DataDirectory);
+
+    /// <summary>Wakes the startup process again and again, so that it looks into pg_wal at once; ended by the one who asked.</summary>
+    public static string WakeStartup(HostAccess host, int signals) => Shell.Script($$"""
+        postmaster=$(head -n 1 {0}/postmaster.pid) || exit 1
+        tries=0
+        while [ $tries -lt {{signals}} ]; do
+          pkill -HUP -P "$postmaster" -f startup
+          tries=$((tries + 1))
+          sleep 0.05
+        done
+        """, host.Node.DataDirectory);
 }

@@ -13,6 +13,8 @@ public sealed class NodeSession(ClusterAccess cluster, NodeSpec node) : IAsyncDi
 {
     private readonly NpgsqlDataSource source = PostgresConnections.SourceFor(cluster, node);
     private Session? kept;
+    private string acknowledgement = PostgresConnections.ApplicationName;
+    private int asked;
 
     public NodeSpec Node => node;
 
@@ -20,7 +22,7 @@ public sealed class NodeSession(ClusterAccess cluster, NodeSpec node) : IAsyncDi
     /// Asks, and returns or throws within <paramref name="timeout"/>. The driver alone does not promise that: when a query is given up it first
     /// tries to reach the server with a cancel request, and a silent host answers neither. Such a session is left to end by itself.
     /// </summary>
-    public Task<ServerFacts> AskAsync(TimeSpan timeout, TimeProvider clock, CancellationToken cancellation)
+    public async Task<ServerFacts> AskAsync(TimeSpan timeout, TimeProvider clock, CancellationToken cancellation)
     {
         var deadline = CancellationTokenSource.CreateLinkedTokenSource(cancellation);
         deadline.CancelAfter(timeout);
@@ -32,12 +34,22 @@ public sealed class NodeSession(ClusterAccess cluster, NodeSpec node) : IAsyncDi
                 ((CancellationTokenSource)state!).Dispose();
             },
             deadline, TaskScheduler.Default);
-        return asking.WaitAsync(timeout, clock, cancellation);
+        var facts = await asking.WaitAsync(timeout, clock, cancellation);
+        // Only what counts as a sign of life here may count as one for the guard: an answer that came too late is not acknowledged.
+        acknowledgement = facts.CurrentLsn is { } position ? $"{PostgresConnections.ApplicationName} {position}" : PostgresConnections.ApplicationName;
+        return facts;
     }
 
     private async Task<ServerFacts> AskAsync(CancellationToken deadline)
     {
-        if (Interlocked.Exchange(ref kept, null) is { } session)
+        // A postmaster that hangs goes on serving the sessions it has: now and then it has to serve a new one.
+        var session = Interlocked.Exchange(ref kept, null);
+        if (++asked % cluster.FreshConnectionEvery == 0 && session is not null)
+        {
+            await session.DisposeAsync();
+            session = null;
+        }
+        if (session is not null)
         {
             try
             {
@@ -56,7 +68,9 @@ public sealed class NodeSession(ClusterAccess cluster, NodeSpec node) : IAsyncDi
     {
         try
         {
+            session.Acknowledgement.TypedValue = acknowledgement;
             await using var reader = await session.Question.ExecuteReaderAsync(deadline);
+            await reader.NextResultAsync(deadline);
             await reader.ReadAsync(deadline);
             var facts = Facts(reader);
             await reader.CloseAsync();
@@ -77,9 +91,17 @@ public sealed class NodeSession(ClusterAccess cluster, NodeSpec node) : IAsyncDi
         try
         {
             await connection.OpenAsync(deadline);
-            var question = new NpgsqlCommand(SqlText.Of("Probing.Sql.observe.sql"), connection);
+            var acknowledged = new NpgsqlParameter<string> { TypedValue = acknowledgement };
+            var question = new NpgsqlBatch(connection)
+            {
+                BatchCommands =
+                {
+                    new(SqlText.Of("Probing.Sql.heartbeat.sql")) { Parameters = { acknowledged, new NpgsqlParameter<bool> { TypedValue = cluster.Heartbeat } } },
+                    new(SqlText.Of("Probing.Sql.observe.sql")),
+                },
+            };
             await question.PrepareAsync(deadline);
-            return new Session(connection, question);
+            return new Session(connection, question, acknowledged);
         }
         catch
         {
@@ -105,7 +127,10 @@ public sealed class NodeSession(ClusterAccess cluster, NodeSpec node) : IAsyncDi
             ReplayPaused = reader.GetBoolean(reader.GetOrdinal("replay_paused")),
             PromoteTriggerFile = reader.GetString(reader.GetOrdinal("promote_trigger_file")),
             ReadsStatistics = reader.GetBoolean(reader.GetOrdinal("reads_statistics")),
-            WalReceiver = Text(reader, "walreceiver_status") is { } status ? new WalReceiver(status, Age(reader)) : null,
+            MayPromote = reader.GetBoolean(reader.GetOrdinal("may_promote")),
+            WalReceiverTimeout = TimeSpan.FromSeconds(reader.GetDouble(reader.GetOrdinal("wal_receiver_timeout_seconds"))),
+            GuardOrderId = Text(reader, "guard_order_id"),
+            WalReceiver = Text(reader, "walreceiver_status") is { } status ? new WalReceiver(status, Age(reader), Text(reader, "sender_host") ?? "", Number(reader, "sender_port")) : null,
             WalSenders = List<WalSender>(reader, "walsenders"),
             Slots = List<ReplicationSlot>(reader, "slots"),
         };
@@ -123,6 +148,12 @@ public sealed class NodeSession(ClusterAccess cluster, NodeSpec node) : IAsyncDi
         return reader.IsDBNull(ordinal) ? null : reader.GetString(ordinal);
     }
 
+    private static int? Number(NpgsqlDataReader reader, string column)
+    {
+        var ordinal = reader.GetOrdinal(column);
+        return reader.IsDBNull(ordinal) ? null : reader.GetInt32(ordinal);
+    }
+
     private static Lsn? Position(NpgsqlDataReader reader, string column) => Text(reader, column) is { } text ? Lsn.Parse(text) : null;
 
     private static ImmutableArray<T> List<T>(NpgsqlDataReader reader, string column) =>
@@ -135,7 +166,7 @@ public sealed class NodeSession(ClusterAccess cluster, NodeSpec node) : IAsyncDi
         await source.DisposeAsync();
     }
 
-    private sealed record Session(NpgsqlConnection Connection, NpgsqlCommand Question) : IAsyncDisposable
+    private sealed record Session(NpgsqlConnection Connection, NpgsqlBatch Question, NpgsqlParameter<string> Acknowledgement) : IAsyncDisposable
     {
         public async ValueTask DisposeAsync()
         {

@@ -1,28 +1,53 @@
+using PgReplWatchdog.Acting.Ssh;
 using PgReplWatchdog.Configuration;
 using PgReplWatchdog.Observing;
 
 namespace PgReplWatchdog.Probing;
 
-/// <summary>Asks all nodes of a cluster at once, each over a session that is kept open, each within the same time-out.</summary>
+/// <summary>Asks all nodes of a cluster at once over SQL; where the one that is to be primary does not serve, every other vantage point as well.</summary>
 public sealed class PostgresProber : IProber, IAsyncDisposable
 {
     private readonly NodeSession[] sessions;
+    private readonly HostProber hosts;
     private readonly TimeSpan timeout;
     private readonly TimeProvider clock;
     private readonly long start;
 
-    public PostgresProber(ClusterAccess cluster, TimeProvider clock)
+    public PostgresProber(ClusterAccess cluster, SshHosts hosts, TimeProvider clock)
     {
         sessions = [.. cluster.Spec.Nodes.Select(node => new NodeSession(cluster, node))];
         timeout = cluster.Spec.Policy.ProbeTimeout;
         this.clock = clock;
         start = clock.GetTimestamp();
+        this.hosts = new HostProber(cluster, hosts, clock, start);
     }
 
     public async Task<ClusterObservation> ObserveAsync(Inquiry inquiry, CancellationToken cancellation)
     {
-        var nodes = await Task.WhenAll(sessions.Select(session => AskAsync(session, cancellation)));
-        return new ClusterObservation(clock.GetElapsedTime(start), clock.GetUtcNow(), [.. nodes]);
+        var asking = Task.WhenAll(sessions.Select(session => AskAsync(session, cancellation)));
+        // Suspicion of long standing does not wait for SQL to time out first.
+        var early = inquiry is { Suspicious: true, Subject: { } suspect } ? WitnessesAsync(suspect, inquiry.Hosts, cancellation) : null;
+        var others = early is null ? hosts.AskAsync(inquiry.Hosts, cancellation) : null;
+        var nodes = await asking;
+        var known = others is null ? [] : await others;
+        var failed = inquiry.Subject is { } subject && nodes.First(node => node.Node == subject) is { Reach: not Reach.Serving };
+        var witnesses = early is not null ? await early
+            : failed ? await WitnessesAsync(inquiry.Subject!, inquiry.Hosts, cancellation)
+            : new Witnesses(known, [], ReferenceAnswer.Unknown);
+        return new ClusterObservation(clock.GetElapsedTime(start), clock.GetUtcNow(), [.. nodes])
+        {
+            Hosts = witnesses.Hosts,
+            PortViews = witnesses.PortViews,
+            References = witnesses.References,
+        };
+    }
+
+    private async Task<Witnesses> WitnessesAsync(string suspect, ImmutableArray<string> more, CancellationToken cancellation)
+    {
+        var asked = hosts.AskAsync([suspect, .. more.Remove(suspect)], cancellation);
+        var seen = hosts.LookAtPortAsync(suspect, cancellation);
+        var references = hosts.AskReferencesAsync(cancellation);
+        return new Witnesses(await asked, await seen, await references);
     }
 
     private async Task<NodeObservation> AskAsync(NodeSession session, CancellationToken cancellation)
@@ -48,4 +73,6 @@ public sealed class PostgresProber : IProber, IAsyncDisposable
         foreach (var session in sessions)
             await session.DisposeAsync();
     }
+
+    private sealed record Witnesses(ImmutableArray<HostObservation> Hosts, ImmutableArray<PortView> PortViews, ReferenceAnswer References);
 }

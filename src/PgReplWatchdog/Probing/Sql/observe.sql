@@ -18,7 +18,16 @@ SELECT
     CASE WHEN pg_is_in_recovery() THEN pg_last_wal_replay_lsn()::text END AS replay_lsn,
     CASE WHEN pg_is_in_recovery() THEN pg_is_wal_replay_paused() ELSE false END AS replay_paused,
     coalesce(current_setting('promote_trigger_file', true), '') AS promote_trigger_file,
+    has_function_privilege('pg_promote(boolean, integer)', 'EXECUTE') AS may_promote,
+    extract(epoch FROM current_setting('wal_receiver_timeout')::interval)::float8 AS wal_receiver_timeout_seconds,
+    -- A superuser's session of that name is the guard's; it asks its server several times a second while it lives.
+    (SELECT coalesce(substring(application_name FROM '^pgwatchdog_guard armed ([0-9a-f]{8})$'), '')
+       FROM pg_stat_activity JOIN pg_roles ON pg_roles.oid = usesysid AND rolsuper
+      WHERE application_name LIKE 'pgwatchdog\_guard%' AND query_start > clock_timestamp() - interval '3 s'
+      ORDER BY query_start DESC LIMIT 1) AS guard_order_id,
     (SELECT coalesce(status, '') FROM pg_stat_wal_receiver) AS walreceiver_status,
+    (SELECT coalesce(sender_host, '') FROM pg_stat_wal_receiver) AS sender_host,
+    (SELECT sender_port FROM pg_stat_wal_receiver) AS sender_port,
     (SELECT extract(epoch FROM clock_timestamp() - last_msg_receipt_time)::float8 FROM pg_stat_wal_receiver) AS last_message_age_seconds,
     (SELECT coalesce(json_agg(json_build_object(
             'applicationName', application_name, 'state', coalesce(state, ''), 'syncState', coalesce(sync_state, ''),

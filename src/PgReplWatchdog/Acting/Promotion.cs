@@ -1,0 +1,95 @@
+using System.Net.Sockets;
+using Npgsql;
+using PgReplWatchdog.Acting.Ssh;
+using PgReplWatchdog.Configuration;
+using PgReplWatchdog.Deciding;
+using PgReplWatchdog.Probing;
+
+namespace PgReplWatchdog.Acting;
+
+/// <summary>Has a standby promote itself, by one of three means. Done is when the server says so, not when a command ends.</summary>
+public sealed class Promotion(ClusterAccess cluster, SshHosts hosts, TimeProvider clock)
+{
+    /// <summary>One attempt; a slow one is asked for again after a fresh look.</summary>
+    public static readonly TimeSpan Limit = TimeSpan.FromSeconds(3);
+
+    private static readonly TimeSpan PollInterval = TimeSpan.FromMilliseconds(20);
+
+    /// <summary>A request can be slept through (docs/decisions/0004): it is repeated.</summary>
+    private static readonly TimeSpan RepeatInterval = TimeSpan.FromMilliseconds(100);
+    private const int SignalsPerAttempt = 25; // 100 ms each: within the limit
+
+    public async Task<string> RunAsync(WatchdogAction.Promote promote, CancellationToken cancellation)
+    {
+        ArgumentNullException.ThrowIfNull(promote);
+        using var done = CancellationTokenSource.CreateLinkedTokenSource(cancellation);
+        done.CancelAfter(Limit);
+        var asking = AskAsync(promote, done.Token);
+        if (await IsPrimaryAsync(promote.Node, asking, done.Token))
+        {
+            _ = asking.ContinueWith(static late => late.Exception, TaskScheduler.Default); // it ends by itself; what it came to is known
+            return $"{promote.Node} says that it is primary (pg_is_in_recovery() = false)";
+        }
+        var why = await asking;
+        throw new SshFailureException(SshFailureKind.CommandFailed, $"{promote.Node}: not primary after {Limit.TotalSeconds:0} s{(why is null ? "" : $" ({why})")}");
+    }
+
+    /// <summary>Null where the request was taken, else why not.</summary>
+    private Task<string?> AskAsync(WatchdogAction.Promote promote, CancellationToken deadline) => promote.Method switch
+    {
+        PromotionMethod.Sql => AskBySqlAsync(promote.Node, deadline),
+        PromotionMethod.PgCtl => AskOverSshAsync(promote.Node, host => HostCommands.PgCtlPromote(host), deadline),
+        _ => AskOverSshAsync(promote.Node, host => HostCommands.CreateTriggerFile(host, host.Node.TriggerFile, SignalsPerAttempt), deadline),
+    };
+
+    private async Task<string?> AskOverSshAsync(string node, Func<HostAccess, string> script, CancellationToken deadline)
+    {
+        var result = await hosts[node].RunAsync(script(hosts[node].Host), Limit, deadline);
+        return result.ExitStatus switch
+        {
+            0 => null,
+            HostCommands.NotHeeded => $"the server has not taken {hosts[node].Host.Node.TriggerFile}",
+            _ => $"{result.Error} {result.Output}".Trim(),
+        };
+    }
+
+    private async Task<string?> AskBySqlAsync(string node, CancellationToken deadline)
+    {
+        try
+        {
+            await using var source = PostgresConnections.SourceFor(cluster, cluster.Spec.Node(node));
+            await using var connection = await source.OpenConnectionAsync(deadline);
+            // On a primary it is an error: then it was heeded.
+            await using var request = new NpgsqlCommand("SELECT CASE WHEN pg_is_in_recovery() THEN pg_promote(false) END IS NULL", connection);
+            while (await request.ExecuteScalarAsync(deadline) is not true)
+                await Task.Delay(RepeatInterval, clock, deadline);
+            return null;
+        }
+        catch (Exception failure) when (failure is NpgsqlException or SocketException or IOException || (failure is OperationCanceledException && deadline.IsCancellationRequested))
+        {
+            return failure.Message;
+        }
+    }
+
+    private async Task<bool> IsPrimaryAsync(string node, Task<string?> asking, CancellationToken deadline)
+    {
+        try
+        {
+            await using var source = PostgresConnections.SourceFor(cluster, cluster.Spec.Node(node));
+            await using var connection = await source.OpenConnectionAsync(deadline);
+            await using var question = new NpgsqlCommand("SELECT NOT pg_is_in_recovery()", connection);
+            while (true)
+            {
+                if (await question.ExecuteScalarAsync(deadline) is true)
+                    return true;
+                if (asking.IsFaulted || (asking.IsCompletedSuccessfully && asking.Result is not null))
+                    return false;
+                await Task.Delay(PollInterval, clock, deadline);
+            }
+        }
+        catch (Exception failure) when (failure is NpgsqlException or SocketException or IOException || (failure is OperationCanceledException && deadline.IsCancellationRequested))
+        {
+            return false; // the next look asks again, over a session of its own
+        }
+    }
+}

@@ -1,0 +1,150 @@
+using System.Globalization;
+using System.Net.Sockets;
+using PgReplWatchdog.Acting.Ssh;
+using PgReplWatchdog.Configuration;
+using PgReplWatchdog.Observing;
+
+namespace PgReplWatchdog.Probing;
+
+/// <summary>The vantage points besides SQL: the hosts over SSH, a suspect's port from the other hosts, the reference addresses.</summary>
+public sealed class HostProber(ClusterAccess cluster, SshHosts hosts, TimeProvider clock, long start)
+{
+    /// <summary>How old the last word of a host that is not suspected may grow: it proves that login, host key and rights would do in a failover.</summary>
+    private static readonly TimeSpan ProofInterval = TimeSpan.FromSeconds(10);
+
+    private readonly Dictionary<string, HostObservation> last = [];
+    private readonly Dictionary<string, Task<HostObservation>> asking = [];
+    private readonly TimeSpan timeout = cluster.Spec.Policy.ProbeTimeout;
+
+    private string ShellTimeout => (0.8 * timeout.TotalSeconds).ToString("0.00", CultureInfo.InvariantCulture);
+
+    /// <summary>What is known of all hosts. Those named are asked now; the others when their last word is old, without waiting for it but the first time.</summary>
+    public async Task<ImmutableArray<HostObservation>> AskAsync(IReadOnlyCollection<string> now, CancellationToken cancellation)
+    {
+        var first = cluster.Spec.Nodes.Where(node => !last.ContainsKey(node.Name)).Select(node => node.Name);
+        var waitFor = now.Union(first).ToList();
+        foreach (var node in cluster.Spec.Nodes.Select(node => node.Name))
+            Collect(node);
+        foreach (var node in waitFor.Union(last.Values.Where(IsOld).Select(host => host.Node)).ToList())
+        {
+            if (!asking.ContainsKey(node))
+                asking[node] = AskAsync(node);
+        }
+        await Task.WhenAll(waitFor.Select(node => asking[node])).WaitAsync(cancellation);
+        foreach (var node in waitFor)
+            Collect(node);
+        return [.. cluster.Spec.Nodes.Where(node => last.ContainsKey(node.Name)).Select(node => last[node.Name])];
+    }
+
+    /// <summary>The suspect's port as pg_isready finds it from each other node's host.</summary>
+    public async Task<ImmutableArray<PortView>> LookAtPortAsync(string suspect, CancellationToken cancellation)
+    {
+        var to = cluster.Spec.Node(suspect);
+        return [.. await Task.WhenAll(cluster.Spec.Nodes.Where(node => node.Name != suspect).Select(async from =>
+        {
+            try
+            {
+                var host = hosts[from.Name];
+                var seen = await host.RunAsync(HostScripts.PortView(host.Host, to, ShellTimeout), timeout, cancellation).WaitAsync(2 * timeout, clock, cancellation);
+                return new PortView(from.Name, suspect, Answer(seen.ExitStatus));
+            }
+            catch (Exception failure) when (failure is SshFailureException or TimeoutException)
+            {
+                return new PortView(from.Name, suspect, PortAnswer.Unknown);
+            }
+        }))];
+    }
+
+    /// <summary>Whether any reference address answers; a refused connection is an answer.</summary>
+    public async Task<ReferenceAnswer> AskReferencesAsync(CancellationToken cancellation)
+    {
+        if (cluster.ReferenceAddresses.IsEmpty)
+            return ReferenceAnswer.Unknown;
+        var answers = await Task.WhenAll(cluster.ReferenceAddresses.Select(address => AnswersAsync(address, cancellation)));
+        return answers.Any(answer => answer) ? ReferenceAnswer.Reachable : ReferenceAnswer.Silent;
+    }
+
+    private async Task<bool> AnswersAsync(Reference address, CancellationToken cancellation)
+    {
+        using var socket = new TcpClient();
+        using var deadline = CancellationTokenSource.CreateLinkedTokenSource(cancellation);
+        deadline.CancelAfter(timeout);
+        try
+        {
+            await socket.ConnectAsync(address.Host, address.Port, deadline.Token);
+            return true;
+        }
+        catch (SocketException failure)
+        {
+            return failure.SocketErrorCode == SocketError.ConnectionRefused;
+        }
+        catch (OperationCanceledException) when (!cancellation.IsCancellationRequested)
+        {
+            return false;
+        }
+    }
+
+    private bool IsOld(HostObservation host) => clock.GetElapsedTime(start) - host.At >= ProofInterval;
+
+    private void Collect(string node)
+    {
+        if (asking.TryGetValue(node, out var task) && task.IsCompleted)
+        {
+            last[node] = task.Result;
+            asking.Remove(node);
+        }
+    }
+
+    /// <summary>Never fails: what a host does to its question is an answer.</summary>
+    private async Task<HostObservation> AskAsync(string node)
+    {
+        var at = clock.GetElapsedTime(start);
+        try
+        {
+            var host = hosts[node];
+            // Whatever the library waits for: the answer is due.
+            var said = await host.RequireAsync(HostScripts.Evidence(host.Host, ShellTimeout), timeout, CancellationToken.None).WaitAsync(timeout + timeout, clock, CancellationToken.None);
+            return Read(node, said, at);
+        }
+        catch (SshFailureException failure)
+        {
+            var reach = failure.Kind is SshFailureKind.Unreachable or SshFailureKind.TimedOut or SshFailureKind.CutOff ? HostReach.Unreachable : HostReach.Failed;
+            return new HostObservation(node, reach, failure.Message, at);
+        }
+        catch (TimeoutException)
+        {
+            return new HostObservation(node, HostReach.Unreachable, $"no answer within {timeout.TotalMilliseconds:0} ms", at);
+        }
+    }
+
+    private static HostObservation Read(string node, string output, TimeSpan at)
+    {
+        var said = output.Split('\n', StringSplitOptions.RemoveEmptyEntries).Select(line => line.Split('=', 2)).Where(pair => pair.Length == 2)
+            .GroupBy(pair => pair[0]).ToDictionary(pair => pair.Key, pair => pair.First()[1].Trim());
+        return new HostObservation(node, HostReach.Reachable, "", at)
+        {
+            PostmasterRuns = said.ContainsKey("postmaster"),
+            Processes = (int?)Number(said, "processes"),
+            ControlState = said.GetValueOrDefault("control_state"),
+            LocalAnswer = Number(said, "answer") is { } status ? Answer((int)status) : PortAnswer.Unknown,
+            StartBlocked = said.ContainsKey("blocked"),
+            StandbySignal = said.ContainsKey("standby_signal"),
+            TriggerDirectoryWritable = said.ContainsKey("writable"),
+            FreeBytes = Number(said, "free_kilobytes") * 1024,
+            Job = Number(said, "job_epoch") is { } epoch
+                ? new HostJob(epoch, said.ContainsKey("job_running"), (int?)Number(said, "job_status"), said.GetValueOrDefault("job_words", ""))
+                : null,
+        };
+    }
+
+    private static PortAnswer Answer(int? status) => status switch
+    {
+        0 => PortAnswer.Accepting,
+        1 => PortAnswer.Rejecting,
+        2 or 124 => PortAnswer.Silent,
+        _ => PortAnswer.Unknown,
+    };
+
+    private static long? Number(Dictionary<string, string> said, string name) =>
+        said.TryGetValue(name, out var text) && long.TryParse(text, CultureInfo.InvariantCulture, out var number) ? number : null;
+}

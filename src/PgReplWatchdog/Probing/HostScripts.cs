@@ -1,0 +1,50 @@
+using PgReplWatchdog.Acting.Ssh;
+using PgReplWatchdog.Configuration;
+using PgReplWatchdog.Topology;
+
+namespace PgReplWatchdog.Probing;
+
+/// <summary>What a host is asked in a check, in POSIX shell. Changes nothing but a file of its own that comes and goes.</summary>
+public static class HostScripts
+{
+    /// <summary>
+    /// One "name=value" a line. Processes of PostgreSQL are told by their working directory, which is the data directory, whatever they call themselves;
+    /// another account's cannot be seen, so that nothing is said of a data directory that is not the account's own.
+    /// </summary>
+    public static string Evidence(HostAccess host, string timeout) => Shell.Script($$"""
+        export LC_ALL=C
+        data={0} bin={1} state={2}
+        if [ -O "$data" ]; then
+          count=0
+          for process in /proc/[0-9]*; do [ "$process/cwd" -ef "$data" ] && count=$((count + 1)); done
+          postmaster=
+          [ -r "$data/postmaster.pid" ] && read -r postmaster < "$data/postmaster.pid"
+          if [ -n "$postmaster" ] && [ "/proc/$postmaster/cwd" -ef "$data" ]; then
+            echo postmaster=yes
+            socket=$(sed -n 5p "$data/postmaster.pid")
+            timeout {{timeout}} "$bin/pg_isready" -q -p {{host.Node.Port}} -h "${socket:-{3}}" -t 1
+            echo "answer=$?"
+          else
+            "$bin/pg_controldata" "$data" 2>/dev/null | sed -n 's/^Database cluster state: */control_state=/p'
+          fi
+          echo "processes=$count"
+          [ -e "$data/recovery.conf" ] && echo blocked=yes
+          [ -e "$data/standby.signal" ] && echo standby_signal=yes
+        fi
+        : 2>/dev/null > "$state/.writable" && rm -f "$state/.writable" && echo writable=yes
+        df -Pk "$data" 2>/dev/null | sed -n '2s/^[^ ]* *[0-9]* *[0-9]* *\([0-9]*\) .*/free_kilobytes=\1/p'
+        if [ -r "$state/job" ]; then
+          read -r epoch pid < "$state/job"
+          echo "job_epoch=$epoch"
+          if [ -r "$state/job.status" ]; then echo "job_status=$(cat "$state/job.status")"
+          elif kill -0 "$pid" 2>/dev/null; then echo job_running=yes
+          fi
+          echo "job_words=$(tail -n 1 "$state/job.log" 2>/dev/null | cut -c 1-300)"
+        fi
+        :
+        """, host.Node.DataDirectory, host.BinDirectory, host.Node.StateDirectory, host.Node.Host);
+
+    /// <summary>Another node's port from this host; the exit status is pg_isready's (manual, "pg_isready"), 124 where it had to be ended.</summary>
+    public static string PortView(HostAccess from, NodeSpec to, string timeout) =>
+        Shell.Script($"timeout {timeout} {{0}}/pg_isready -q -h {{1}} -p {to.Port} -t 1", from.BinDirectory, to.Host);
+}
