@@ -6,6 +6,7 @@ using PgReplWatchdog.Metrics;
 using PgReplWatchdog.Observing;
 using PgReplWatchdog.Probing;
 using PgReplWatchdog.Remembering;
+using PgReplWatchdog.Scheduling;
 using PgReplWatchdog.Topology;
 
 namespace PgReplWatchdog;
@@ -14,7 +15,7 @@ namespace PgReplWatchdog;
 /// Watches one cluster. <see cref="TickAsync"/> is what the whole service is for: look, think, remember, act, tell.
 /// </summary>
 public sealed class Watchdog(
-    ClusterSpec spec, IProber prober, IActionRunner runner, IJournal journal, WatchdogMetrics metrics, TimeProvider clock, ILogger<Watchdog> logger)
+    ClusterSpec spec, IProber prober, IActionRunner runner, FreezeWindows freezeWindows, IJournal journal, WatchdogMetrics metrics, TimeProvider clock, ILogger<Watchdog> logger)
 {
     /// <summary>After an action comes a fresh look at once, but a tick must end.</summary>
     private const int LooksPerTick = 8;
@@ -42,7 +43,13 @@ public sealed class Watchdog(
         {
             var started = clock.GetTimestamp();
             var seen = await prober.ObserveAsync(inquiry, cancellation);
-            var observation = seen with { JournalWritable = journalWritable, Report = report, Wish = journal.Wish(spec.Name) };
+            var observation = seen with
+            {
+                JournalWritable = journalWritable,
+                Report = report,
+                Wish = journal.Wish(spec.Name),
+                InFreezeWindow = freezeWindows.AreOpenAt(seen.Time),
+            };
             var decision = Decider.Decide(spec, memory, working, observation);
             var onRecord = Remember(decision, observation);
             metrics.Publish(spec, observation, decision, clock.GetElapsedTime(started));

@@ -32,6 +32,8 @@ public sealed class RunningCluster : IAsyncDisposable
         var running = new RunningCluster(lab, LabConfiguration.Write(lab, lab.WatchdogPort, cluster =>
         {
             cluster["UnreachableThreshold"] = "00:00:03";
+            cluster["GuardTimeToLive"] = "00:00:00"; // it would need a longer threshold
+            cluster["Fencing"] = "BestEffort";
             change?.Invoke(cluster);
         }));
         try

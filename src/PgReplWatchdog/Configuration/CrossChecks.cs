@@ -1,3 +1,4 @@
+using System.Net;
 using System.Text.RegularExpressions;
 
 namespace PgReplWatchdog.Configuration;
@@ -50,6 +51,12 @@ public static partial class CrossChecks
             }
         }
     }
+
+    /// <summary>host:port, an IPv6 address in brackets; null where the text is something else.</summary>
+    public static DnsEndPoint? Address(string text) =>
+        Uri.TryCreate($"tcp://{text}", UriKind.Absolute, out var uri) && uri is { Port: > 0, Host.Length: > 0, PathAndQuery: "" or "/", UserInfo: "" } && !text.EndsWith('/')
+            ? new DnsEndPoint(uri.DnsSafeHost, uri.Port)
+            : null;
 
     [GeneratedRegex("^SHA256:[A-Za-z0-9+/]{43}$")]
     private static partial Regex Fingerprint();

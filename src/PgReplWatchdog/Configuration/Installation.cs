@@ -1,3 +1,6 @@
+using System.CommandLine.Parsing;
+using System.Net;
+using PgReplWatchdog.Scheduling;
 using PgReplWatchdog.Topology;
 
 namespace PgReplWatchdog.Configuration;
@@ -7,7 +10,30 @@ public sealed record Installation(Uri Listen, string StateDirectory, ImmutableAr
 
 /// <summary>A cluster and what it takes to talk to its nodes. The specification is for Core; the rest never gets there.</summary>
 public sealed record ClusterAccess(
-    ClusterSpec Spec, Secret WatchdogPassword, Secret ReplicationPassword, string SshUser, string SshKeyFile, ImmutableDictionary<string, HostAccess> Hosts);
+    ClusterSpec Spec, Secret WatchdogPassword, Secret ReplicationPassword, string SshUser, string SshKeyFile, ImmutableDictionary<string, HostAccess> Hosts)
+{
+    /// <summary>Programs of the operator's own.</summary>
+    public required Procedures Procedures { get; init; }
+
+    /// <summary>When no failover may begin.</summary>
+    public required FreezeWindows FreezeWindows { get; init; }
+
+    /// <summary>Addresses outside the cluster that tell whether the watchdog's own network is there.</summary>
+    public ImmutableArray<DnsEndPoint> ReferenceAddresses { get; init; } = [];
+
+    /// <summary>Each check makes the primary emit a tiny WAL message.</summary>
+    public bool Heartbeat { get; init; }
+
+    /// <summary>Every so many checks a node is asked over a fresh connection as well.</summary>
+    public int FreshConnectionEvery { get; init; }
+}
+
+/// <summary>Programs on the watchdog's host, each with its arguments; empty where none is configured.</summary>
+public sealed record Procedures(string FenceCommand, TimeSpan FenceCommandTimeout, string HookBefore, string HookAfter, TimeSpan HookTimeout)
+{
+    /// <summary>Program and arguments as separate words; double quotes keep a word with blanks together. No shell reads it.</summary>
+    public static ImmutableArray<string> Words(string command) => [.. CommandLineParser.SplitCommandLine(command)];
+}
 
 /// <summary>How to get onto a node's host and where PostgreSQL is there.</summary>
 public sealed record HostAccess(NodeSpec Node, string BinDirectory, string ServerLog, int SshPort, ImmutableArray<string> HostKeyFingerprints);

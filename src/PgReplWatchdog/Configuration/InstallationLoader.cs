@@ -1,6 +1,8 @@
 using System.Formats.Asn1;
+using System.Net;
 using System.Security.Cryptography;
 using System.Text.Json;
+using PgReplWatchdog.Scheduling;
 using PgReplWatchdog.Topology;
 using Renci.SshNet;
 using Renci.SshNet.Common;
@@ -50,6 +52,7 @@ public static class InstallationLoader
         {
             OptionsReader.Read(section, options, errors);
             CrossChecks.Run(options, errors);
+            ProcedureChecks.Run(options, errors);
         }
         return (options, errors);
     }
@@ -77,6 +80,15 @@ public static class InstallationLoader
             MaximumLagBytes = options.MaximumLagBytes,
             Automatic = options.Automatic,
             MinimumInterval = options.MinimumInterval,
+            CrashedThreshold = options.CrashedThreshold,
+            FailoverWhenStopped = options.FailoverWhenStopped,
+            Fencing = options.Fencing,
+            GuardTimeToLive = options.GuardTimeToLive,
+            SalvageLimit = options.SalvageLimit,
+            Rejoin = options.Rejoin,
+            HasFenceCommand = options.FenceCommand.Length > 0,
+            HasHookBefore = options.HookBefore.Length > 0,
+            HasHookAfter = options.HookAfter.Length > 0,
         };
         var spec = new ClusterSpec(options.Name, [.. nodes.Select(host => host.Node)], policy, new SqlRoles(options.ReplicationRole, options.WatchdogRole, options.Database));
         return new ClusterAccess(
@@ -87,7 +99,14 @@ public static class InstallationLoader
             files.Key($"{path}:{nameof(options.SshKeyFile)}", options.SshKeyFile),
             nodes.DistinctBy(host => host.Node.Name).ToImmutableDictionary(
                 host => host.Node.Name,
-                host => host.ServerLog.Length > 0 ? host : host with { ServerLog = host.Node.StateDirectory + "/postgresql.log" }));
+                host => host.ServerLog.Length > 0 ? host : host with { ServerLog = host.Node.StateDirectory + "/postgresql.log" }))
+        {
+            Procedures = new Procedures(options.FenceCommand, options.FenceCommandTimeout, options.HookBefore, options.HookAfter, options.HookTimeout),
+            FreezeWindows = new FreezeWindows(options.FreezeWindows),
+            ReferenceAddresses = [.. options.ReferenceAddresses.Select(CrossChecks.Address).OfType<DnsEndPoint>()],
+            Heartbeat = options.Heartbeat,
+            FreshConnectionEvery = options.FreshConnectionEvery,
+        };
     }
 
     /// <summary>Reads secrets from the systemd credentials directory where there is one, else from beside the configuration.</summary>

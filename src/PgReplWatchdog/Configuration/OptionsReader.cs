@@ -62,6 +62,8 @@ public static class OptionsReader
         {
             if (type == typeof(TimeSpan) && !child.Value!.Contains(':', StringComparison.Ordinal))
                 throw new FormatException("a bare number would be days");
+            if (type.IsEnum && !Names(type).Contains(child.Value, StringComparer.OrdinalIgnoreCase))
+                throw new FormatException("a number would pass, and so would Unknown");
             return TypeDescriptor.GetConverter(type).ConvertFromInvariantString(child.Value!);
         }
         catch (Exception failure) when (failure is FormatException or ArgumentException or OverflowException)
@@ -97,8 +99,12 @@ public static class OptionsReader
     private static string Describe(Type type) =>
         type == typeof(TimeSpan) ? "a duration as hours:minutes:seconds, such as 00:00:10"
         : type == typeof(bool) ? "true or false"
+        : type.IsEnum ? string.Join(" or ", Names(type))
         : type == typeof(int) || type == typeof(long) ? "a whole number"
         : "a text";
+
+    /// <summary>What may be written for it: every name but Unknown.</summary>
+    public static IEnumerable<string> Names(Type type) => Enum.GetNames(type).Where(name => name != "Unknown");
 
     private static string Nearest(string key, PropertyInfo[] properties)
     {

@@ -38,7 +38,10 @@ public sealed class ClusterOptions
     [Range(typeof(TimeSpan), "00:00:00.05", "00:01:00", ConvertValueInInvariantCulture = true, ParseLimitsInInvariantCulture = true)]
     public TimeSpan ProbeTimeout { get; set; } = Defaults.ProbeTimeout;
 
-    /// <summary>How long nobody may have had a sign of life of the primary before a standby is promoted.</summary>
+    /// <summary>
+    /// How long nobody may have had a sign of life of the primary before a standby is promoted. Longer than the guard needs: with GuardTimeToLive 00:00:03 it may be
+    /// as short as 00:00:04.3.
+    /// </summary>
     [Range(typeof(TimeSpan), "00:00:00.5", "01:00:00", ConvertValueInInvariantCulture = true, ParseLimitsInInvariantCulture = true)]
     public TimeSpan UnreachableThreshold { get; set; } = Defaults.UnreachableThreshold;
 
@@ -52,6 +55,66 @@ public sealed class ClusterOptions
     /// <summary>At most one automatic failover in this time.</summary>
     [Range(typeof(TimeSpan), "00:00:00", "7.00:00:00", ConvertValueInInvariantCulture = true, ParseLimitsInInvariantCulture = true)]
     public TimeSpan MinimumInterval { get; set; } = Defaults.MinimumInterval;
+
+    /// <summary>How long a primary must be found crashed (its host answers, PostgreSQL is gone, nobody shut it down) before a standby is promoted.</summary>
+    [Range(typeof(TimeSpan), "00:00:00", "01:00:00", ConvertValueInInvariantCulture = true, ParseLimitsInInvariantCulture = true)]
+    public TimeSpan CrashedThreshold { get; set; } = Defaults.CrashedThreshold;
+
+    /// <summary>true: a primary that somebody shut down in order is replaced as well, after UnreachableThreshold.</summary>
+    public bool FailoverWhenStopped { get; set; } = Defaults.FailoverWhenStopped;
+
+    /// <summary>
+    /// Required: a standby is promoted only when the old primary is proven to be stopped. BestEffort: it is tried, a failover goes on without, and the old primary is
+    /// stopped when it returns; what it wrote meanwhile is lost.
+    /// </summary>
+    public Fencing Fencing { get; set; } = Defaults.Fencing;
+
+    /// <summary>
+    /// The guard on the primary's host stops it when nobody outside has heard it for so long; 00:00:00: no guard, else at least 00:00:03. By a quarter and half a second
+    /// more it has surely done so, and that must be less than UnreachableThreshold.
+    /// </summary>
+    [Range(typeof(TimeSpan), "00:00:00", "00:30:00", ConvertValueInInvariantCulture = true, ParseLimitsInInvariantCulture = true)]
+    public TimeSpan GuardTimeToLive { get; set; } = Defaults.GuardTimeToLive;
+
+    /// <summary>A program on the watchdog's host, with arguments, that switches a node off (IPMI, a cloud's API); exit status 0 is its promise that the node is off.</summary>
+    public string FenceCommand { get; set; } = "";
+
+    /// <summary>The longest that FenceCommand may take.</summary>
+    [Range(typeof(TimeSpan), "00:00:01", "00:10:00", ConvertValueInInvariantCulture = true, ParseLimitsInInvariantCulture = true)]
+    public TimeSpan FenceCommandTimeout { get; set; } = TimeSpan.FromSeconds(30);
+
+    /// <summary>The longest that shipping WAL from a dead primary to the candidate may take; 00:00:00: none is shipped.</summary>
+    [Range(typeof(TimeSpan), "00:00:00", "00:10:00", ConvertValueInInvariantCulture = true, ParseLimitsInInvariantCulture = true)]
+    public TimeSpan SalvageLimit { get; set; } = Defaults.SalvageLimit;
+
+    /// <summary>true: a node that was replaced is made a standby again when its host is back.</summary>
+    public bool Rejoin { get; set; } = Defaults.Rejoin;
+
+    /// <summary>A program on the watchdog's host, with arguments, that runs before anything else in a failover; whatever comes of it, the failover goes on.</summary>
+    public string HookBefore { get; set; } = "";
+
+    /// <summary>A program on the watchdog's host, with arguments, that runs when the new primary is writable.</summary>
+    public string HookAfter { get; set; } = "";
+
+    /// <summary>The longest that a hook may take.</summary>
+    [Range(typeof(TimeSpan), "00:00:00.1", "00:10:00", ConvertValueInInvariantCulture = true, ParseLimitsInInvariantCulture = true)]
+    public TimeSpan HookTimeout { get; set; } = TimeSpan.FromSeconds(10);
+
+    /// <summary>
+    /// While one of these matches, no failover begins. Cron expressions as Quartz has them (second minute hour day-of-month month day-of-week), in UTC, beginning with * for
+    /// every second: * * 2-3 ? * SUN is Sunday from 02:00:00 to 03:59:59.
+    /// </summary>
+    public List<string> FreezeWindows { get; set; } = [];
+
+    /// <summary>Addresses as host:port outside the cluster (a router, a name server) that are asked on suspicion: where none answers, it is the watchdog that is cut off.</summary>
+    public List<string> ReferenceAddresses { get; set; } = [];
+
+    /// <summary>true: each check makes the primary write a tiny WAL message, so that its standbys can testify that it lives also when nobody writes.</summary>
+    public bool Heartbeat { get; set; } = true;
+
+    /// <summary>Every so many checks a fresh connection is made: a hung server may still serve those that are open.</summary>
+    [Range(1, 1000)]
+    public int FreshConnectionEvery { get; set; } = 5;
 
     /// <summary>The database that the watchdog's sessions connect to.</summary>
     [Required, RegularExpression(SqlNamePattern, ErrorMessage = SqlNameMessage)]

@@ -34,7 +34,7 @@ public static class Service
         foreach (var cluster in installation.Clusters)
         {
             services.AddSingleton(provider => ActivatorUtilities.CreateInstance<Watchdog>(
-                provider, cluster.Spec, new PostgresProber(cluster, TimeProvider.System), new ActionRunner(cluster, TimeProvider.System), TimeProvider.System));
+                provider, cluster.Spec, new PostgresProber(cluster, TimeProvider.System), new ActionRunner(cluster, TimeProvider.System), cluster.FreezeWindows, TimeProvider.System));
         }
         services.AddSingleton<WatchedClusters>();
         Schedule.Add(services, installation.Clusters.Select(cluster => cluster.Spec));

@@ -101,6 +101,8 @@ public sealed class ServiceMistakes(WatchedLab watched) : IClassFixture<WatchedL
             cluster.Section()["StateDirectory"] = state;
             cluster.Alpha()["Port"] = stranger.Port;
             cluster["UnreachableThreshold"] = "00:00:02";
+            cluster["GuardTimeToLive"] = "00:00:00";
+            cluster["Fencing"] = "BestEffort";
         }));
         await service.UntilAsync(
             status => status.Verdict is "ServingElsewhere" or "Unknown" && VerdictAge(status) > TimeSpan.FromSeconds(3), "one verdict has stood for longer than the threshold",

@@ -69,9 +69,32 @@ public sealed class SettingsThatDoNotGoTogether(ConfigurationFolder folder) : IC
     [InlineData("00:00:01.9")]
     public async Task A_threshold_shorter_than_two_intervals_is_told_with_both(string threshold)
     {
-        var result = await folder.ValidateAsync(("Clusters:0:UnreachableThreshold", $"\"{threshold}\""));
+        var result = await folder.ValidateAsync(("Clusters:0:UnreachableThreshold", $"\"{threshold}\""), ("Clusters:0:GuardTimeToLive", "\"00:00:00\""));
         result.Says(ExitCode.Configuration, $"PgReplWatchdog:Clusters:0:UnreachableThreshold is {threshold}", "CheckInterval is 00:00:01",
             "give a threshold of at least two intervals").InOneLine();
+    }
+
+    /// <summary>Else another node would be writable while the guard of the old primary may still be waiting.</summary>
+    [Theory]
+    [InlineData("00:00:06", "00:00:08")]
+    [InlineData("00:00:03", "00:00:04.2")]
+    [InlineData("00:00:10", "00:00:10")]
+    public async Task A_guard_that_may_stop_later_than_the_threshold_is_told_with_both_values_and_what_to_do(string timeToLive, string threshold)
+    {
+        var result = await folder.ValidateAsync(("Clusters:0:GuardTimeToLive", $"\"{timeToLive}\""), ("Clusters:0:UnreachableThreshold", $"\"{threshold}\""));
+        result.Says(ExitCode.Configuration, $"PgReplWatchdog:Clusters:0:GuardTimeToLive is {timeToLive}", $"UnreachableThreshold is {threshold}",
+            "lower GuardTimeToLive", "raise UnreachableThreshold", "GuardTimeToLive 00:00:00").InOneLine();
+    }
+
+    /// <summary>What the documents recommend, what is the default, and no guard at all.</summary>
+    [Theory]
+    [InlineData("00:00:03", "00:00:04.3")]
+    [InlineData("00:00:06", "00:00:10")]
+    [InlineData("00:00:00", "00:00:02")]
+    public async Task A_guard_that_has_surely_stopped_before_the_threshold_is_right(string timeToLive, string threshold)
+    {
+        var result = await folder.ValidateAsync(("Clusters:0:GuardTimeToLive", $"\"{timeToLive}\""), ("Clusters:0:UnreachableThreshold", $"\"{threshold}\""));
+        Assert.Equal(ExitCode.Ok, result.ExitCode);
     }
 
     [Fact]

@@ -73,6 +73,35 @@ public sealed class WrongSettings(ConfigurationFolder folder) : IClassFixture<Co
         IsOneErrorAsync($"Clusters:0:{key}", json, [$"PgReplWatchdog:Clusters:0:{key} is '{written}'; give a duration as hours:minutes:seconds"]);
 
     [Theory]
+    [InlineData("Fencing", "\"Sometimes\"", "Fencing is 'Sometimes'; give Required or BestEffort")]
+    [InlineData("Fencing", "\"Unknown\"", "Fencing is 'Unknown'; give Required or BestEffort")]
+    [InlineData("Fencing", "1", "Fencing is '1'; give Required or BestEffort")]
+    [InlineData("Fencing", "\"Required, BestEffort\"", "Fencing is 'Required, BestEffort'; give Required or BestEffort")]
+    [InlineData("GuardTimeToLive", "\"00:00:02.9\"", "GuardTimeToLive is 00:00:02.9", "give at least 00:00:03, or 00:00:00 for no guard")]
+    [InlineData("CrashedThreshold", "\"01:00:01\"", "CrashedThreshold is '01:00:01'", "from 00:00:00 to 01:00:00")]
+    [InlineData("FreshConnectionEvery", "0", "FreshConnectionEvery is '0'; give a whole number, from 1 to 1000")]
+    [InlineData("FreezeWindows", "\"* * 2-3 ? * SUN\"", "FreezeWindows is '* * 2-3 ? * SUN'; give a list, in [ ]")]
+    [InlineData("FreezeWindows", "[\"2-3 SUN\"]", "FreezeWindows has '2-3 SUN', which is no cron expression", "* * 2-3 ? * SUN")]
+    [InlineData("FreezeWindows", "[\"\"]", "FreezeWindows has '', which is no cron expression")]
+    [InlineData("FreezeWindows", "[\"* * 2-3 ? * SUN\", \"0 0 2 ? * SUN\"]", "FreezeWindows has '0 0 2 ? * SUN', which matches single seconds; begin it with *")]
+    [InlineData("ReferenceAddresses", "[\"192.0.2.1\"]", "ReferenceAddresses has '192.0.2.1'; give a host and a port, such as 192.0.2.1:53")]
+    [InlineData("ReferenceAddresses", "[\"http://192.0.2.1:80\"]", "ReferenceAddresses has 'http://192.0.2.1:80'; give a host and a port")]
+    [InlineData("ReferenceAddresses", "[\"192.0.2.1:99999\"]", "ReferenceAddresses has '192.0.2.1:99999'; give a host and a port")]
+    [InlineData("FenceCommand", "\"fence off\"", "FenceCommand is 'fence off'; give a program by its full path")]
+    [InlineData("HookBefore", "\"/no/such/hook now\"", "HookBefore is '/no/such/hook now'; there is no file /no/such/hook on this host")]
+    [InlineData("HookAfter", "\"/etc/passwd\"", "HookAfter is '/etc/passwd'; /etc/passwd is not executable")]
+    public Task A_setting_of_the_procedure_that_cannot_work_is_told_before_it_is_needed(string key, string json, params string[] words) =>
+        IsOneErrorAsync($"Clusters:0:{key}", json, [$"PgReplWatchdog:Clusters:0:{words[0]}", .. words[1..]]);
+
+    [Theory]
+    [InlineData("Fencing", "\"besteffort\"")]
+    [InlineData("FreezeWindows", "[\"* * 2-3 ? * SUN\", \"* 0-29 22 L * ?\"]")]
+    [InlineData("ReferenceAddresses", "[\"192.0.2.1:53\", \"router.example:22\", \"[2001:db8::1]:53\"]")]
+    [InlineData("FenceCommand", "\"/bin/sh -c \\\"exit 0\\\"\"")]
+    public async Task A_setting_of_the_procedure_that_can_work_is_right(string key, string json) =>
+        Assert.Equal(ExitCode.Ok, (await folder.ValidateAsync(($"Clusters:0:{key}", json))).ExitCode);
+
+    [Theory]
     [InlineData("StateDirektory", "PgReplWatchdog:StateDirektory is no setting; the nearest that is one: StateDirectory")]
     [InlineData("Clusters:0:CheckIntervall", "PgReplWatchdog:Clusters:0:CheckIntervall is no setting; the nearest that is one: CheckInterval")]
     [InlineData("Clusters:0:Nodes:1:Prot", "PgReplWatchdog:Clusters:0:Nodes:1:Prot is no setting; the nearest that is one: Port")]
@@ -111,7 +140,7 @@ public sealed class WrongSettings(ConfigurationFolder folder) : IClassFixture<Co
         var result = await folder.ValidateAsync(
             ("Listen", "\"nowhere\""), ("Clusters:0:CheckIntervall", "\"00:00:01\""), ("Clusters:0:Automatic", "\"maybe\""),
             ("Clusters:0:Nodes:0:Port", "70000"), ("Clusters:0:Nodes:1:Host", null), ("Clusters:0:WatchdogPasswordFile", "\"no.such.secret\""),
-            ("Clusters:1:SshKeyFile", "\"no.such.key\""), ("Clusters:1:Nodes:0:Name", "\"beta\""), ("Clusters:1:UnreachableThreshold", "\"00:00:01\""));
+            ("Clusters:1:SshKeyFile", "\"no.such.key\""), ("Clusters:1:Nodes:0:Name", "\"beta\""), ("Clusters:1:UnreachableThreshold", "\"00:00:01\""), ("Clusters:1:GuardTimeToLive", "\"00:00:00\""));
         result.Says(ExitCode.Configuration, "PgReplWatchdog:Listen is 'nowhere'", "CheckIntervall is no setting", "Clusters:0:Automatic is 'maybe'",
             "Clusters:0:Nodes:0:Port is '70000'", "Clusters:0:Nodes:1:Host is missing", "no.such.secret; create it", "no.such.key; create it",
             "PgReplWatchdog:Clusters:1:Nodes: 2 entries have Name beta", "Clusters:1:UnreachableThreshold is 00:00:01");

@@ -50,7 +50,8 @@ public sealed class SettingsDocument
         {
             var value = property.GetValue(defaults);
             var written = value is IList or "" or null ? (property.GetCustomAttribute<RequiredAttribute>() is null ? "" : "required") : $"`{Convert.ToString(value, CultureInfo.InvariantCulture)}`";
-            var range = property.GetCustomAttribute<RangeAttribute>() is { } limits ? $"{limits.Minimum} to {limits.Maximum}" : "";
+            var range = property.GetCustomAttribute<RangeAttribute>() is { } limits ? $"{limits.Minimum} to {limits.Maximum}"
+                : property.PropertyType.IsEnum ? string.Join(", ", OptionsReader.Names(property.PropertyType)) : "";
             text.Append(CultureInfo.InvariantCulture, $"| {property.Name} | {written} | {range} | {Summary(comments, property)} |\n");
         }
     }
