@@ -86,7 +86,7 @@ public static class Returning
 
     private static NextStep? Rejoin(Situation now, ClusterMemory memory, string node, ReturningNode? before, HostObservation? host) =>
         !now.Policy.Rejoin || host is not { IsReachable: true } ? null
-        : Try(now, memory, node, ReturnStep.Rejoin, before, new WatchdogAction.Rejoin(node, memory.IntendedPrimary!, memory.Epoch));
+        : Try(now, memory, node, ReturnStep.Rejoin, before, new WatchdogAction.Rejoin(node, memory.IntendedPrimary!, memory.Epoch, FreshCopy: before is { Step: ReturnStep.Rejoin }));
 
     private static NextStep Try(Situation now, ClusterMemory memory, string node, ReturnStep step, ReturningNode? before, WatchdogAction action)
     {

@@ -59,7 +59,11 @@ public abstract record WatchdogAction
     public sealed record Repoint(string Node, string Primary) : WatchdogAction;
 
     /// <summary>Start, on the node's host and detached, what makes it a standby of the primary: pg_rewind, or a fresh copy where that fails.</summary>
-    public sealed record Rejoin(string Node, string Primary, long Epoch) : WatchdogAction;
+    /// <param name="Node">The node.</param>
+    /// <param name="Primary">Whose standby it is to be.</param>
+    /// <param name="Epoch">Names the job.</param>
+    /// <param name="FreshCopy">Do not try pg_rewind: it was tried.</param>
+    public sealed record Rejoin(string Node, string Primary, long Epoch, bool FreshCopy) : WatchdogAction;
 
     /// <summary>Arm the primary's guard with this order, starting the guard where it does not run.</summary>
     public sealed record ArmGuard(string Node, GuardOrder Order) : WatchdogAction;

@@ -26,11 +26,14 @@ public static class ConfigurationText
         foreach (var change in changes)
         {
             lines.RemoveAll(line => line.StartsWith(change.Name + " = ", StringComparison.Ordinal));
-            lines.Add($"{change.Name} = {Quote(change.Value)}");
+            lines.Add(Line(change.Name, change.Value));
         }
         return "# Written by pgwatchdog setup, included from postgresql.conf. What is changed here is found and put right by the next set-up.\n"
             + string.Concat(lines.Select(line => line + "\n"));
     }
+
+    /// <summary>One setting as the managed file has it.</summary>
+    public static string Line(string name, string value) => $"{name} = {Quote(value)}";
 
     /// <summary>A libpq connection string for a walreceiver; the password is in the passfile, never in here.</summary>
     public static string ConnectionInfo(string host, int port, string user, string passFile, string applicationName) =>

@@ -36,11 +36,17 @@ public static class WantedSettings
     /// <summary>What a standby needs on top.</summary>
     public static IEnumerable<WantedSetting> ForStandby(ClusterSpec spec, NodeSpec node, NodeSpec primary, ImmutableDictionary<string, Setting> primarySettings) =>
     [
-        Exactly("primary_conninfo", ConfigurationText.ConnectionInfo(primary.Host, primary.Port, spec.Roles.Replication, node.PassFile, node.Name)),
-        Exactly("primary_slot_name", node.SlotName),
-        Exactly("recovery_target_timeline", "latest"),
+        .. Upstream(spec, node, primary).Select(setting => Exactly(setting.Name, setting.Value)),
         .. NotLowerThanPrimary.Where(primarySettings.ContainsKey)
             .Select(name => AtLeast(name, Math.Max(Number(primarySettings[name].Value), name == "max_wal_senders" ? Senders : 0))),
+    ];
+
+    /// <summary>Where a standby streams from; what changes when the primary does.</summary>
+    public static ImmutableArray<(string Name, string Value)> Upstream(ClusterSpec spec, NodeSpec node, NodeSpec primary) =>
+    [
+        ("primary_conninfo", ConfigurationText.ConnectionInfo(primary.Host, primary.Port, spec.Roles.Replication, node.PassFile, node.Name)),
+        ("primary_slot_name", node.SlotName),
+        ("recovery_target_timeline", "latest"),
     ];
 
     private static WantedSetting Exactly(string name, string wanted) => new(name, wanted, value => value == wanted);

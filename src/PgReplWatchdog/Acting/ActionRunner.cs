@@ -1,57 +1,70 @@
 using System.Diagnostics;
 using System.Globalization;
-using System.Net.Sockets;
-using Npgsql;
 using PgReplWatchdog.Acting.Ssh;
 using PgReplWatchdog.Configuration;
 using PgReplWatchdog.Deciding;
-using PgReplWatchdog.Probing;
+using PgReplWatchdog.Topology;
 
 namespace PgReplWatchdog.Acting;
 
-/// <summary>Carries out what was decided, on the hosts by SSH, and proves it by SQL.</summary>
-public sealed class ActionRunner(ClusterAccess cluster, TimeProvider clock) : IActionRunner, IDisposable
+/// <summary>Carries out what was decided, on the hosts by SSH. What is true afterwards the next look finds out.</summary>
+public sealed class ActionRunner(ClusterAccess cluster, SshHosts hosts, TimeProvider clock) : IActionRunner
 {
-    /// <summary>One attempt at a promotion; a slow one is asked for again after a fresh look.</summary>
-    private static readonly TimeSpan PromotionLimit = TimeSpan.FromSeconds(3);
-    private static readonly TimeSpan WithdrawLimit = TimeSpan.FromSeconds(5);
+    private static readonly TimeSpan ShortLimit = TimeSpan.FromSeconds(5);
     private static readonly TimeSpan FenceLimit = TimeSpan.FromSeconds(10);
 
-    /// <summary>Whatever a library waits for: a check is never held up longer than this.</summary>
+    /// <summary>Whatever a library waits for: a check is never held up longer than this on top of the action's own limit.</summary>
     private static readonly TimeSpan ActionLimit = TimeSpan.FromSeconds(15);
-    private static readonly TimeSpan PollInterval = TimeSpan.FromMilliseconds(20);
-    private const int SignalsPerAttempt = 25; // 100 ms each: within PromotionLimit
-    private const int StopSeconds = 5;
+    private const int FenceRounds = 100; // 50 ms each: within FenceLimit
 
+    private readonly Promotion promotion = new(cluster, hosts, clock);
+    private readonly Salvage salvage = new(cluster, hosts, clock);
+    private readonly Upstream upstream = new(cluster, hosts, clock);
     private Task preparing = Task.CompletedTask;
-
-    private readonly Dictionary<string, SshHost> hosts = cluster.Hosts.ToDictionary(
-        host => host.Key, host => new SshHost(host.Value, cluster.SshUser, cluster.SshKeyFile));
 
     public async Task<ActionOutcome> RunAsync(WatchdogAction action, CancellationToken cancellation)
     {
+        ArgumentNullException.ThrowIfNull(action);
         var started = clock.GetTimestamp();
+        var limit = ActionLimit + (action is WatchdogAction.FenceByCommand ? cluster.Procedures.FenceCommandTimeout : action is WatchdogAction.RunHook ? cluster.Procedures.HookTimeout : TimeSpan.Zero);
         try
         {
-            var words = await DoAsync(action, cancellation).WaitAsync(ActionLimit, clock, cancellation);
-            return new ActionOutcome(true, words, clock.GetElapsedTime(started));
+            var (words, bytes) = await DoAsync(action, cancellation).WaitAsync(limit, clock, cancellation);
+            return new ActionOutcome(true, words, clock.GetElapsedTime(started), bytes);
         }
         catch (SshFailureException failure)
         {
             return new ActionOutcome(false, failure.Message, clock.GetElapsedTime(started));
         }
-        catch (TimeoutException)
+        catch (Exception failure) when (failure is TimeoutException || (failure is OperationCanceledException && !cancellation.IsCancellationRequested))
         {
-            return new ActionOutcome(false, $"{action} did not end within {ActionLimit.TotalSeconds:0} s", clock.GetElapsedTime(started));
+            return new ActionOutcome(false, $"{action.Kind} of {action.Node} did not end within its time", clock.GetElapsedTime(started));
         }
     }
 
-    private Task<string> DoAsync(WatchdogAction action, CancellationToken cancellation) => action switch
+    private async Task<(string Words, long? Bytes)> DoAsync(WatchdogAction action, CancellationToken cancellation)
     {
+        if (action is WatchdogAction.Salvage from)
+        {
+            var bytes = await salvage.RunAsync(from, cancellation);
+            return ($"{bytes} bytes of WAL shipped from {from.Node} to {from.To} and replayed", bytes);
+        }
+        return (await SayAsync(action, cancellation), null);
+    }
+
+    private Task<string> SayAsync(WatchdogAction action, CancellationToken cancellation) => action switch
+    {
+        WatchdogAction.RunHook hook => HookAsync(hook, cancellation),
+        WatchdogAction.Fence fence => FenceAsync(fence.Node, cancellation),
+        WatchdogAction.FenceByCommand fence => FenceByCommandAsync(fence.Node, cancellation),
+        WatchdogAction.Freeze freeze => upstream.FreezeAsync(freeze, cancellation),
+        WatchdogAction.Promote promote => promotion.RunAsync(promote, cancellation),
+        WatchdogAction.WithdrawPromotion withdraw => WithdrawAsync(withdraw.Node, cancellation),
+        WatchdogAction.Repoint repoint => upstream.RepointAsync(repoint, cancellation),
+        WatchdogAction.Rejoin rejoin => upstream.RejoinAsync(rejoin, cancellation),
+        WatchdogAction.ArmGuard arm => ArmAsync(arm.Node, arm.Order, cancellation),
+        WatchdogAction.DisarmGuard disarm => DisarmAsync(disarm.Node, cancellation),
         WatchdogAction.None => Task.FromResult(""),
-        WatchdogAction.Promote promote => PromoteAsync(promote, cancellation),
-        WatchdogAction.WithdrawPromotion withdraw => WithdrawAsync(withdraw, cancellation),
-        WatchdogAction.Fence fence => FenceAsync(fence, cancellation),
         _ => throw new UnreachableException(),
     };
 
@@ -65,7 +78,7 @@ public sealed class ActionRunner(ClusterAccess cluster, TimeProvider clock) : IA
     {
         try
         {
-            await host.RunAsync(":", PromotionLimit, CancellationToken.None);
+            await host.RunAsync(":", Promotion.Limit, CancellationToken.None);
         }
         catch (SshFailureException)
         {
@@ -73,78 +86,60 @@ public sealed class ActionRunner(ClusterAccess cluster, TimeProvider clock) : IA
         }
     }
 
-    /// <summary>Asks over SSH and watches over SQL at the same time: done is when the server says so, not when the command ends.</summary>
-    private async Task<string> PromoteAsync(WatchdogAction.Promote promote, CancellationToken cancellation)
+    private async Task<string> WithdrawAsync(string node, CancellationToken cancellation)
     {
-        var host = hosts[promote.Node];
-        using var done = CancellationTokenSource.CreateLinkedTokenSource(cancellation);
-        done.CancelAfter(PromotionLimit);
-        var asking = host.RunAsync(HostCommands.CreateTriggerFile(host.Host, host.Host.Node.TriggerFile, SignalsPerAttempt), PromotionLimit, cancellation);
-        if (await IsPrimaryAsync(promote.Node, asking, done.Token))
-        {
-            _ = asking.ContinueWith(static late => late.Exception, TaskScheduler.Default); // it ends by itself; what it came to is known
-            return $"{promote.Node} says that it is primary (pg_is_in_recovery() = false)";
-        }
-        var result = await asking;
-        throw new SshFailureException(SshFailureKind.CommandFailed, result.ExitStatus == HostCommands.NotHeeded
-            ? $"{promote.Node}: the server has not taken {host.Host.Node.TriggerFile} within {PromotionLimit.TotalSeconds:0} s"
-            : $"{promote.Node}: not primary after {PromotionLimit.TotalSeconds:0} s {result.Error.Trim()}");
+        var file = cluster.Spec.Node(node).TriggerFile;
+        await hosts[node].RequireAsync(HostCommands.RemoveTriggerFile(file), ShortLimit, cancellation);
+        return $"{file} is not there any more on {node}";
     }
 
-    private async Task<bool> IsPrimaryAsync(string node, Task<SshResult> asking, CancellationToken deadline)
+    private async Task<string> FenceAsync(string node, CancellationToken cancellation)
     {
-        try
-        {
-            await using var source = PostgresConnections.SourceFor(cluster, cluster.Spec.Node(node));
-            await using var connection = await source.OpenConnectionAsync(deadline);
-            await using var question = new NpgsqlCommand("SELECT NOT pg_is_in_recovery()", connection);
-            while (true)
-            {
-                if (await question.ExecuteScalarAsync(deadline) is true)
-                    return true;
-                if (asking.IsFaulted || (asking.IsCompletedSuccessfully && asking.Result.ExitStatus != 0))
-                    return false;
-                await Task.Delay(PollInterval, clock, deadline);
-            }
-        }
-        catch (Exception failure) when (failure is NpgsqlException or SocketException or IOException || (failure is OperationCanceledException && deadline.IsCancellationRequested))
-        {
-            return false; // the next look asks again, over a session of its own
-        }
+        var why = string.Create(CultureInfo.InvariantCulture,
+            $"# pgwatchdog fenced this server at {clock.GetUtcNow():u}: another node takes its place. While this file is here PostgreSQL does not start. The watchdog makes it a standby.");
+        await hosts[node].RequireAsync(HostCommands.Fence(hosts[node].Host, why, FenceRounds), FenceLimit, cancellation);
+        return $"{node} is stopped, no process is left, and recovery.conf keeps it from starting";
     }
 
-    private async Task<string> WithdrawAsync(WatchdogAction.WithdrawPromotion withdraw, CancellationToken cancellation)
+    private async Task<string> FenceByCommandAsync(string node, CancellationToken cancellation)
     {
-        await hosts[withdraw.Node].RequireAsync(HostCommands.RemoveTriggerFile(cluster.Spec.Node(withdraw.Node).TriggerFile), WithdrawLimit, cancellation);
-        return $"{cluster.Spec.Node(withdraw.Node).TriggerFile} is not there any more on {withdraw.Node}";
+        var spec = cluster.Spec.Node(node);
+        var environment = Facts(node);
+        environment["PGWATCHDOG_HOST"] = spec.Host;
+        environment["PGWATCHDOG_PORT"] = spec.Port.ToString(CultureInfo.InvariantCulture);
+        if (await LocalCommand.RunAsync(cluster.Procedures.FenceCommand, environment, cluster.Procedures.FenceCommandTimeout, cancellation) is { } trouble)
+            throw new SshFailureException(SshFailureKind.CommandFailed, $"the fence command for {node} failed: {trouble}");
+        return $"the fence command says that {node} is off";
     }
 
-    private async Task<string> FenceAsync(WatchdogAction.Fence fence, CancellationToken cancellation)
+    private async Task<string> HookAsync(WatchdogAction.RunHook hook, CancellationToken cancellation)
     {
-        var host = hosts[fence.Node];
-        await host.RequireAsync(HostCommands.StopServer(host.Host, StopSeconds), FenceLimit, cancellation);
-        await RequireRefusedAsync(host.Host, cancellation);
-        return string.Create(CultureInfo.InvariantCulture, $"{fence.Node} is stopped, port {host.Host.Node.Port} refuses connections");
+        var (command, moment) = hook.Moment == HookMoment.Before ? (cluster.Procedures.HookBefore, "before") : (cluster.Procedures.HookAfter, "after");
+        var environment = Facts(hook.Node);
+        environment["PGWATCHDOG_MOMENT"] = moment;
+        environment["PGWATCHDOG_OLD_PRIMARY"] = hook.From;
+        environment["PGWATCHDOG_NEW_PRIMARY"] = hook.Node;
+        environment["PGWATCHDOG_NEW_PRIMARY_HOST"] = cluster.Spec.Node(hook.Node).Host;
+        environment["PGWATCHDOG_NEW_PRIMARY_PORT"] = cluster.Spec.Node(hook.Node).Port.ToString(CultureInfo.InvariantCulture);
+        environment["PGWATCHDOG_EPOCH"] = hook.Epoch.ToString(CultureInfo.InvariantCulture);
+        environment["PGWATCHDOG_VERDICT"] = hook.Verdict;
+        environment["PGWATCHDOG_LOSS_BYTES"] = hook.LossBytes?.ToString(CultureInfo.InvariantCulture) ?? "";
+        if (await LocalCommand.RunAsync(command, environment, cluster.Procedures.HookTimeout, cancellation) is { } trouble)
+            throw new SshFailureException(SshFailureKind.CommandFailed, $"the hook {moment} failed: {trouble}");
+        return $"the hook {moment} has run";
     }
 
-    private static async Task RequireRefusedAsync(HostAccess host, CancellationToken cancellation)
+    private Dictionary<string, string> Facts(string node) => new() { ["PGWATCHDOG_CLUSTER"] = cluster.Spec.Name, ["PGWATCHDOG_NODE"] = node };
+
+    private async Task<string> ArmAsync(string node, GuardOrder order, CancellationToken cancellation)
     {
-        using var socket = new TcpClient();
-        try
-        {
-            await socket.ConnectAsync(host.Node.Host, host.Node.Port, cancellation);
-        }
-        catch (SocketException)
-        {
-            return;
-        }
-        throw new SshFailureException(SshFailureKind.CommandFailed,
-            $"{host.Node.Name}: pg_ctl has stopped the server in {host.Node.DataDirectory}, but port {host.Node.Port} still answers; see what listens there");
+        await hosts[node].RequireAsync(HostCommands.ArmGuard(hosts[node].Host, order.Line(cluster.Spec.Roles.Watchdog)), ShortLimit, cancellation);
+        return $"the guard of {node} was given order {order.Id}";
     }
 
-    public void Dispose()
+    private async Task<string> DisarmAsync(string node, CancellationToken cancellation)
     {
-        foreach (var host in hosts.Values)
-            host.Dispose();
+        await hosts[node].RequireAsync(HostCommands.DisarmGuard(hosts[node].Host), ShortLimit, cancellation);
+        return $"the guard of {node} has no order any more";
     }
 }

@@ -1,5 +1,6 @@
 using PgReplWatchdog.Acting.Ssh;
 using PgReplWatchdog.Configuration;
+using PgReplWatchdog.Planning;
 using PgReplWatchdog.Topology;
 
 namespace PgReplWatchdog.Acting;
@@ -56,25 +57,28 @@ public static class HostCommands
         [ $blocked -eq 0 ] || { echo "the start block $data/recovery.conf could not be written" >&2; exit 1; }
         """, host.Node.DataDirectory, why);
 
-    /// <summary>Sets these lines of the file that set-up owns, has them read, and waits until the walreceiver is as they say: gone, where it is pointed nowhere.</summary>
-    public static string SetUpstream(HostAccess host, string managedFile, string lines, bool gone) => Shell.Script($$"""
-        file={0}
-        names=$(printf '%s' {1} | sed -n 's/ = .*//p')
-        cp -p "$file" "$file.new" 2>/dev/null || { umask 077; : > "$file.new"; } || exit 1
-        { [ -e "$file" ] && awk -v names="$names" 'BEGIN { n = split(names, name, "\n"); for (i = 1; i <= n; i++) drop[name[i]] = 1 } !($1 in drop)' "$file"; printf '%s' {1}; } > "$file.new" \
-          && mv -f "$file.new" "$file" || exit 1
-        postmaster=
-        [ -r {2}/postmaster.pid ] && read -r postmaster < {2}/postmaster.pid
-        [ -n "$postmaster" ] || exit 0
-        kill -HUP "$postmaster" || exit 1
-        round=0
-        while {{(gone ? "pgrep -P \"$postmaster\" -f walreceiver >/dev/null" : "false")}}; do
-          [ $round -lt 40 ] || { echo "the walreceiver goes on" >&2; exit 1; }
-          round=$((round + 1))
-          sleep 0.05
-        done
-        :
-        """, managedFile, lines, host.Node.DataDirectory);
+    /// <summary>
+    /// Sets some lines of the file that set-up owns, has it read, and waits until no walreceiver is left where they point it nowhere. A server that does not run reads
+    /// it when it starts.
+    /// </summary>
+    public static string SetManaged(HostAccess host, IReadOnlyCollection<(string Name, string Value)> settings, bool untilNoWalReceiver)
+    {
+        ArgumentNullException.ThrowIfNull(settings);
+        return Shell.Script($$"""
+            file={0}/{{ConfigurationText.ManagedFileName}} data={0}
+            [ -e "$file" ] || { echo "there is no $file: run setup" >&2; exit 1; }
+            cp -p "$file" "$file.new" && { sed -E {1} "$file"; printf '%s' {2}; } > "$file.new" && mv -f "$file.new" "$file" || exit 1
+            [ -r "$data/postmaster.pid" ] && read -r postmaster < "$data/postmaster.pid" && [ "/proc/$postmaster/cwd" -ef "$data" ] || exit 0
+            kill -HUP "$postmaster" || exit 1
+            round=0
+            while {{(untilNoWalReceiver ? "pgrep -P \"$postmaster\" -f walreceiver > /dev/null" : "false")}}; do
+              [ $round -lt 40 ] || { echo "the walreceiver goes on" >&2; exit 1; }
+              round=$((round + 1))
+              sleep 0.05
+            done
+            """, host.Node.DataDirectory, $"/^({string.Join('|', settings.Select(setting => setting.Name))}) = /d",
+            string.Concat(settings.Select(setting => ConfigurationText.Line(setting.Name, setting.Value) + "\n")));
+    }
 
     /// <summary>
     /// Where the dead server's WAL ends, seen from a position: two lines, the last record (pg_waldump) and the segment size (pg_controldata). Only the
@@ -108,4 +112,20 @@ public static class HostCommands
           sleep 0.05
         done
         """, host.Node.DataDirectory);
+
+    /// <summary>
+    /// Arms the guard, or gives it another order; starts it where it does not run, unarmed: one that finds itself armed takes
+    /// the server for one that came back. Armed it is when its session says so in pg_stat_activity.
+    /// </summary>
+    /// <param name="host">The node.</param>
+    /// <param name="order">The order file's text, GuardOrder.Line.</param>
+    public static string ArmGuard(HostAccess host, string order) => Shell.Script("""
+        umask 077
+        [ -e {0} ] || { echo "there is no guard on this host: run setup" >&2; exit 1; }
+        /bin/sh {0} status || { rm -f {0}.armed && /bin/sh {0} start && sleep 1; } || exit 1
+        printf %s {1} > {0}.armed.new && mv -f {0}.armed.new {0}.armed
+        """, host.Node.Guard, order);
+
+    /// <summary>Without its order the guard does nothing, whatever its server does.</summary>
+    public static string DisarmGuard(HostAccess host) => Shell.Script("rm -f {0}", host.Node.GuardOrderFile);
 }

@@ -1,4 +1,6 @@
+using System.ComponentModel;
 using System.Diagnostics;
+using PgReplWatchdog.Configuration;
 
 namespace PgReplWatchdog.Acting;
 
@@ -7,14 +9,29 @@ public static class LocalCommand
 {
     private const int OutputLimit = 500;
 
-    /// <summary>Runs it by /bin/sh with more in its environment. Null where it ended with status 0; else what was the matter.</summary>
+    /// <summary>Runs it, without a shell, with more in its environment. Null where it ended with status 0; else what was the matter.</summary>
     public static async Task<string?> RunAsync(string command, IReadOnlyDictionary<string, string> environment, TimeSpan limit, CancellationToken cancellation)
     {
         ArgumentNullException.ThrowIfNull(environment);
-        var start = new ProcessStartInfo("/bin/sh", ["-c", command]) { RedirectStandardInput = true, RedirectStandardOutput = true, RedirectStandardError = true };
+        var words = Procedures.Words(command);
+        var start = new ProcessStartInfo(words[0], words[1..]) { RedirectStandardInput = true, RedirectStandardOutput = true, RedirectStandardError = true };
         foreach (var (name, value) in environment)
             start.Environment[name] = value;
-        using var process = Process.Start(start)!;
+        Process? process;
+        try
+        {
+            process = Process.Start(start);
+        }
+        catch (Win32Exception failure)
+        {
+            return $"{words[0]} cannot be run: {failure.Message}";
+        }
+        using var running = process!;
+        return await EndAsync(running, limit, cancellation);
+    }
+
+    private static async Task<string?> EndAsync(Process process, TimeSpan limit, CancellationToken cancellation)
+    {
         process.StandardInput.Close();
         using var deadline = CancellationTokenSource.CreateLinkedTokenSource(cancellation);
         deadline.CancelAfter(limit);

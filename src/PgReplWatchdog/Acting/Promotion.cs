@@ -15,7 +15,7 @@ public sealed class Promotion(ClusterAccess cluster, SshHosts hosts, TimeProvide
 
     private static readonly TimeSpan PollInterval = TimeSpan.FromMilliseconds(20);
 
-    /// <summary>A request can be slept through (docs/decisions/0004): it is repeated.</summary>
+    /// <summary>A request may come in the moment before the startup process goes to sleep, and be slept through: it is repeated.</summary>
     private static readonly TimeSpan RepeatInterval = TimeSpan.FromMilliseconds(100);
     private const int SignalsPerAttempt = 25; // 100 ms each: within the limit
 

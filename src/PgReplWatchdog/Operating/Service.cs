@@ -1,4 +1,5 @@
 using PgReplWatchdog.Acting;
+using PgReplWatchdog.Acting.Ssh;
 using PgReplWatchdog.Configuration;
 using PgReplWatchdog.Journaling;
 using PgReplWatchdog.Metrics;
@@ -33,10 +34,13 @@ public static class Service
         services.AddSingleton<WatchdogMetrics>();
         foreach (var cluster in installation.Clusters)
         {
-            services.AddSingleton(provider => ActivatorUtilities.CreateInstance<Watchdog>(
-                provider, cluster.Spec, new PostgresProber(cluster, TimeProvider.System), new ActionRunner(cluster, TimeProvider.System), cluster.FreezeWindows, TimeProvider.System));
+            var hosts = new SshHosts(cluster);
+            services.AddSingleton(provider => ActivatorUtilities.CreateInstance<Watchdog>(provider, cluster.Spec,
+                new PostgresProber(cluster, hosts, TimeProvider.System), new ActionRunner(cluster, hosts, TimeProvider.System), cluster.FreezeWindows, TimeProvider.System));
         }
         services.AddSingleton<WatchedClusters>();
+        services.AddSingleton(installation);
+        services.AddHostedService<Alarms>();
         Schedule.Add(services, installation.Clusters.Select(cluster => cluster.Spec));
 
         var service = builder.Build();

@@ -1,4 +1,5 @@
 using System.Globalization;
+using System.Net;
 using System.Net.Sockets;
 using PgReplWatchdog.Acting.Ssh;
 using PgReplWatchdog.Configuration;
@@ -64,7 +65,7 @@ public sealed class HostProber(ClusterAccess cluster, SshHosts hosts, TimeProvid
         return answers.Any(answer => answer) ? ReferenceAnswer.Reachable : ReferenceAnswer.Silent;
     }
 
-    private async Task<bool> AnswersAsync(Reference address, CancellationToken cancellation)
+    private async Task<bool> AnswersAsync(DnsEndPoint address, CancellationToken cancellation)
     {
         using var socket = new TcpClient();
         using var deadline = CancellationTokenSource.CreateLinkedTokenSource(cancellation);

@@ -22,7 +22,8 @@ public static class HostScripts
           if [ -n "$postmaster" ] && [ "/proc/$postmaster/cwd" -ef "$data" ]; then
             echo postmaster=yes
             socket=$(sed -n 5p "$data/postmaster.pid")
-            timeout {{timeout}} "$bin/pg_isready" -q -p {{host.Node.Port}} -h "${socket:-{3}}" -t 1
+            [ -n "$socket" ] || socket={3}
+            timeout {{timeout}} "$bin/pg_isready" -q -p {{host.Node.Port}} -h "$socket" -t 1
             echo "answer=$?"
           else
             "$bin/pg_controldata" "$data" 2>/dev/null | sed -n 's/^Database cluster state: */control_state=/p'
@@ -37,7 +38,7 @@ public static class HostScripts
           read -r epoch pid < "$state/job"
           echo "job_epoch=$epoch"
           if [ -r "$state/job.status" ]; then echo "job_status=$(cat "$state/job.status")"
-          elif kill -0 "$pid" 2>/dev/null; then echo job_running=yes
+          elif grep -q rejoin "/proc/$pid/cmdline" 2>/dev/null; then echo job_running=yes
           fi
           echo "job_words=$(tail -n 1 "$state/job.log" 2>/dev/null | cut -c 1-300)"
         fi

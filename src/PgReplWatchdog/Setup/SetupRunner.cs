@@ -30,7 +30,7 @@ public sealed class SetupRunner(ClusterAccess cluster, SetupHosts hosts, TimePro
         SetupStep.WriteFile file => WriteAsync(file, cancellation),
         SetupStep.Reload => ReloadAsync(step.Node, cancellation),
         SetupStep.Restart => RestartAsync(step.Node, cancellation),
-        SetupStep.CreateSlot slot => hosts.PsqlAsync(slot.Node, CreateSlotSql(slot.Slot), cancellation),
+        SetupStep.CreateSlot slot => hosts.PsqlAsync(slot.Node, SetupScripts.CreateSlotSql(slot.Slot), cancellation),
         SetupStep.StopServer => On(step).RequireAsync(SetupScripts.Stop(On(step).Host, StartSeconds), WaitFor(StartSeconds), cancellation),
         SetupStep.CopyFromPrimary copy => CopyAsync(copy, cancellation),
         SetupStep.InstallCopy install => On(step).RequireAsync(
@@ -59,9 +59,6 @@ public sealed class SetupRunner(ClusterAccess cluster, SetupHosts hosts, TimePro
             COMMIT;
             """;
     }
-
-    private static string CreateSlotSql(string slot) =>
-        $"SELECT pg_create_physical_replication_slot('{slot}', true) WHERE NOT EXISTS (SELECT FROM pg_replication_slots WHERE slot_name = '{slot}');";
 
     private async Task WriteAsync(SetupStep.WriteFile file, CancellationToken cancellation)
     {

@@ -99,5 +99,8 @@ public static class SetupScripts
         rm -f {0}.pid
         """, copy, dataDirectory, moveAsideTo ?? dataDirectory + ".before-pgwatchdog", $"/^({string.Join('|', managed)}) =/d");
 
+    public static string CreateSlotSql(string slot) =>
+        $"SELECT pg_create_physical_replication_slot('{slot}', true) WHERE NOT EXISTS (SELECT FROM pg_replication_slots WHERE slot_name = '{slot}');";
+
     public static string LogTail(HostAccess host) => Shell.Script("tail -n 15 {0} 2>/dev/null", host.ServerLog);
 }

@@ -1,4 +1,5 @@
 using System.CommandLine;
+using PgReplWatchdog.Acting.Ssh;
 using PgReplWatchdog.Configuration;
 using PgReplWatchdog.Deciding;
 using PgReplWatchdog.Diagnosing;
@@ -22,7 +23,8 @@ public static class CheckCommand
             var installation = InstallationLoader.Load(file);
             var access = Commands.Choose(installation, parsed.GetValue(cluster), file);
             var memory = Memory(installation.StateDirectory, access.Spec.Name);
-            await using var prober = new PostgresProber(access, TimeProvider.System);
+            using var hosts = new SshHosts(access);
+            await using var prober = new PostgresProber(access, hosts, TimeProvider.System);
             var observation = await prober.ObserveAsync(new Inquiry(memory.IntendedPrimary, false, []), cancellation);
             var decision = Decider.Decide(access.Spec, memory, WorkingMemory.Empty, observation);
             StatusTable.Write(Commands.Screen(), ClusterStatus.Of(access.Spec, new Checked(observation, decision, observation.Time, 0), []));

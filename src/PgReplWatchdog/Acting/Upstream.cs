@@ -1,0 +1,69 @@
+using System.Globalization;
+using PgReplWatchdog.Acting.Ssh;
+using PgReplWatchdog.Configuration;
+using PgReplWatchdog.Deciding;
+using PgReplWatchdog.Planning;
+using PgReplWatchdog.Setup;
+using PgReplWatchdog.Topology;
+
+namespace PgReplWatchdog.Acting;
+
+/// <summary>Where a node streams from: nowhere (freeze), another primary (repoint), another primary after a rewind or a fresh copy (rejoin).</summary>
+public sealed class Upstream(ClusterAccess cluster, SshHosts hosts, TimeProvider clock)
+{
+    private static readonly TimeSpan FreezeLimit = TimeSpan.FromSeconds(4);
+    private static readonly TimeSpan RepointLimit = TimeSpan.FromSeconds(5);
+
+    /// <summary>The checkpoint that pg_rewind needs is asked for at once, and is often most of it.</summary>
+    private static readonly TimeSpan PrepareLimit = TimeSpan.FromSeconds(12);
+
+    public async Task<string> FreezeAsync(WatchdogAction.Freeze freeze, CancellationToken cancellation)
+    {
+        ArgumentNullException.ThrowIfNull(freeze);
+        await Task.WhenAll(freeze.Nodes.Select(node => hosts[node].RequireAsync(
+            HostCommands.SetManaged(hosts[node].Host, [("primary_conninfo", "")], untilNoWalReceiver: true), FreezeLimit, cancellation)));
+        return $"{freeze.Node}: no walreceiver runs, primary_conninfo is empty";
+    }
+
+    public async Task<string> RepointAsync(WatchdogAction.Repoint repoint, CancellationToken cancellation)
+    {
+        ArgumentNullException.ThrowIfNull(repoint);
+        var (node, primary) = (cluster.Spec.Node(repoint.Node), cluster.Spec.Node(repoint.Primary));
+        await PsqlAsync(primary, SetupScripts.CreateSlotSql(node.SlotName), cancellation);
+        await hosts[node.Name].RequireAsync(
+            HostCommands.SetManaged(hosts[node.Name].Host, WantedSettings.Upstream(cluster.Spec, node, primary), untilNoWalReceiver: false), RepointLimit, cancellation);
+        return $"{node.Name} is pointed at {primary.Name}, slot {node.SlotName}";
+    }
+
+    /// <summary>
+    /// Below PostgreSQL 16 pg_rewind finds nothing to do before the new primary's first checkpoint on its timeline is on disk. The work itself runs on the node's
+    /// host in a session of its own, so that neither a lost connection nor a restart of the watchdog cuts it in half.
+    /// </summary>
+    public async Task<string> RejoinAsync(WatchdogAction.Rejoin rejoin, CancellationToken cancellation)
+    {
+        ArgumentNullException.ThrowIfNull(rejoin);
+        var (node, primary, host) = (cluster.Spec.Node(rejoin.Node), cluster.Spec.Node(rejoin.Primary), hosts[rejoin.Node]);
+        await PsqlAsync(primary, "CHECKPOINT;\n" + SetupScripts.CreateSlotSql(node.SlotName), cancellation);
+        var lines = string.Concat(WantedSettings.Upstream(cluster.Spec, node, primary).Select(setting => ConfigurationText.Line(setting.Name, setting.Value) + "\n"));
+        var stamp = clock.GetUtcNow().ToString("yyyyMMdd'T'HHmmss", CultureInfo.InvariantCulture);
+        string[] arguments =
+        [
+            node.StateDirectory, node.DataDirectory, host.Host.BinDirectory, primary.Host, primary.Port.ToString(CultureInfo.InvariantCulture), cluster.Spec.Roles.Replication,
+            cluster.Spec.Roles.Database, node.Name, lines, ConfigurationText.ManagedFileName, rejoin.FreshCopy ? "copy" : "rewind", stamp, host.Host.ServerLog,
+        ];
+        await host.RequireAsync(Start(node, rejoin.Epoch, arguments), RepointLimit, cancellation, SqlText.Of("Acting.rejoin.sh"));
+        return $"{node.Name}: {(rejoin.FreshCopy ? "a fresh copy" : "pg_rewind")} from {primary.Name} was started on its host";
+    }
+
+    private static string Start(NodeSpec node, long epoch, IEnumerable<string> arguments) => Shell.Script($$"""
+        cd {0} || exit 1
+        [ -r job ] && read -r epoch pid < job && grep -q rejoin "/proc/$pid/cmdline" 2>/dev/null && { cat > /dev/null; exit 0; }
+        cat > rejoin.sh || exit 1
+        rm -f job.status
+        setsid /bin/sh -c '/bin/sh {{node.StateDirectory.Replace("'", "'\\''", StringComparison.Ordinal)}}/rejoin.sh "$@"; echo $? > job.status' rejoin {{string.Join(' ', arguments.Select(Shell.Quote))}} > job.log 2>&1 < /dev/null &
+        echo "{{epoch}} $!" > job
+        """, node.StateDirectory);
+
+    private Task<string> PsqlAsync(NodeSpec node, string sql, CancellationToken cancellation) =>
+        hosts[node.Name].RequireAsync(SetupScripts.Psql(hosts[node.Name].Host, readOnly: false), PrepareLimit, cancellation, sql);
+}
