@@ -12,6 +12,10 @@ public sealed class HostProber(ClusterAccess cluster, SshHosts hosts, TimeProvid
 {
     /// <summary>How old the last word of a host that is not suspected may grow: it proves that login, host key and rights would do in a failover.</summary>
     private static readonly TimeSpan ProofInterval = TimeSpan.FromSeconds(10);
+    private static readonly TimeSpan RetryInterval = TimeSpan.FromSeconds(1);
+
+    /// <summary>Nobody waits for a proof in quiet times: a busy host gets the time that it needs.</summary>
+    private static readonly TimeSpan ProofTimeout = TimeSpan.FromSeconds(5);
 
     private readonly Dictionary<string, HostObservation> last = [];
     private readonly Dictionary<string, Task<HostObservation>> asking = [];
@@ -19,21 +23,17 @@ public sealed class HostProber(ClusterAccess cluster, SshHosts hosts, TimeProvid
 
     private string ShellTimeout => (0.8 * timeout.TotalSeconds).ToString("0.00", CultureInfo.InvariantCulture);
 
-    /// <summary>What is known of all hosts. Those named are asked now; the others when their last word is old, without waiting for it but the first time.</summary>
+    /// <summary>What is known of all hosts. Those named are asked now and waited for; the others when their last word is old, without waiting.</summary>
     public async Task<ImmutableArray<HostObservation>> AskAsync(IReadOnlyCollection<string> now, CancellationToken cancellation)
     {
-        var first = cluster.Spec.Nodes.Where(node => !last.ContainsKey(node.Name)).Select(node => node.Name);
-        var waitFor = now.Union(first).ToList();
         foreach (var node in cluster.Spec.Nodes.Select(node => node.Name))
-            Collect(node);
-        foreach (var node in waitFor.Union(last.Values.Where(IsOld).Select(host => host.Node)).ToList())
         {
-            if (!asking.ContainsKey(node))
-                asking[node] = AskAsync(node);
-        }
-        await Task.WhenAll(waitFor.Select(node => asking[node])).WaitAsync(cancellation);
-        foreach (var node in waitFor)
             Collect(node);
+            if (!now.Contains(node) && !asking.ContainsKey(node) && IsOld(node))
+                asking[node] = AskAsync(node, ProofTimeout);
+        }
+        foreach (var answer in await Task.WhenAll(now.Select(node => AskAsync(node, timeout))).WaitAsync(cancellation))
+            Keep(answer);
         return [.. cluster.Spec.Nodes.Where(node => last.ContainsKey(node.Name)).Select(node => last[node.Name])];
     }
 
@@ -85,26 +85,33 @@ public sealed class HostProber(ClusterAccess cluster, SshHosts hosts, TimeProvid
         }
     }
 
-    private bool IsOld(HostObservation host) => clock.GetElapsedTime(start) - host.At >= ProofInterval;
+    private bool IsOld(string node) =>
+        !last.TryGetValue(node, out var host) || clock.GetElapsedTime(start) - host.At >= (host.IsReachable ? ProofInterval : RetryInterval);
 
     private void Collect(string node)
     {
         if (asking.TryGetValue(node, out var task) && task.IsCompleted)
         {
-            last[node] = task.Result;
+            Keep(task.Result);
             asking.Remove(node);
         }
     }
 
+    private void Keep(HostObservation answer)
+    {
+        if (!last.TryGetValue(answer.Node, out var before) || before.At <= answer.At)
+            last[answer.Node] = answer;
+    }
+
     /// <summary>Never fails: what a host does to its question is an answer.</summary>
-    private async Task<HostObservation> AskAsync(string node)
+    private async Task<HostObservation> AskAsync(string node, TimeSpan limit)
     {
         var at = clock.GetElapsedTime(start);
         try
         {
             var host = hosts[node];
             // Whatever the library waits for: the answer is due.
-            var said = await host.RequireAsync(HostScripts.Evidence(host.Host, ShellTimeout), timeout, CancellationToken.None).WaitAsync(timeout + timeout, clock, CancellationToken.None);
+            var said = await host.RequireAsync(HostScripts.Evidence(host.Host, ShellTimeout), limit, CancellationToken.None).WaitAsync(2 * limit, clock, CancellationToken.None);
             return Read(node, said, at);
         }
         catch (SshFailureException failure)
@@ -114,7 +121,7 @@ public sealed class HostProber(ClusterAccess cluster, SshHosts hosts, TimeProvid
         }
         catch (TimeoutException)
         {
-            return new HostObservation(node, HostReach.Unreachable, $"no answer within {timeout.TotalMilliseconds:0} ms", at);
+            return new HostObservation(node, HostReach.Unreachable, $"no answer within {limit.TotalMilliseconds:0} ms", at);
         }
     }
 

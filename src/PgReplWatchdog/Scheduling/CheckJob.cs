@@ -16,9 +16,9 @@ public sealed class CheckJob(WatchedClusters clusters, WatchdogMetrics metrics, 
             if (await watchdog.TickAsync(cancellationToken) is { } sooner && sooner < watchdog.Spec.Policy.CheckInterval)
                 await ScheduleAsync(context, sooner, cancellationToken);
         }
-        catch (OperationCanceledException) when (cancellationToken.IsCancellationRequested)
+        catch (Exception failure) when (failure is SchedulerException || (failure is OperationCanceledException && cancellationToken.IsCancellationRequested))
         {
-            // The service stops.
+            // The service stops, and the scheduler takes no more checks.
         }
         // The other broad catch of the house: a check that throws is a bug, and a bug must not end the watching.
         catch (Exception failure)
