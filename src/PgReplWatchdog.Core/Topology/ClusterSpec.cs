@@ -30,6 +30,15 @@ public sealed record NodeSpec(string Name, string Host, int Port, string DataDir
     /// <summary>The replication role's passwords (libpq's password file), mode 0600.</summary>
     public string PassFile => StateDirectory + "/passfile";
 
+    /// <summary>The guard: a shell script by which a primary that nobody acknowledges any more stops itself.</summary>
+    public string Guard => StateDirectory + "/guard";
+
+    /// <summary>What the guard has to know of its node, read by the shell.</summary>
+    public string GuardConfiguration => StateDirectory + "/guard.conf";
+
+    /// <summary>The guard's order (<see cref="GuardOrder.Line"/>); where it is missing the guard does nothing.</summary>
+    public string GuardOrderFile => StateDirectory + "/guard.armed";
+
     /// <summary>The physical replication slot that this node uses when it is a standby.</summary>
     public string SlotName => "pgwatchdog_" + Name.Replace('-', '_').ToLowerInvariant();
 }

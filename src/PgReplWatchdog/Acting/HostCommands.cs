@@ -29,6 +29,21 @@ public static class HostCommands
     public static string RemoveTriggerFile(string triggerFile) => Shell.Script("rm -f {0}", triggerFile);
 
     /// <summary>
+    /// Arms the guard, or gives it another order; starts it where it does not run, unarmed: one that finds itself armed takes
+    /// the server for one that came back. Armed it is when its session says so in pg_stat_activity.
+    /// </summary>
+    /// <param name="host">The node.</param>
+    /// <param name="order">The order file's text, GuardOrder.Line.</param>
+    public static string ArmGuard(HostAccess host, string order) => Shell.Script("""
+        umask 077
+        /bin/sh {0} status || { rm -f {0}.armed && /bin/sh {0} start && sleep 1; } || exit 1
+        printf %s {1} > {0}.armed.new && mv -f {0}.armed.new {0}.armed
+        """, host.Node.Guard, order);
+
+    /// <summary>Without its order the guard does nothing, whatever its server does.</summary>
+    public static string DisarmGuard(HostAccess host) => Shell.Script("rm -f {0}", host.Node.GuardOrderFile);
+
+    /// <summary>
     /// Stops PostgreSQL at once. Immediate mode: it must not wait for anybody, and its data will be rewound or copied anew anyway.
     /// A server that is not running is what was wanted.
     /// </summary>
