@@ -68,8 +68,8 @@ public sealed class FactsGatherer(ClusterAccess cluster, SetupHosts hosts)
             Slots = answer.Slots,
             StreamingStandbys = answer.StreamingStandbys,
             DataBytes = answer.DataBytes,
-            ReplicationRole = State(answer, cluster.Spec.Roles.Replication, cluster.ReplicationPassword, role => role is { Login: true, Replication: true } && granted.Contains(cluster.Spec.Roles.Replication)),
-            WatchdogRole = State(answer, cluster.Spec.Roles.Watchdog, cluster.WatchdogPassword, role => role is { Login: true, ReadsStatistics: true } && granted.Contains(cluster.Spec.Roles.Watchdog)),
+            ReplicationRole = State(answer, granted, cluster.Spec.Roles.Replication, cluster.ReplicationPassword, role => role is { Login: true, Replication: true }),
+            WatchdogRole = State(answer, granted, cluster.Spec.Roles.Watchdog, cluster.WatchdogPassword, role => role is { Login: true, ReadsStatistics: true }),
         };
     }
 
@@ -82,10 +82,10 @@ public sealed class FactsGatherer(ClusterAccess cluster, SetupHosts hosts)
         return [.. roles.Split('\n', StringSplitOptions.RemoveEmptyEntries)];
     }
 
-    private static RoleState State(ServerAnswer answer, string name, Secret password, Func<RoleAnswer, bool> hasRights) =>
+    private static RoleState State(ServerAnswer answer, ImmutableHashSet<string> granted, string name, Secret password, Func<RoleAnswer, bool> hasRights) =>
         !answer.Roles.TryGetValue(name, out var role) ? RoleState.Missing
         : role.Superuser ? RoleState.IsSuperuser
-        : !hasRights(role) ? RoleState.RightsDiffer
+        : !hasRights(role) || !granted.Contains(name) ? RoleState.RightsDiffer
         : !ScramVerifier.Matches(role.Verifier, password) ? RoleState.PasswordDiffers
         : RoleState.AsWanted;
 

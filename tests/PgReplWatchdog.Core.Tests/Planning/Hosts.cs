@@ -67,6 +67,8 @@ internal sealed class Hosts(ClusterSpec spec, params NodeFacts[] bare)
     {
         SetupStep.PrepareDirectory => node with { StateDirectoryExists = true },
         SetupStep.WritePassFile => node with { PassFileCurrent = true },
+        SetupStep.InstallGuard => node with { GuardCurrent = true },
+        SetupStep.RemoveGuard => node with { GuardCurrent = false },
         SetupStep.EnsureRole { Kind: RoleKind.Replication } => node with { ReplicationRole = RoleState.AsWanted },
         SetupStep.EnsureRole => node with { WatchdogRole = RoleState.AsWanted },
         SetupStep.CreateSlot slot => node with { Slots = node.Slots.Add(slot.Slot) },
@@ -82,6 +84,7 @@ internal sealed class Hosts(ClusterSpec spec, params NodeFacts[] bare)
             Running = false,
             StateDirectoryExists = node.StateDirectoryExists,
             PassFileCurrent = node.PassFileCurrent,
+            GuardCurrent = node.GuardCurrent,
             WatchdogAddress = node.WatchdogAddress,
             Slots = [],
             StreamingStandbys = [],

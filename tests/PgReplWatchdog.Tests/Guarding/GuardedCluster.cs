@@ -59,11 +59,11 @@ internal sealed class GuardedCluster : IAsyncDisposable
     /// <summary>Nothing of PostgreSQL is left, not even a stopped process; and it does not start again.</summary>
     public static async Task StoppedAsync(LabHost host)
     {
-        await SetUpTests.EventuallyAsync(async () => await ProcessesAsync(host) == "", $"PostgreSQL's last process is gone on {host}");
+        await SetUpTests.EventuallyAsync(async () => (await LogAsync(host)).Contains("stopped PostgreSQL", StringComparison.Ordinal), $"the guard has stopped PostgreSQL on {host}");
+        Assert.Equal("", await ProcessesAsync(host));
         var refused = await Assert.ThrowsAsync<LabException>(() => host.StartPostgresAsync(Cancellation));
         Assert.Contains("recovery.conf", refused.Message, StringComparison.Ordinal);
         Assert.Contains("guard of PgReplWatchdog", await File.ReadAllTextAsync(StartBlock(host), Cancellation), StringComparison.Ordinal);
-        Assert.Contains("stopped PostgreSQL", await LogAsync(host), StringComparison.Ordinal);
     }
 
     public static async Task<string> LogAsync(LabHost host) => await host.RunAsync($"cat {host.DataDirectory}.pgwatchdog/guard.log 2>/dev/null || true", Cancellation);
