@@ -181,11 +181,12 @@ stop_server() { # REASON
     tries=$((tries + 1))
   done
   [ -z "$running" ] || kill -QUIT "$running"
-  sleep 0.2
+  tries=0
   while victims=$(processes) && [ -n "$victims" ]; do
     # shellcheck disable=SC2086 # a list of numbers
-    kill -KILL $victims 2> /dev/null
+    [ $tries -lt 4 ] || kill -KILL $victims
     sleep 0.05
+    tries=$((tries + 1))
   done
   log "stopped PostgreSQL: $reason"
 }
@@ -280,7 +281,7 @@ stop() {
   tries=0
   while alive; do
     [ $tries -lt 50 ] || { echo "the guard does not end" >&2; return 1; }
-    kill -KILL -- "-$(cat "$lock")" 2> /dev/null
+    kill -s KILL -- "-$(cat "$lock")" 2> /dev/null
     sleep 0.1
     tries=$((tries + 1))
   done

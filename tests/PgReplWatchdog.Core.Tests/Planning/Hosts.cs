@@ -11,7 +11,7 @@ internal sealed class Hosts(ClusterSpec spec, params NodeFacts[] bare)
     private static readonly ImmutableDictionary<string, Setting> Defaults =
         """
         listen_addresses*=localhost port*=5432 wal_level*=replica max_wal_senders*=10 max_replication_slots*=10 hot_standby*=on wal_log_hints*=off
-        wal_sender_timeout=60000 wal_receiver_timeout=60000 wal_receiver_status_interval=10 wal_retrieve_retry_interval=5000 promote_trigger_file=
+        wal_sender_timeout=60000 wal_receiver_timeout=60000 wal_receiver_status_interval=10 wal_retrieve_retry_interval=5000 wal_writer_delay=200 promote_trigger_file=
         primary_conninfo= primary_slot_name= recovery_target_timeline*=latest max_connections*=100 max_worker_processes*=8
         max_prepared_transactions*=0 max_locks_per_transaction*=64
         """
@@ -128,6 +128,7 @@ internal sealed class Hosts(ClusterSpec spec, params NodeFacts[] bare)
     {
         ("wal_receiver_status_interval", "1s") => "1",
         (_, "500ms") => "500",
+        (_, "200ms") => "200",
         (_, "5s") => 5000.ToString(CultureInfo.InvariantCulture),
         _ => value,
     };

@@ -16,7 +16,7 @@ public sealed class InstallationTests
             await RunsAsync(host);
         Assert.Contains("Nothing to change", (await cluster.RequireAsync("setup")).Output, StringComparison.Ordinal);
 
-        await cluster.Alpha.RunAsync($"/bin/sh {Guard(cluster.Alpha)} stop; echo '# changed' >> {Guard(cluster.Beta)}", Cancellation);
+        await cluster.Alpha.RunAsync($"/bin/sh {Guard(cluster.Alpha)} stop && echo '# changed' >> {Guard(cluster.Beta)}", Cancellation);
         var plan = await cluster.RunAsync("setup", "--plan");
         Assert.Contains("alpha: install and start the guard", plan.Output, StringComparison.Ordinal);
         Assert.Contains("beta: install and start the guard", plan.Output, StringComparison.Ordinal);
