@@ -3,7 +3,7 @@ using System.Reflection;
 
 namespace PgReplWatchdog;
 
-/// <summary>The .sql files of this assembly, which also run in psql.</summary>
+/// <summary>The .sql files of this assembly, which also run in psql, and the guard, which runs in sh.</summary>
 public static class SqlText
 {
     private static readonly ConcurrentDictionary<string, string> Read = new();

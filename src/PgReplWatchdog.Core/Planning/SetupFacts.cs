@@ -40,6 +40,9 @@ public sealed record NodeFacts(string Node)
     /// <summary>The passfile holds just what it should (compared where the secret is known; the planner never sees it).</summary>
     public bool PassFileCurrent { get; init; }
 
+    /// <summary>The guard is installed as it should be, and runs (compared where its text is known).</summary>
+    public bool GuardCurrent { get; init; }
+
     /// <summary>pg_settings of a running server.</summary>
     public ImmutableDictionary<string, Setting> Settings { get; init; } = ImmutableDictionary<string, Setting>.Empty;
 

@@ -149,7 +149,13 @@ public static class SetupPlanner
             yield return new SetupStep.PrepareDirectory(node.Name, node.StateDirectory);
         if (!facts.PassFileCurrent)
             yield return new SetupStep.WritePassFile(node.Name, node.PassFile, PassFileEntries(spec, node), spec.Roles.Replication);
+        if (!facts.GuardCurrent)
+            yield return new SetupStep.InstallGuard(node.Name, node.Guard);
     }
+
+    /// <summary>Takes the guard away from every node, whatever else is there.</summary>
+    public static SetupPlan WithoutGuard(ClusterSpec spec) =>
+        new(null, [.. spec.Nodes.Select(node => new SetupStep.RemoveGuard(node.Name, node.Guard))], []);
 
     /// <summary>Every other node: roles change, and then the password must be there already.</summary>
     public static ImmutableArray<PassFileEntry> PassFileEntries(ClusterSpec spec, NodeSpec node) =>
@@ -246,7 +252,8 @@ public static class SetupPlanner
     private static IEnumerable<string> HbaLines(ClusterSpec spec, NodeSpec node, string watchdogAddress) =>
     [
         .. spec.Nodes.Where(other => other.Name != node.Name)
-            .Select(other => $"host replication {spec.Roles.Replication} {ConfigurationText.HbaAddress(other.Host)} scram-sha-256").Distinct(),
+            .SelectMany(other => new[] { "replication", spec.Roles.Database } // walreceiver and base backup; boot check and pg_rewind
+                .Select(database => $"host {database} {spec.Roles.Replication} {ConfigurationText.HbaAddress(other.Host)} scram-sha-256")).Distinct(),
         $"host {spec.Roles.Database} {spec.Roles.Watchdog} {ConfigurationText.HbaAddress(watchdogAddress)} scram-sha-256",
     ];
 }

@@ -35,9 +35,24 @@ public abstract record SetupStep
             _ => $"create role {Role} with {Rights} (SCRAM verifier)",
         };
 
-        public override string Undo => $"DROP ROLE {Role}";
+        public override string Undo => $"DROP OWNED BY {Role}; DROP ROLE {Role} (in the watchdog's database)";
 
-        private string Rights => Kind == RoleKind.Replication ? "LOGIN REPLICATION" : "LOGIN and membership of pg_read_all_stats";
+        private string Rights => Kind == RoleKind.Replication
+            ? "LOGIN, REPLICATION and EXECUTE on what pg_rewind reads with"
+            : "LOGIN, membership of pg_read_all_stats and EXECUTE on pg_promote and pg_logical_emit_message";
+    }
+
+    /// <summary>The script itself, what it has to know of its node, and its start. It does nothing until it is armed.</summary>
+    public sealed record InstallGuard(string On, string Path) : SetupStep(On)
+    {
+        public override string Title => $"install and start the guard {Path} (unarmed)";
+        public override string Undo => "pgwatchdog setup --remove-guard";
+    }
+
+    public sealed record RemoveGuard(string On, string Path) : SetupStep(On)
+    {
+        public override string Title => $"disarm and end the guard {Path}, remove it with all its files";
+        public override string Undo => "pgwatchdog setup";
     }
 
     /// <param name="On">The node.</param>

@@ -30,6 +30,7 @@ public static class WantedSettings
         AtMost("wal_receiver_timeout", TimeoutMilliseconds, "5s"),
         AtMost("wal_receiver_status_interval", 1, "1s"),
         AtMost("wal_retrieve_retry_interval", 500, "500ms"),
+        AtMost("wal_writer_delay", 200, "200ms"), // PostgreSQL's default; what an idle primary tells its standby, and the guard waits for, is sent no sooner
         Exactly("promote_trigger_file", node.TriggerFile),
     ];
 

@@ -2,31 +2,25 @@ using System.Globalization;
 
 namespace PgReplWatchdog.Topology;
 
-/// <summary>What a guard is armed with: how long it may go without a proof, and whose acknowledgements are one (besides the watchdog's own).</summary>
-/// <param name="TimeToLive">The lease.</param>
-/// <param name="Vouchers">Names of standbys, as they are in application_name.</param>
+/// <summary>What a guard is told when it is armed: how long it may live on which acknowledgements.</summary>
+/// <param name="TimeToLive">Without an acknowledgement for longer than this, by the primary's own monotonic clock, the guard stops PostgreSQL.</param>
+/// <param name="Vouchers">application_name of the standbys whose acknowledgements count, beside the watchdog's own.</param>
 public sealed record GuardOrder(TimeSpan TimeToLive, ImmutableArray<string> Vouchers)
 {
-    /// <summary>Eight hexadecimal digits of FNV-1a over the contents: the guard shows it in its application_name.</summary>
-    public string Id
-    {
-        get
-        {
-            var hash = 2166136261u;
-            foreach (var letter in Contents)
-                hash = unchecked((hash ^ letter) * 16777619u);
-            return hash.ToString("x8", CultureInfo.InvariantCulture);
-        }
-    }
+    private const uint OffsetBasis = 2166136261;
+    private const uint Prime = 16777619;
 
-    /// <summary>The order file's one line: id, time to live in milliseconds, the watchdog's role, the vouchers.</summary>
-    public string Line(string watchdogRole) => $"{Id} {Milliseconds} {watchdogRole} {Names}\n";
+    /// <summary>The same for the same order, whatever the order of the names: eight hexadecimal digits (FNV-1a; a mark, no secret).</summary>
+    public string Id => Words.Aggregate(OffsetBasis, (hash, letter) => unchecked((hash ^ letter) * Prime)).ToString("x8", CultureInfo.InvariantCulture);
 
-    private string Milliseconds => ((long)TimeToLive.TotalMilliseconds).ToString(CultureInfo.InvariantCulture);
+    /// <summary>The order file: ID, time in milliseconds, the watchdog's role, the vouchers with commas between them.</summary>
+    public string Line(string watchdogRole) => string.Create(CultureInfo.InvariantCulture, $"{Id} {Milliseconds} {watchdogRole} {Names}\n");
+
+    private long Milliseconds => (long)TimeToLive.TotalMilliseconds;
     private string Names => string.Join(',', Vouchers.Order(StringComparer.Ordinal));
-    private string Contents => $"{Milliseconds} {Names}";
+    private string Words => string.Create(CultureInfo.InvariantCulture, $"{Milliseconds} {Names}");
 
-    public bool Equals(GuardOrder? other) => other is not null && Contents == other.Contents;
+    public bool Equals(GuardOrder? other) => other is not null && Words == other.Words;
 
-    public override int GetHashCode() => Contents.GetHashCode(StringComparison.Ordinal);
+    public override int GetHashCode() => Words.GetHashCode(StringComparison.Ordinal);
 }

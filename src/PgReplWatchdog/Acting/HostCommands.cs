@@ -36,14 +36,19 @@ public static class HostCommands
     /// <summary>
     /// First the start block, so that nobody and nothing starts it again (manual, "recovery.conf file merged into postgresql.conf": from 12 a server refuses to
     /// start while that file is there). Then an immediate shutdown, and what does not heed it is killed: a stopped process (SIGSTOP) takes no other signal.
-    /// Its data will be rewound or copied anew anyway. Proven by the processes: those whose working directory is the data directory, whatever they are called.
+    /// Its data will be rewound or copied anew anyway. Proven by the processes: those of
+    /// PostgreSQL whose working directory is the data directory.
     /// </summary>
     public static string Fence(HostAccess host, string why, int rounds) => Shell.Script($$"""
         data={0}
         [ -d "$data" ] && [ -O "$data" ] || { echo "$data is not a directory of this account" >&2; exit 1; }
         blocked=0
         [ -e "$data/recovery.conf" ] || printf '%s\n' {1} > "$data/recovery.conf" || blocked=1
-        living() { for process in /proc/[0-9]*; do [ "$process/cwd" -ef "$data" ] && echo "${process#/proc/}"; done; }
+        living() {
+          for process in /proc/[0-9]*; do
+            if [ "$process/cwd" -ef "$data" ]; then case $(readlink "$process/exe") in */postgres*) echo "${process#/proc/}" ;; esac; fi
+          done
+        }
         postmaster=
         [ -r "$data/postmaster.pid" ] && read -r postmaster < "$data/postmaster.pid"
         [ -n "$postmaster" ] && [ "/proc/$postmaster/cwd" -ef "$data" ] && kill -QUIT "$postmaster" 2>/dev/null

@@ -12,7 +12,11 @@ own="postgresql.conf pg_hba.conf pg_ident.conf postgresql.auto.conf $managed"
 
 say() { echo "$(date -u +%Y-%m-%dT%H:%M:%SZ) $*"; }
 fail() { say "$*"; exit 1; }
-living() { for process in /proc/[0-9]*; do [ "$process/cwd" -ef "$data" ] && echo "${process#/proc/}"; done; }
+living() {
+  for process in /proc/[0-9]*; do
+    if [ "$process/cwd" -ef "$data" ]; then case $(readlink "$process/exe") in */postgres*) echo "${process#/proc/}" ;; esac; fi
+  done
+}
 
 # The node's own configuration: pg_rewind and a copy bring the primary's, with its port and addresses.
 keep() {

@@ -8,7 +8,7 @@ namespace PgReplWatchdog.Probing;
 public static class HostScripts
 {
     /// <summary>
-    /// One "name=value" a line. Processes of PostgreSQL are told by their working directory, which is the data directory, whatever they call themselves;
+    /// One "name=value" a line. Processes of PostgreSQL are told by their working directory, which is the data directory;
     /// another account's cannot be seen, so that nothing is said of a data directory that is not the account's own.
     /// </summary>
     public static string Evidence(HostAccess host, string timeout) => Shell.Script($$"""
@@ -16,7 +16,9 @@ public static class HostScripts
         data={0} bin={1} state={2}
         if [ -O "$data" ]; then
           count=0
-          for process in /proc/[0-9]*; do [ "$process/cwd" -ef "$data" ] && count=$((count + 1)); done
+          for process in /proc/[0-9]*; do
+            if [ "$process/cwd" -ef "$data" ]; then case $(readlink "$process/exe") in */postgres*) count=$((count + 1)) ;; esac; fi
+          done
           postmaster=
           [ -r "$data/postmaster.pid" ] && read -r postmaster < "$data/postmaster.pid"
           if [ -n "$postmaster" ] && [ "/proc/$postmaster/cwd" -ef "$data" ]; then

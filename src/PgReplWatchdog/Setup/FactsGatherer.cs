@@ -49,6 +49,9 @@ public sealed class FactsGatherer(ClusterAccess cluster, SetupHosts hosts)
             ManagedText = await hosts.ReadFileAsync(node.Name, $"{node.DataDirectory}/{ConfigurationText.ManagedFileName}", cancellation),
             PassFileCurrent = await hosts.ReadFileAsync(node.Name, node.PassFile, cancellation)
                 == PassFile.Text(SetupPlanner.PassFileEntries(cluster.Spec, node), cluster.Spec.Roles.Replication, cluster.ReplicationPassword),
+            GuardCurrent = said.ContainsKey("guard_runs")
+                && await hosts.ReadFileAsync(node.Name, node.Guard, cancellation) == GuardFiles.Script
+                && await hosts.ReadFileAsync(node.Name, node.GuardConfiguration, cancellation) == GuardFiles.Configuration(cluster.Spec, host.Host),
         };
         return facts.Running ? await AskServerAsync(facts, cancellation) : facts;
     }
@@ -57,6 +60,7 @@ public sealed class FactsGatherer(ClusterAccess cluster, SetupHosts hosts)
     {
         var json = await hosts.PsqlAsync(facts.Node, SqlText.Of("Setup.Sql.facts.sql"), cancellation, readOnly: true);
         var answer = JsonSerializer.Deserialize<ServerAnswer>(json, Json.Options)!;
+        var granted = await GrantedAsync(facts.Node, answer, cancellation);
         return facts with
         {
             InRecovery = answer.InRecovery,
@@ -64,15 +68,24 @@ public sealed class FactsGatherer(ClusterAccess cluster, SetupHosts hosts)
             Slots = answer.Slots,
             StreamingStandbys = answer.StreamingStandbys,
             DataBytes = answer.DataBytes,
-            ReplicationRole = State(answer, cluster.Spec.Roles.Replication, cluster.ReplicationPassword, role => role is { Login: true, Replication: true }),
-            WatchdogRole = State(answer, cluster.Spec.Roles.Watchdog, cluster.WatchdogPassword, role => role is { Login: true, ReadsStatistics: true }),
+            ReplicationRole = State(answer, granted, cluster.Spec.Roles.Replication, cluster.ReplicationPassword, role => role is { Login: true, Replication: true }),
+            WatchdogRole = State(answer, granted, cluster.Spec.Roles.Watchdog, cluster.WatchdogPassword, role => role is { Login: true, ReadsStatistics: true }),
         };
     }
 
-    private static RoleState State(ServerAnswer answer, string name, Secret password, Func<RoleAnswer, bool> hasRights) =>
+    /// <summary>The roles that may execute what they need to: functions belong to a database, and only the watchdog's counts.</summary>
+    private async Task<ImmutableHashSet<string>> GrantedAsync(string node, ServerAnswer answer, CancellationToken cancellation)
+    {
+        if (answer.InRecovery || !answer.Databases.Contains(cluster.Spec.Roles.Database))
+            return [];
+        var roles = await hosts.PsqlAsync(node, RoleGrants.Question(cluster.Spec.Roles), cancellation, readOnly: true);
+        return [.. roles.Split('\n', StringSplitOptions.RemoveEmptyEntries)];
+    }
+
+    private static RoleState State(ServerAnswer answer, ImmutableHashSet<string> granted, string name, Secret password, Func<RoleAnswer, bool> hasRights) =>
         !answer.Roles.TryGetValue(name, out var role) ? RoleState.Missing
         : role.Superuser ? RoleState.IsSuperuser
-        : !hasRights(role) ? RoleState.RightsDiffer
+        : !hasRights(role) || !granted.Contains(name) ? RoleState.RightsDiffer
         : !ScramVerifier.Matches(role.Verifier, password) ? RoleState.PasswordDiffers
         : RoleState.AsWanted;
 
@@ -84,7 +97,7 @@ public sealed class FactsGatherer(ClusterAccess cluster, SetupHosts hosts)
 
     private sealed record ServerAnswer(
         bool InRecovery, ImmutableDictionary<string, Setting> Settings, Dictionary<string, RoleAnswer> Roles,
-        ImmutableArray<string> Slots, ImmutableArray<string> StreamingStandbys, long? DataBytes);
+        ImmutableArray<string> Slots, ImmutableArray<string> StreamingStandbys, ImmutableArray<string> Databases, long? DataBytes);
 
     private sealed record RoleAnswer(bool Superuser, bool Login, bool Replication, string? Verifier, bool ReadsStatistics);
 }

@@ -26,6 +26,8 @@ public sealed class SetupRunner(ClusterAccess cluster, SetupHosts hosts, TimePro
         SetupStep.PrepareDirectory directory => On(step).RequireAsync(SetupScripts.MakeDirectory(directory.Path), Limit, cancellation),
         SetupStep.WritePassFile file => hosts.WriteFileAsync(
             file.Node, file.Path, PassFile.Text(file.Entries, file.Role, cluster.ReplicationPassword), cancellation),
+        SetupStep.InstallGuard guard => InstallAsync(guard, cancellation),
+        SetupStep.RemoveGuard => On(step).RequireAsync(SetupScripts.RemoveGuard(On(step).Host.Node), Limit, cancellation),
         SetupStep.EnsureRole role => hosts.PsqlAsync(role.Node, RoleSql(role), cancellation),
         SetupStep.WriteFile file => WriteAsync(file, cancellation),
         SetupStep.Reload => ReloadAsync(step.Node, cancellation),
@@ -57,7 +59,17 @@ public sealed class SetupRunner(ClusterAccess cluster, SetupHosts hosts, TimePro
             {verb} ROLE {step.Role} {rights} PASSWORD '{ScramVerifier.For(password)}';
             {(step.Kind == RoleKind.Watchdog ? $"GRANT pg_read_all_stats TO {step.Role};" : "")}
             COMMIT;
+            {RoleGrants.Grant(cluster.Spec.Roles, step.Role)}
             """;
+    }
+
+    private async Task InstallAsync(SetupStep.InstallGuard step, CancellationToken cancellation)
+    {
+        var host = On(step);
+        await host.RequireAsync(SetupScripts.StopGuard(host.Host.Node), Limit, cancellation);
+        await hosts.WriteFileAsync(step.Node, host.Host.Node.GuardConfiguration, GuardFiles.Configuration(cluster.Spec, host.Host), cancellation);
+        await hosts.WriteFileAsync(step.Node, step.Path, GuardFiles.Script, cancellation);
+        await host.RequireAsync(SetupScripts.StartGuard(host.Host.Node), Limit, cancellation);
     }
 
     private async Task WriteAsync(SetupStep.WriteFile file, CancellationToken cancellation)

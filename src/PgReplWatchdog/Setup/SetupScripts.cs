@@ -1,5 +1,6 @@
 using PgReplWatchdog.Acting.Ssh;
 using PgReplWatchdog.Configuration;
+using PgReplWatchdog.Topology;
 
 namespace PgReplWatchdog.Setup;
 
@@ -27,12 +28,13 @@ public static class SetupScripts
         [ -e {1}/standby.signal ] && echo standby_signal=yes
         [ -d {2} ] && echo state_directory=yes
         {0}/pg_ctl status -D {1} >/dev/null 2>&1 && echo running=yes
+        [ -e {3} ] && /bin/sh {3} status && echo guard_runs=yes
         {0}/pg_controldata {1} 2>/dev/null | sed -n \
           -e 's/^Database cluster state: */control_state=/p' \
           -e 's/^Database system identifier: */system_identifier=/p' \
           -e "s/^Latest checkpoint's NextOID: */next_oid=/p"
         echo "watchdog_address=${SSH_CONNECTION%% *}"
-        """, host.BinDirectory, host.Node.DataDirectory, host.Node.StateDirectory);
+        """, host.BinDirectory, host.Node.DataDirectory, host.Node.StateDirectory, host.Node.Guard);
 
     public static string ReadFile(string path) => Shell.Script($$"""[ -e {0} ] || exit {{NoSuchFile}}; cat {0}""", path);
 
@@ -101,6 +103,18 @@ public static class SetupScripts
 
     public static string CreateSlotSql(string slot) =>
         $"SELECT pg_create_physical_replication_slot('{slot}', true) WHERE NOT EXISTS (SELECT FROM pg_replication_slots WHERE slot_name = '{slot}');";
+
+    /// <summary>A guard that runs has read its old text: it is ended before the new one takes its place.</summary>
+    public static string StopGuard(NodeSpec node) => Shell.Script("[ ! -e {0} ] || /bin/sh {0} stop", node.Guard);
+
+    public static string StartGuard(NodeSpec node) => Shell.Script("chmod 0700 {0} && /bin/sh {0} start", node.Guard);
+
+    /// <summary>Disarmed first: whatever becomes of the rest, it stops nothing any more. What it may have put into the data directory stays.</summary>
+    public static string RemoveGuard(NodeSpec node) => Shell.Script("""
+        rm -f {0}.armed || exit 1
+        [ ! -e {0} ] || /bin/sh {0} stop || exit 1
+        rm -f {0} {0}.conf {0}.pid {0}.log
+        """, node.Guard);
 
     public static string LogTail(HostAccess host) => Shell.Script("tail -n 15 {0} 2>/dev/null", host.ServerLog);
 }

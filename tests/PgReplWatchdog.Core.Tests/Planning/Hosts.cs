@@ -11,7 +11,7 @@ internal sealed class Hosts(ClusterSpec spec, params NodeFacts[] bare)
     private static readonly ImmutableDictionary<string, Setting> Defaults =
         """
         listen_addresses*=localhost port*=5432 wal_level*=replica max_wal_senders*=10 max_replication_slots*=10 hot_standby*=on wal_log_hints*=off
-        wal_sender_timeout=60000 wal_receiver_timeout=60000 wal_receiver_status_interval=10 wal_retrieve_retry_interval=5000 promote_trigger_file=
+        wal_sender_timeout=60000 wal_receiver_timeout=60000 wal_receiver_status_interval=10 wal_retrieve_retry_interval=5000 wal_writer_delay=200 promote_trigger_file=
         primary_conninfo= primary_slot_name= recovery_target_timeline*=latest max_connections*=100 max_worker_processes*=8
         max_prepared_transactions*=0 max_locks_per_transaction*=64
         """
@@ -67,6 +67,8 @@ internal sealed class Hosts(ClusterSpec spec, params NodeFacts[] bare)
     {
         SetupStep.PrepareDirectory => node with { StateDirectoryExists = true },
         SetupStep.WritePassFile => node with { PassFileCurrent = true },
+        SetupStep.InstallGuard => node with { GuardCurrent = true },
+        SetupStep.RemoveGuard => node with { GuardCurrent = false },
         SetupStep.EnsureRole { Kind: RoleKind.Replication } => node with { ReplicationRole = RoleState.AsWanted },
         SetupStep.EnsureRole => node with { WatchdogRole = RoleState.AsWanted },
         SetupStep.CreateSlot slot => node with { Slots = node.Slots.Add(slot.Slot) },
@@ -82,6 +84,7 @@ internal sealed class Hosts(ClusterSpec spec, params NodeFacts[] bare)
             Running = false,
             StateDirectoryExists = node.StateDirectoryExists,
             PassFileCurrent = node.PassFileCurrent,
+            GuardCurrent = node.GuardCurrent,
             WatchdogAddress = node.WatchdogAddress,
             Slots = [],
             StreamingStandbys = [],
@@ -125,6 +128,7 @@ internal sealed class Hosts(ClusterSpec spec, params NodeFacts[] bare)
     {
         ("wal_receiver_status_interval", "1s") => "1",
         (_, "500ms") => "500",
+        (_, "200ms") => "200",
         (_, "5s") => 5000.ToString(CultureInfo.InvariantCulture),
         _ => value,
     };

@@ -16,8 +16,8 @@ public class SetupPlannerTests
     {
         var plan = Bare().Plan();
         Assert.Equal((Alpha, false, false), (plan.Primary, plan.IsRefused, plan.ChangesNothing));
-        Assert.Equal("PrepareDirectory WritePassFile EnsureRole EnsureRole WriteFile WriteFile WriteFile Restart CreateSlot", Kinds(plan, Alpha));
-        Assert.Equal("PrepareDirectory WritePassFile CopyFromPrimary WriteFile WriteFile WriteFile WriteFile InstallCopy RemoveTriggerFile StartServer ProveStreaming",
+        Assert.Equal("PrepareDirectory WritePassFile InstallGuard EnsureRole EnsureRole WriteFile WriteFile WriteFile Restart CreateSlot", Kinds(plan, Alpha));
+        Assert.Equal("PrepareDirectory WritePassFile InstallGuard CopyFromPrimary WriteFile WriteFile WriteFile WriteFile InstallCopy RemoveTriggerFile StartServer ProveStreaming",
             Kinds(plan, Beta));
         Assert.Equal(plan.Steps.OrderBy(step => step.Node, StringComparer.Ordinal), plan.Steps);
     }
@@ -87,7 +87,7 @@ public class SetupPlannerTests
         var hosts = new Hosts(Two(), Hosts.Server(Alpha), Hosts.Server(Beta, OtherSystem));
         var plan = hosts.Plan(Overwrite(Beta));
         Assert.Equal(Alpha, plan.Primary);
-        Assert.StartsWith("PrepareDirectory WritePassFile StopServer CopyFromPrimary", Kinds(plan, Beta), StringComparison.Ordinal);
+        Assert.StartsWith("PrepareDirectory WritePassFile InstallGuard StopServer CopyFromPrimary", Kinds(plan, Beta), StringComparison.Ordinal);
         Assert.True(hosts.SetUp(Overwrite(Beta)).Plan().ChangesNothing);
     }
 
@@ -141,6 +141,22 @@ public class SetupPlannerTests
         hosts[Alpha] = hosts[Alpha] with { PassFileCurrent = false };
         var step = Assert.IsType<SetupStep.WritePassFile>(Assert.Single(hosts.Plan().Steps));
         Assert.Equal([new PassFileEntry("10.0.0.2", 5432)], step.Entries);
+    }
+
+    [Fact]
+    public void Guard_that_differs_or_does_not_run_is_installed_on_its_node_and_nothing_is_restarted()
+    {
+        var hosts = Bare().SetUp();
+        hosts[Alpha] = hosts[Alpha] with { GuardCurrent = false };
+        Assert.Equal([new SetupStep.InstallGuard(Alpha, "/data/alpha.pgwatchdog/guard")], hosts.Plan().Steps);
+    }
+
+    [Fact]
+    public void Guard_is_taken_away_from_every_node_and_nothing_else_is()
+    {
+        var plan = SetupPlanner.WithoutGuard(Three());
+        Assert.Equal([Alpha, Beta, Gamma], plan.Steps.Select(step => step.Node));
+        Assert.All(plan.Steps, step => Assert.IsType<SetupStep.RemoveGuard>(step));
     }
 
     [Fact]

@@ -136,7 +136,9 @@ public class SetupSettingsTests
         Assert.Equal(
             [
                 "host replication replicator 10.0.0.2/32 scram-sha-256",
+                "host postgres replicator 10.0.0.2/32 scram-sha-256",
                 "host replication replicator 10.0.0.3/32 scram-sha-256",
+                "host postgres replicator 10.0.0.3/32 scram-sha-256",
                 "host postgres watchdog 10.0.0.9/32 scram-sha-256",
                 "local all all peer",
             ],

@@ -21,11 +21,14 @@ public static class SetupCommand
             HelpName = "NODE",
             DefaultValueFactory = _ => [],
         };
-        var command = new Command("setup", Text.Setup) { cluster, plan, overwrite };
+        var removeGuard = new Option<bool>("--remove-guard") { Description = "Take the guard away from all nodes, and do nothing else." };
+        var command = new Command("setup", Text.Setup) { cluster, plan, overwrite, removeGuard };
         command.SetAction(async (parsed, cancellation) =>
         {
             var file = parsed.GetValue(Commands.Config)!;
             var access = Commands.Choose(InstallationLoader.Load(file), parsed.GetValue(cluster), file);
+            if (parsed.GetValue(removeGuard))
+                return await RemoveGuardAsync(access, parsed.GetValue(plan), cancellation);
             var stamp = TimeProvider.System.GetUtcNow().ToString("yyyyMMdd'T'HHmmss'Z'", CultureInfo.InvariantCulture);
             return await RunAsync(access, new SetupOptions([.. parsed.GetValue(overwrite)!], stamp), parsed.GetValue(plan), cancellation);
         });
@@ -61,6 +64,19 @@ public static class SetupCommand
             return ExitCode.Ok;
         }
         screen.MarkupLineInterpolated($"Set-up of [bold]{cluster.Spec.Name}[/], primary [bold]{plan.Primary!}[/], {plan.Steps.Length} steps:");
+        return await ApplyAsync(screen, cluster, hosts, plan, planOnly, $"{plan.Primary} is the primary of {cluster.Spec.Name}, and {Standbys(cluster, plan)} from it.", cancellation);
+    }
+
+    private static async Task<int> RemoveGuardAsync(ClusterAccess cluster, bool planOnly, CancellationToken cancellation)
+    {
+        using var hosts = new SetupHosts(cluster);
+        var plan = SetupPlanner.WithoutGuard(cluster.Spec);
+        return await ApplyAsync(Commands.Screen(), cluster, hosts, plan, planOnly, $"no node of {cluster.Spec.Name} has a guard any more; the next set-up would install it again.", cancellation);
+    }
+
+    private static async Task<int> ApplyAsync(
+        IAnsiConsole screen, ClusterAccess cluster, SetupHosts hosts, SetupPlan plan, bool planOnly, string done, CancellationToken cancellation)
+    {
         if (planOnly)
         {
             PlanPrinter.Write(screen, plan);
@@ -77,7 +93,7 @@ public static class SetupCommand
             await Console.Error.WriteLineAsync("set-up stopped there; what was done stays, and the next run goes on from it");
             return ExitCode.Failed;
         }
-        screen.MarkupLineInterpolated($"[green]Done:[/] {plan.Primary} is the primary of {cluster.Spec.Name}, and {Standbys(cluster, plan)} from it.");
+        screen.MarkupLineInterpolated($"[green]Done:[/] {done}");
         return ExitCode.Ok;
     }
 

@@ -34,6 +34,7 @@ public static class Text
           pgwatchdog setup main --plan           show what would be changed, change nothing
           pgwatchdog setup main
           pgwatchdog setup main --overwrite beta move the data that beta holds aside and copy it anew
+          pgwatchdog setup main --remove-guard   take the guard away from all nodes
 
         Exit codes: 0 everything is as wanted, 1 refused or failed, 2 (with --plan) there is something to change,
         64 wrong command line, 78 wrong configuration.

@@ -1,0 +1,19 @@
+using PgReplWatchdog.Acting.Ssh;
+using PgReplWatchdog.Configuration;
+using PgReplWatchdog.Topology;
+
+namespace PgReplWatchdog.Setup;
+
+/// <summary>What the guard consists of on a host: the script, the same everywhere, and what it has to know of its node.</summary>
+public static class GuardFiles
+{
+    public static string Script { get; } = SqlText.Of("Setup.guard.sh");
+
+    /// <summary>Assignments for the shell. No secret in it: the password is in the passfile.</summary>
+    public static string Configuration(ClusterSpec spec, HostAccess host)
+    {
+        var peers = spec.Nodes.Where(node => node.Name != host.Node.Name).Select(node => $"{node.Host}:{node.Port}");
+        return Shell.Script("# Written by pgwatchdog setup, read by the guard beside it.\nbin={0}\nport={1}\nrole={2}\ndatabase={3}\npeers={4}\n",
+            host.BinDirectory, $"{host.Node.Port}", spec.Roles.Replication, spec.Roles.Database, string.Join(' ', peers));
+    }
+}

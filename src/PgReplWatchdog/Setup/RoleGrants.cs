@@ -1,0 +1,31 @@
+using PgReplWatchdog.Topology;
+
+namespace PgReplWatchdog.Setup;
+
+/// <summary>
+/// What the two roles may execute beside what everybody may (names were checked with the configuration and need no quotes): pg_promote by SQL, and what
+/// pg_rewind reads its source with (manual, pg_rewind, "Notes"). Grants on functions are of one database: the watchdog's.
+/// </summary>
+public static class RoleGrants
+{
+    private static readonly ImmutableArray<string> Watchdog =
+        ["pg_promote(boolean, integer)", "pg_logical_emit_message(boolean, text, text)", "pg_logical_emit_message(boolean, text, bytea)"];
+
+    private static readonly ImmutableArray<string> Replication =
+    [
+        "pg_ls_dir(text, boolean, boolean)", "pg_stat_file(text, boolean)", "pg_read_binary_file(text)", "pg_read_binary_file(text, bigint, bigint, boolean)",
+    ];
+
+    /// <summary>The statements for one of the roles, in psql.</summary>
+    public static string Grant(SqlRoles roles, string role) =>
+        In(roles) + string.Concat(Functions(roles, role).Select(function => $"GRANT EXECUTE ON FUNCTION pg_catalog.{function} TO {role};\n"));
+
+    /// <summary>A query in psql: the roles that exist and lack nothing, one a line.</summary>
+    public static string Question(SqlRoles roles) => In(roles) + string.Join("UNION ALL\n", new[] { roles.Watchdog, roles.Replication }.Select(role =>
+        $"SELECT rolname FROM pg_roles WHERE rolname = '{role}'\n" + string.Concat(Functions(roles, role).Select(function =>
+            $"AND has_function_privilege(oid, 'pg_catalog.{function}', 'EXECUTE')\n")))) + ";";
+
+    private static ImmutableArray<string> Functions(SqlRoles roles, string role) => role == roles.Watchdog ? Watchdog : Replication;
+
+    private static string In(SqlRoles roles) => $"\\connect {roles.Database}\n";
+}

@@ -1,0 +1,168 @@
+using System.Diagnostics;
+using PgReplWatchdog.Lab;
+using static PgReplWatchdog.Tests.Guarding.GuardedCluster;
+
+namespace PgReplWatchdog.Tests.Guarding;
+
+/// <summary>An armed primary that nobody outside acknowledges stops itself; any other server is left alone.</summary>
+public sealed class GuardTests
+{
+    private static CancellationToken Cancellation => TestContext.Current.CancellationToken;
+
+    [Theory]
+    [InlineData(CutMode.Drop, CutDirection.Both)]
+    [InlineData(CutMode.Refuse, CutDirection.Both)]
+    [InlineData(CutMode.Drop, CutDirection.Inbound)]
+    [InlineData(CutMode.Drop, CutDirection.Outbound)]
+    public async Task Cut_off_from_everybody_it_stops_and_cannot_be_started(CutMode mode, CutDirection direction)
+    {
+        await using var cluster = await GuardedCluster.StartAsync();
+        await cluster.ArmAsync(cluster.Alpha, "beta");
+        await using var watchdog = await cluster.WatchAsync(cluster.Alpha);
+        await GoesOnAsync(cluster.Alpha);
+        var watch = Stopwatch.StartNew();
+        await cluster.Alpha.CutAsync(CutFrom.Everybody, mode, direction, Cancellation);
+        await Wait(async () => await ProcessesAsync(cluster.Alpha) == "");
+        TestContext.Current.TestOutputHelper?.WriteLine($"{mode} {direction}: {watch.ElapsedMilliseconds} ms from the cut to the last process gone");
+        await StoppedAsync(cluster.Alpha);
+    }
+
+    [Fact]
+    public async Task Its_standby_alone_keeps_it_going()
+    {
+        await using var cluster = await GuardedCluster.StartAsync();
+        await cluster.ArmAsync(cluster.Alpha, "beta");
+        await cluster.Alpha.CutAsync(CutFrom.Watchdog, ct: Cancellation);
+        await GoesOnAsync(cluster.Alpha);
+    }
+
+    [Fact]
+    public async Task The_watchdog_alone_keeps_it_going()
+    {
+        await using var cluster = await GuardedCluster.StartAsync();
+        await using var watchdog = await cluster.WatchAsync(cluster.Alpha);
+        await cluster.ArmAsync(cluster.Alpha, "beta");
+        await cluster.Alpha.CutAsync(CutFrom.Host("beta"), ct: Cancellation);
+        await GoesOnAsync(cluster.Alpha);
+    }
+
+    [Fact]
+    public async Task A_watchdog_that_repeats_an_old_position_proves_nothing()
+    {
+        await using var cluster = await GuardedCluster.StartAsync();
+        string? first = null;
+        await using var watchdog = await cluster.WatchAsync(cluster.Alpha, seen => first ??= seen);
+        await cluster.ArmAsync(cluster.Alpha, "beta");
+        await cluster.Alpha.CutAsync(CutFrom.Host("beta"), ct: Cancellation);
+        await StoppedAsync(cluster.Alpha);
+    }
+
+    [Fact]
+    public async Task A_position_that_the_server_never_had_proves_nothing()
+    {
+        await using var cluster = await GuardedCluster.StartAsync();
+        await using var watchdog = await cluster.WatchAsync(cluster.Alpha, _ => "FFFF/0");
+        await cluster.ArmAsync(cluster.Alpha);
+        await StoppedAsync(cluster.Alpha);
+    }
+
+    [Fact]
+    public async Task A_standby_that_is_no_voucher_does_not_count()
+    {
+        await using var cluster = await GuardedCluster.StartAsync();
+        await cluster.ArmAsync(cluster.Alpha, "gamma");
+        await StoppedAsync(cluster.Alpha);
+    }
+
+    [Fact]
+    public async Task Disarmed_and_cut_off_it_goes_on()
+    {
+        await using var cluster = await GuardedCluster.StartAsync();
+        await cluster.ArmAsync(cluster.Alpha, "beta");
+        await cluster.DisarmAsync(cluster.Alpha);
+        await cluster.Alpha.CutAsync(CutFrom.Everybody, ct: Cancellation);
+        await GoesOnAsync(cluster.Alpha);
+    }
+
+    [Fact]
+    public async Task A_server_that_hangs_is_killed()
+    {
+        await using var cluster = await GuardedCluster.StartAsync();
+        await cluster.ArmAsync(cluster.Alpha, "beta");
+        await cluster.Alpha.FreezePostgresAsync(Cancellation);
+        await StoppedAsync(cluster.Alpha);
+    }
+
+    [Fact]
+    public async Task A_server_that_hangs_and_is_disarmed_is_left_alone()
+    {
+        await using var cluster = await GuardedCluster.StartAsync();
+        await cluster.ArmAsync(cluster.Alpha, "beta");
+        await cluster.Alpha.RunAsync($"rm {cluster.Node(cluster.Alpha).GuardOrderFile}", Cancellation);
+        await cluster.Alpha.FreezePostgresAsync(Cancellation);
+        await Wait(async () => (await LogAsync(cluster.Alpha)).EndsWith("disarmed", StringComparison.Ordinal));
+        using (var over = new CancellationTokenSource(3 * TimeToLive))
+        {
+            while (!over.IsCancellationRequested)
+            {
+                Assert.True(cluster.Alpha.PostgresRunning);
+                await Task.WhenAny(Task.Delay(TimeSpan.FromMilliseconds(100), over.Token));
+            }
+        }
+        await cluster.Alpha.ThawPostgresAsync();
+        await GoesOnAsync(cluster.Alpha);
+    }
+
+    [Fact]
+    public async Task A_server_that_its_administrator_stops_gets_no_start_block_and_starts_again_armed()
+    {
+        await using var cluster = await GuardedCluster.StartAsync();
+        await cluster.ArmAsync(cluster.Alpha, "beta");
+        await cluster.Alpha.StopPostgresAsync(ct: Cancellation);
+        using (var over = new CancellationTokenSource(3 * TimeToLive))
+            await Task.WhenAny(Task.Delay(Timeout.InfiniteTimeSpan, over.Token));
+        Assert.False(File.Exists(StartBlock(cluster.Alpha)));
+        await cluster.Alpha.StartPostgresAsync(Cancellation);
+        await GoesOnAsync(cluster.Alpha);
+        Assert.DoesNotContain("stopped PostgreSQL", await LogAsync(cluster.Alpha), StringComparison.Ordinal);
+        await cluster.Alpha.CutAsync(CutFrom.Everybody, ct: Cancellation);
+        await StoppedAsync(cluster.Alpha);
+    }
+
+    [Fact]
+    public async Task A_crashed_server_that_recovers_goes_on_with_its_standby()
+    {
+        await using var cluster = await GuardedCluster.StartAsync();
+        await cluster.ArmAsync(cluster.Alpha, "beta");
+        await cluster.Alpha.PsqlAsync("SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE application_name LIKE 'pgwatchdog_guard%'", Cancellation);
+        var backend = await cluster.Alpha.PsqlAsync("SELECT pid FROM pg_stat_activity WHERE backend_type = 'background writer'", Cancellation);
+        await cluster.Alpha.RunAsync($"kill -KILL {backend}", Cancellation);
+        await GoesOnAsync(cluster.Alpha);
+    }
+
+    [Fact]
+    public async Task A_standby_is_never_stopped()
+    {
+        await using var cluster = await GuardedCluster.StartAsync();
+        await cluster.ArmAsync(cluster.Beta, "alpha");
+        await cluster.Beta.CutAsync(CutFrom.Everybody, ct: Cancellation);
+        await GoesOnAsync(cluster.Beta);
+        await cluster.Beta.StopPostgresAsync(ct: Cancellation);
+        await cluster.Beta.StartPostgresAsync(Cancellation);
+        await GoesOnAsync(cluster.Beta);
+    }
+
+    [Fact]
+    public async Task A_replaced_primary_that_is_started_while_armed_is_stopped()
+    {
+        await using var cluster = await GuardedCluster.StartAsync();
+        await cluster.ArmAsync(cluster.Alpha, "beta");
+        await cluster.Alpha.KillPostgresAsync(Cancellation);
+        await cluster.Beta.PsqlAsync("SELECT pg_promote()", Cancellation);
+        await cluster.Alpha.StartPostgresAsync(Cancellation);
+        await StoppedAsync(cluster.Alpha);
+        Assert.Contains("another node is primary on timeline 2, this one is on 1", await LogAsync(cluster.Alpha), StringComparison.Ordinal);
+    }
+
+    private static Task Wait(Func<Task<bool>> condition) => SetUp.SetUpTests.EventuallyAsync(condition, "see the test");
+}
