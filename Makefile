@@ -5,13 +5,17 @@ CONFIGURATION ?= Release
 LAB := tests/PgReplWatchdog.Lab/bin/$(CONFIGURATION)/net10.0/pgwatchdog-lab
 BENCHMARKS := tests/PgReplWatchdog.Benchmarks/bin/$(CONFIGURATION)/net10.0/PgReplWatchdog.Benchmarks
 KEEP ?=
+MINUTES ?= 20
+SEED ?= 1
+ONLY ?=
+REPLAY ?=
 
-.PHONY: help tools build demo playground test test-core format bench clean
+.PHONY: help tools build demo playground chaos test test-core format bench clean
 
 help: ## this list
 	@sed -n 's/^\([a-z-]*\):.*## /\1\t/p' $(MAKEFILE_LIST) | expand -t 14
 
-tools: ## install what is missing: PostgreSQL, sshd, rsync, network tools
+tools: ## install what is missing: PostgreSQL, sshd, rsync, network tools, HAProxy
 	@deploy/lab/install-tools
 
 build: tools ## build everything
@@ -22,6 +26,9 @@ demo: build ## set up two servers, watch them, kill the primary, fail over (KEEP
 
 playground: build ## the same, left running
 	@$(LAB) playground
+
+chaos: build ## faults at random on three hosts: MINUTES=20 SEED=1, ONLY="F4 F5", REPLAY=FILE
+	@$(LAB) chaos --log artifacts/chaos-$(SEED).log $(if $(REPLAY),--replay $(REPLAY),--minutes $(MINUTES) --seed $(SEED)) $(if $(ONLY),--only $(ONLY)) $(if $(KEEP),--keep)
 
 test: build ## format check and all tests, real servers included
 	@tests/run $(CONFIGURATION)

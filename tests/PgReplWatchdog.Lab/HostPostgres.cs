@@ -7,6 +7,9 @@ internal sealed class HostPostgres(LabHost host, HostInit init)
 {
     private static readonly TimeSpan Deadline = TimeSpan.FromSeconds(90);
 
+    private IReadOnlyList<int> orphans = [];
+    private IReadOnlyList<int> frozen = [];
+
     /// <summary>The running postmaster, whoever started it.</summary>
     public int? PostmasterPid
     {
@@ -28,8 +31,11 @@ internal sealed class HostPostgres(LabHost host, HostInit init)
             Settings(fsync));
     }
 
-    public Task StartAsync(CancellationToken ct) =>
-        RunAsync($"{Programs.PostgresBin}/pg_ctl start -w -t 60 -D {host.DataDirectory} -l {host.ServerLog}", ct);
+    public async Task StartAsync(CancellationToken ct)
+    {
+        await Wait.UntilAsync(() => orphans.All(IsGone), $"the children of the killed postmaster are gone on {host.Name}", Deadline, ct);
+        await RunAsync($"{Programs.PostgresBin}/pg_ctl start -w -t 60 -D {host.DataDirectory} -l {host.ServerLog}", ct);
+    }
 
     public Task StopAsync(string mode, CancellationToken ct) =>
         RunAsync($"{Programs.PostgresBin}/pg_ctl stop -w -t 60 -m {mode} -D {host.DataDirectory}", ct);
@@ -44,28 +50,42 @@ internal sealed class HostPostgres(LabHost host, HostInit init)
         foreach (var child in children)
             Libc.Kill(child, Libc.SigKill);
         await Wait.UntilAsync(
-            () => children.Append(postmaster).All(pid => ProcessTable.State(pid) is null),
+            () => children.Append(postmaster).All(IsGone),
             $"PostgreSQL's killed processes are gone on {host.Name}", Deadline, ct);
     }
+
+    public async Task KillPostmasterAsync(CancellationToken ct)
+    {
+        var postmaster = Postmaster();
+        orphans = ProcessTable.Descendants(postmaster);
+        Libc.Kill(postmaster, Libc.SigKill);
+        await Wait.UntilAsync(() => IsGone(postmaster), $"the killed postmaster is gone on {host.Name}", Deadline, ct);
+    }
+
+    public async Task FreezePostmasterAsync(CancellationToken ct) => frozen = [await StopForkingAsync(ct)];
 
     public async Task FreezeAsync(CancellationToken ct)
     {
         var postmaster = await StopForkingAsync(ct);
         var children = ProcessTable.Descendants(postmaster);
+        frozen = [postmaster, .. children];
         foreach (var child in children)
             Libc.Kill(child, Libc.SigStop);
         await Wait.UntilAsync(() => children.All(IsStopped), $"PostgreSQL's processes stop on {host.Name}", Deadline, ct);
     }
 
+    /// <summary>Somebody may have killed the postmaster meanwhile; its frozen children then hang on the host's init, and thaw as well.</summary>
     public void Thaw()
     {
-        var postmaster = Postmaster();
-        foreach (var pid in ProcessTable.Descendants(postmaster).Append(postmaster))
+        foreach (var pid in frozen.Intersect(ProcessTable.Descendants(init.Pid)))
             Libc.Kill(pid, Libc.SigCont);
+        frozen = [];
     }
 
     // A process that died meanwhile counts as stopped: nothing more will come of it.
     private static bool IsStopped(int pid) => ProcessTable.State(pid) is null or 'T' or 'Z' or 'X';
+
+    private static bool IsGone(int pid) => ProcessTable.State(pid) is null;
 
     private int Postmaster() => PostmasterPid ?? throw new LabException($"PostgreSQL is not running on {host.Name}");
 

@@ -16,7 +16,7 @@ public sealed class LabCluster : IAsyncDisposable
         this.slot = slot;
         this.reaper = reaper;
         WatchdogAddress = options.Namespaces ? slot.BridgeAddress : "127.0.0.1";
-        Hosts = [.. options.Hosts.Select((name, index) => new LabHost(slot, name, index, user, options.Namespaces, AddressOf))];
+        Hosts = [.. options.Hosts.Select((name, index) => new LabHost(slot, name, index, user, options, AddressOf))];
     }
 
     /// <summary>Whether hosts can have network namespaces here: root, iproute2 and nftables, and a kernel that lets us.</summary>
@@ -35,6 +35,9 @@ public sealed class LabCluster : IAsyncDisposable
 
     /// <summary>A port of 127.0.0.1 that is this lab's own, for the watchdog's HTTP server.</summary>
     public int WatchdogPort => slot.WatchdogPort;
+
+    /// <summary>Another one, for a proxy in front of the hosts.</summary>
+    public int ProxyPort => slot.ProxyPort;
 
     public IReadOnlyList<LabHost> Hosts { get; }
 
@@ -77,6 +80,8 @@ public sealed class LabCluster : IAsyncDisposable
         Programs.Require(options.Namespaces);
         if (options.Namespaces && !CanUseNamespaces)
             throw new LabException("network namespaces cannot be used here: they need root and a kernel that permits them");
+        if (options.DiskMegabytes > 0 && !Environment.IsPrivilegedProcess)
+            throw new LabException("small disks are mounted, which needs root");
         if (options.Hosts.Count is 0 or > LabSlot.MaximumHosts || options.Hosts.Distinct().Count() != options.Hosts.Count)
             throw new LabException($"a lab has 1 to {LabSlot.MaximumHosts} hosts with different names");
         // The names become file, interface and socket names, and are used in shell commands unquoted.

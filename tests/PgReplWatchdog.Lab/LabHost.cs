@@ -7,13 +7,15 @@ public sealed class LabHost
 
     private readonly LabUser user;
     private readonly HostNetwork? network;
+    private readonly HostDisk? disk;
     private readonly Func<CutFrom, string?> addressOf;
     private HostInit? init;
     private HostSshd? sshd;
     private HostPostgres? postgres;
 
-    internal LabHost(LabSlot slot, string name, int index, LabUser user, bool namespaces, Func<CutFrom, string?> addressOf)
+    internal LabHost(LabSlot slot, string name, int index, LabUser user, LabOptions options, Func<CutFrom, string?> addressOf)
     {
+        var namespaces = options.Namespaces;
         this.user = user;
         this.addressOf = addressOf;
         LabId = slot.Id;
@@ -23,6 +25,7 @@ public sealed class LabHost
         PostgresPort = namespaces ? 5432 : slot.PostgresPort(index);
         SshPort = namespaces ? 2222 : slot.SshPort(index);
         Namespace = namespaces ? slot.Namespace(name) : null;
+        disk = options.DiskMegabytes > 0 ? new HostDisk(this, user, options.DiskMegabytes) : null;
         network = namespaces ? new HostNetwork(slot, slot.Namespace(name), slot.Link(index), Address) : null;
     }
 
@@ -47,7 +50,10 @@ public sealed class LabHost
     /// <summary>The SSH host key's fingerprint as <c>ssh-keygen -lf</c> prints it: <c>SHA256:...</c>.</summary>
     public string HostKeyFingerprint => Sshd.Fingerprint;
 
-    public string DataDirectory => Path.Combine(Directory, "data");
+    /// <summary>Where the small disk is mounted, if there is one.</summary>
+    public string DiskDirectory => Path.Combine(Directory, "disk");
+
+    public string DataDirectory => Path.Combine(disk is null ? Directory : DiskDirectory, "data");
 
     public string BinDirectory => Programs.PostgresBin;
 
@@ -87,15 +93,27 @@ public sealed class LabHost
     /// <summary>Crashes PostgreSQL with SIGKILL; returns when the postmaster and its children are gone.</summary>
     public Task KillPostgresAsync(CancellationToken ct = default) => Postgres.KillAsync(ct);
 
+    /// <summary>SIGKILL for the postmaster alone; its children notice it and end by themselves, not all of them at once.</summary>
+    public Task KillPostmasterAsync(CancellationToken ct = default) => Postgres.KillPostmasterAsync(ct);
+
     /// <summary>Stops all of PostgreSQL's processes where they are: connections stay open, nothing answers.</summary>
     public Task FreezePostgresAsync(CancellationToken ct = default) => Postgres.FreezeAsync(ct);
 
-    /// <summary>Lets a frozen PostgreSQL go on.</summary>
+    /// <summary>Stops the postmaster alone: sessions that are open are served, new ones are not, and nothing refuses them.</summary>
+    public Task FreezePostmasterAsync(CancellationToken ct = default) => Postgres.FreezePostmasterAsync(ct);
+
+    /// <summary>Lets a frozen PostgreSQL go on, or what somebody has left of it.</summary>
     public Task ThawPostgresAsync()
     {
         Postgres.Thaw();
         return Task.CompletedTask;
     }
+
+    /// <summary>Fills the host's disk to the last block; needs <see cref="LabOptions.DiskMegabytes"/>.</summary>
+    public Task FillDiskAsync(CancellationToken ct = default) => Disk.FillAsync(ct);
+
+    /// <summary>Takes away what filled the disk.</summary>
+    public void FreeDisk() => Disk.Free();
 
     /// <summary>Starts the SSH server; returns when it listens.</summary>
     public Task StartSshdAsync(CancellationToken ct = default) => Sshd.StartAsync(ct);
@@ -153,6 +171,10 @@ public sealed class LabHost
     /// <summary>Runs a shell command on the host as its user and returns what it printed; throws when it fails.</summary>
     public Task<string> RunAsync(string shellCommand, CancellationToken ct = default) => RunAsync(shellCommand, null, ct);
 
+    /// <summary>Runs a shell command on the host as its user until it ends by itself, its host dies, or it is cancelled, which kills it.</summary>
+    public async Task RunUntilCancelledAsync(string shellCommand, CancellationToken ct) =>
+        await Init.RunAsync(shellCommand, null, Timeout.InfiniteTimeSpan, ct);
+
     /// <summary>Runs SQL as the superuser through the socket and returns the rows, columns separated by |.</summary>
     public Task<string> PsqlAsync(string sql, CancellationToken ct = default)
     {
@@ -160,11 +182,24 @@ public sealed class LabHost
         return RunAsync($"{BinDirectory}/psql -X -At -q -v ON_ERROR_STOP=1 {where} -f -", sql, ct);
     }
 
+    /// <summary>The same for a server that may be down, frozen or busy: null when it gives no answer within some seconds.</summary>
+    public async Task<string?> TryPsqlAsync(string sql, CancellationToken ct = default)
+    {
+        var command = $"exec timeout -k 1 3 {BinDirectory}/psql -X -At -q -v ON_ERROR_STOP=1 -h {SocketDirectory} -p {PostgresPort} -U {SuperUser} -d postgres -f -";
+        var (exitCode, output, _) = await Init.RunAsync(command, sql, CommandDeadline, ct);
+        return exitCode == 0 ? output.TrimEnd('\n') : null;
+    }
+
+    /// <summary>Whether its PostgreSQL answers and is a primary.</summary>
+    public async Task<bool> IsPrimaryAsync(CancellationToken ct = default) => await TryPsqlAsync("SELECT NOT pg_is_in_recovery()", ct) == "t";
+
     public override string ToString() => Name;
 
     internal async Task StartAsync(LabOptions options, string clientPublicKey, CancellationToken ct)
     {
         CreateDirectories();
+        if (disk is not null)
+            await disk.MountAsync(ct);
         if (network is not null)
             await network.CreateAsync(ct);
         init = await HostInit.StartAsync(this, Prefix(), ct);
@@ -187,6 +222,8 @@ public sealed class LabHost
         network?.Dispose();
     }
 
+    private HostDisk Disk => disk ?? throw new LabException($"{Name} has no disk of its own: LabOptions.DiskMegabytes");
+
     private HostNetwork Network => network
         ?? throw new LabException($"{Name} has no network of its own to be cut off from: LabOptions.Namespaces");
 
@@ -207,7 +244,7 @@ public sealed class LabHost
 
     private void CreateDirectories()
     {
-        string[] paths = [Directory, SocketDirectory, HomeDirectory, Path.Combine(Directory, "ssh"), Path.Combine(Directory, "jobs")];
+        string[] paths = [Directory, SocketDirectory, HomeDirectory, DiskDirectory, Path.Combine(Directory, "ssh"), Path.Combine(Directory, "jobs")];
         foreach (var path in paths)
         {
             System.IO.Directory.CreateDirectory(path);

@@ -12,7 +12,10 @@ public sealed record LabOptions
     /// <summary>Each host in a network namespace of its own, with standard ports; needs root.</summary>
     public bool Namespaces { get; init; }
 
-    /// <summary>Leaves the lab's directory (logs, data) behind; processes and namespaces go in any case.</summary>
+    /// <summary>Each host's data directory on a filesystem of its own of so many megabytes, which can be filled; needs root. 0: none.</summary>
+    public int DiskMegabytes { get; init; }
+
+    /// <summary>Leaves the lab's directory (logs, data) behind; processes, namespaces and small disks go in any case.</summary>
     public bool Keep { get; init; }
 
     /// <summary>Whether PostgreSQL waits for its disk. Off by default: the lab lives in memory anyway.</summary>

@@ -15,7 +15,7 @@ internal sealed class LabSlot
 
     private const int Slots = 250;
     private const int FirstPort = 20000; // up to 29999, below the range for outgoing connections
-    private const int Ports = 40; // two for each host, and the watchdog's
+    private const int Ports = 40; // two for each host, the proxy's and the watchdog's
 
     private readonly int number;
 
@@ -48,6 +48,8 @@ internal sealed class LabSlot
 
     public int WatchdogPort => FirstPort + (number * Ports) + Ports - 1;
 
+    public int ProxyPort => WatchdogPort - 1;
+
     /// <summary>Takes a number nobody uses, together with the reaper that will give it back.</summary>
     public static async Task<(LabSlot Slot, Reaper Reaper)> ClaimAsync(LabOptions options)
     {
@@ -71,6 +73,7 @@ internal sealed class LabSlot
     private bool IsFree(LabOptions options) =>
         !System.IO.Directory.Exists(Directory)
         && CanListen(WatchdogPort)
+        && CanListen(ProxyPort)
         && (options.Namespaces ? IsNetworkFree(options) : ArePortsFree(options.Hosts.Count));
 
     private bool IsNetworkFree(LabOptions options) =>

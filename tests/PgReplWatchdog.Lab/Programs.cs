@@ -23,16 +23,19 @@ internal static class Programs
         ["unshare"] = "util-linux",
         ["id"] = "coreutils",
         ["getent"] = "libc-bin",
+        ["mount"] = "mount",
+        ["haproxy"] = "haproxy",
         ["ip"] = "iproute2",
         ["nft"] = "nftables",
     };
 
     private static readonly string[] NamespacesOnly = ["ip", "nft", "unshare"];
+    private static readonly string[] OnDemand = ["mount", "haproxy"];
 
     /// <summary>Throws unless everything is there that a lab of this kind needs.</summary>
     public static void Require(bool namespaces)
     {
-        foreach (var program in Packages.Keys.Where(name => namespaces || !NamespacesOnly.Contains(name)))
+        foreach (var program in Packages.Keys.Except(OnDemand).Where(name => namespaces || !NamespacesOnly.Contains(name)))
             Find(program);
     }
 

@@ -78,6 +78,10 @@ internal static class ReaperScript
         my %left = members();
         print "process $_ would not die\n" for keys %left;
 
+        for my $mount (reverse grep { index($_, "$root/") == 0 } map { (split)[1] } split /\n/, slurp('/proc/self/mounts')) {
+            system('umount', $mount) == 0 or print "$mount could not be unmounted\n";
+        }
+
         my $ip = -x '/usr/sbin/ip' ? '/usr/sbin/ip' : '/sbin/ip';
         for my $link (grep { -e "/sys/class/net/$_" } split /,/, $links) {
             system($ip, 'link', 'del', $link) == 0 or print "interface $link could not be deleted\n";

@@ -19,16 +19,26 @@ public sealed class RunningCluster : IAsyncDisposable
     public string Configuration { get; }
     public LabHost Alpha => Lab["alpha"];
     public LabHost Beta => Lab["beta"];
+
+    /// <summary>The second standby, where one was asked for.</summary>
+    public LabHost Gamma => Lab["gamma"];
+
     public Service Service { get; private set; } = null!;
 
     private static CancellationToken Cancellation => TestContext.Current.CancellationToken;
 
-    /// <summary>Alpha the primary, beta its standby, failover ready. A short threshold, as tests have no patience.</summary>
-    public static async Task<RunningCluster> StartAsync(bool namespaces = false, bool service = true, Action<JsonObject>? change = null)
+    /// <summary>Alpha the primary, beta (and gamma) its standby, failover ready. A short threshold, as tests have no patience.</summary>
+    public static async Task<RunningCluster> StartAsync(
+        bool namespaces = false, bool service = true, Action<JsonObject>? change = null, bool gamma = false, int diskMegabytes = 0)
     {
         if (namespaces)
             RequireNamespaces();
-        var lab = await LabCluster.StartAsync(new LabOptions { Namespaces = namespaces }, Cancellation);
+        var lab = await LabCluster.StartAsync(new LabOptions
+        {
+            Hosts = gamma ? ["alpha", "beta", "gamma"] : ["alpha", "beta"],
+            Namespaces = namespaces,
+            DiskMegabytes = diskMegabytes,
+        }, Cancellation);
         var running = new RunningCluster(lab, LabConfiguration.Write(lab, lab.WatchdogPort, cluster =>
         {
             cluster["UnreachableThreshold"] = "00:00:03";
@@ -43,7 +53,7 @@ public sealed class RunningCluster : IAsyncDisposable
             if (service)
             {
                 await running.StartServiceAsync();
-                await running.UntilAsync(status => status.Ready("beta"), "failover is ready");
+                await running.UntilAsync(status => lab.Hosts.Skip(1).All(standby => status.Ready(standby.Name)), "failover is ready");
             }
             return running;
         }

@@ -1,0 +1,97 @@
+namespace PgReplWatchdog.Lab.Faults;
+
+/// <summary>F1: PostgreSQL dies on the primary by SIGKILL, the host lives.</summary>
+public sealed record Crash(bool PostmasterAlone) : Fault
+{
+    public override string Number => "F1";
+    public override string Name => PostmasterAlone ? "F1 postmaster killed" : "F1 all killed";
+    public override Must Must => Must.FailOver;
+
+    public override Task StartAsync(Scene scene, CancellationToken ct = default) =>
+        PostmasterAlone ? scene.Primary.KillPostmasterAsync(ct) : scene.Primary.KillPostgresAsync(ct);
+
+    public override Task EndAsync(Scene scene, CancellationToken ct = default) => scene.StartPrimaryUnlessReplacedAsync(ct);
+}
+
+/// <summary>F2: the primary's host is gone, and comes back some time.</summary>
+public sealed record HostGone(bool PostgresStartsAtBoot) : Fault
+{
+    public override string Number => "F2";
+    public override string Name => PostgresStartsAtBoot ? "F2 host gone, PostgreSQL starts at boot" : "F2 host gone";
+    public override Must Must => Must.FailOver;
+    public override MayLose MayLose => MayLose.WhatWasNotReceived;
+    public override bool NeedsNetwork => true;
+
+    public override Task StartAsync(Scene scene, CancellationToken ct = default) => scene.Primary.KillAsync(ct);
+
+    public override async Task EndAsync(Scene scene, CancellationToken ct = default)
+    {
+        await scene.Primary.ReviveAsync(startPostgres: false, ct);
+        if (PostgresStartsAtBoot)
+            await Scene.TryStartAsync(scene.Primary, ct);
+        else
+            await scene.StartPrimaryUnlessReplacedAsync(ct); // somebody has to, where nobody was promoted
+    }
+}
+
+/// <summary>F3: PostgreSQL hangs on the primary (SIGSTOP), and thaws later.</summary>
+public sealed record Frozen(bool PostmasterAlone) : Fault
+{
+    public override string Number => "F3";
+    public override string Name => PostmasterAlone ? "F3 postmaster stopped" : "F3 all stopped";
+    public override Must Must => Must.FailOver;
+    public override MayLose MayLose => MayLose.WhatWasNotReceived;
+
+    public override Task StartAsync(Scene scene, CancellationToken ct = default) =>
+        PostmasterAlone ? scene.Primary.FreezePostmasterAsync(ct) : scene.Primary.FreezePostgresAsync(ct);
+
+    public override async Task EndAsync(Scene scene, CancellationToken ct = default)
+    {
+        await scene.Primary.ThawPostgresAsync();
+        await scene.StartPrimaryUnlessReplacedAsync(ct);
+    }
+}
+
+/// <summary>F9: the old primary comes back after the promotion and believes that it is primary still.</summary>
+public sealed record OldPrimaryReturns(bool HostToo) : Fault
+{
+    public override string Number => "F9";
+    public override string Name => HostToo ? "F9 old host returns" : "F9 old primary returns";
+    public override Must Must => Must.FailOver;
+    public override MayLose MayLose => HostToo ? MayLose.WhatWasNotReceived : MayLose.Nothing;
+    public override bool NeedsNetwork => HostToo;
+
+    public override async Task StartAsync(Scene scene, CancellationToken ct = default)
+    {
+        await (HostToo ? scene.Primary.KillAsync(ct) : scene.Primary.KillPostgresAsync(ct));
+        try
+        {
+            await scene.UntilPromotedAsync(ct);
+        }
+        finally
+        {
+            if (HostToo)
+                await scene.Primary.ReviveAsync(startPostgres: false, ct);
+        }
+        await Scene.TryStartAsync(scene.Primary, ct);
+    }
+
+    public override Task EndAsync(Scene scene, CancellationToken ct = default) => Task.CompletedTask;
+}
+
+/// <summary>F10: the disk with the primary's data and WAL is full.</summary>
+public sealed record DiskFull : Fault
+{
+    public override string Number => "F10";
+    public override string Name => "F10 disk full";
+    public override Must Must => Must.Hold;
+    public override bool NeedsDisk => true;
+
+    public override Task StartAsync(Scene scene, CancellationToken ct = default) => scene.Primary.FillDiskAsync(ct);
+
+    public override Task EndAsync(Scene scene, CancellationToken ct = default)
+    {
+        scene.Primary.FreeDisk();
+        return scene.StartPrimaryUnlessReplacedAsync(ct); // without a block for WAL it may have ended
+    }
+}

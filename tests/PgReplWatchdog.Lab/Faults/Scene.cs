@@ -1,0 +1,72 @@
+namespace PgReplWatchdog.Lab.Faults;
+
+/// <summary>Where a fault happens: a lab, and who is primary in it when the fault begins.</summary>
+/// <param name="Lab">The hosts.</param>
+/// <param name="Primary">The primary as the fault finds it.</param>
+public sealed record Scene(LabCluster Lab, LabHost Primary)
+{
+    private static readonly TimeSpan PromotionLimit = TimeSpan.FromSeconds(90);
+    private static readonly TimeSpan PollInterval = TimeSpan.FromMilliseconds(200);
+
+    public IReadOnlyList<LabHost> Standbys => [.. Lab.Hosts.Where(host => host != Primary)];
+
+    /// <summary>The scene as it is: the one host that serves as primary.</summary>
+    public static async Task<Scene> FindAsync(LabCluster lab, CancellationToken ct = default)
+    {
+        ArgumentNullException.ThrowIfNull(lab);
+        var primaries = new List<LabHost>();
+        foreach (var host in lab.Hosts)
+        {
+            if (await host.IsPrimaryAsync(ct))
+                primaries.Add(host);
+        }
+        return primaries.Count == 1
+            ? new Scene(lab, primaries[0])
+            : throw new LabException($"one primary was expected: {(primaries.Count == 0 ? "there is none" : string.Join(", ", primaries))}");
+    }
+
+    /// <summary>Who else has become primary; null where nobody has.</summary>
+    public async Task<LabHost?> NewPrimaryAsync(CancellationToken ct = default)
+    {
+        foreach (var host in Standbys)
+        {
+            if (await host.IsPrimaryAsync(ct))
+                return host;
+        }
+        return null;
+    }
+
+    /// <summary>Waits until somebody else is primary.</summary>
+    public async Task<LabHost> UntilPromotedAsync(CancellationToken ct = default)
+    {
+        using var limit = new CancellationTokenSource(PromotionLimit);
+        while (!limit.IsCancellationRequested)
+        {
+            if (await NewPrimaryAsync(ct) is { } host)
+                return host;
+            await Task.Delay(PollInterval, ct);
+        }
+        throw new LabException($"within {PromotionLimit.TotalSeconds:0} s nobody was promoted in {Primary}'s place");
+    }
+
+    /// <summary>Starts the old primary's PostgreSQL as its supervisor would, unless it runs or somebody else is primary.</summary>
+    internal async Task StartPrimaryUnlessReplacedAsync(CancellationToken ct)
+    {
+        if (!Primary.PostgresRunning && await NewPrimaryAsync(ct) is null)
+            await TryStartAsync(Primary, ct);
+    }
+
+    /// <summary>Starts PostgreSQL; that it may be kept from it, or be stopped at once, is the watchdog's good right.</summary>
+    internal static async Task TryStartAsync(LabHost host, CancellationToken ct)
+    {
+        try
+        {
+            if (!host.PostgresRunning)
+                await host.StartPostgresAsync(ct);
+        }
+        catch (LabException) when (!ct.IsCancellationRequested)
+        {
+            // Whether the cluster is whole in the end is judged elsewhere.
+        }
+    }
+}
