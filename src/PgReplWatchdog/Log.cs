@@ -32,12 +32,18 @@ public static partial class Log
     [LoggerMessage(401, LogLevel.Information, "{Cluster}: the journal can be written again")]
     public static partial void JournalWritable(ILogger logger, string cluster);
 
+    [LoggerMessage(402, LogLevel.Warning, "looks cannot be kept for replay in {File} ({Message}); the watching goes on without")]
+    public static partial void LooksNotKept(ILogger logger, string file, string message);
+
+    [LoggerMessage(403, LogLevel.Information, "looks are kept for replay again in {File}")]
+    public static partial void LooksKeptAgain(ILogger logger, string file);
+
     /// <summary>An event at the level of who should read it.</summary>
     public static void Event(ILogger logger, string cluster, WatchdogEvent told)
     {
         switch (told.Kind)
         {
-            case EventKind.FailoverFailed or EventKind.ActionFailed:
+            case EventKind.FailoverFailed or EventKind.ActionFailed or EventKind.MemoryNotUnderstood:
                 NeedsAPerson(logger, cluster, told.Kind, told.Sentence);
                 break;
             case EventKind.FailoverDecided or EventKind.FailoverWithdrawn or EventKind.FencingDecided or EventKind.PromotionTried:
