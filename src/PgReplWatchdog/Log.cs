@@ -1,4 +1,5 @@
 using PgReplWatchdog.Deciding;
+using PgReplWatchdog.Operating;
 
 namespace PgReplWatchdog;
 
@@ -41,16 +42,17 @@ public static partial class Log
     /// <summary>An event at the level of who should read it.</summary>
     public static void Event(ILogger logger, string cluster, WatchdogEvent told)
     {
+        var sentence = Printable.Of(told.Sentence); // people read the log at a terminal
         switch (told.Kind)
         {
             case EventKind.FailoverFailed or EventKind.ActionFailed or EventKind.MemoryNotUnderstood:
-                NeedsAPerson(logger, cluster, told.Kind, told.Sentence);
+                NeedsAPerson(logger, cluster, told.Kind, sentence);
                 break;
-            case EventKind.FailoverDecided or EventKind.FailoverWithdrawn or EventKind.FencingDecided or EventKind.PromotionTried:
-                Trouble(logger, cluster, told.Kind, told.Sentence);
+            case EventKind.FailoverDecided or EventKind.FailoverWithdrawn or EventKind.FencingDecided or EventKind.PromotionTried or EventKind.FailoverNotBegun:
+                Trouble(logger, cluster, told.Kind, sentence);
                 break;
             default:
-                Changed(logger, cluster, told.Kind, told.Sentence);
+                Changed(logger, cluster, told.Kind, sentence);
                 break;
         }
     }
