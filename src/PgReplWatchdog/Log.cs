@@ -1,4 +1,5 @@
 using PgReplWatchdog.Deciding;
+using PgReplWatchdog.Operating;
 
 namespace PgReplWatchdog;
 
@@ -32,19 +33,26 @@ public static partial class Log
     [LoggerMessage(401, LogLevel.Information, "{Cluster}: the journal can be written again")]
     public static partial void JournalWritable(ILogger logger, string cluster);
 
+    [LoggerMessage(402, LogLevel.Warning, "looks cannot be kept for replay in {File} ({Message}); the watching goes on without")]
+    public static partial void LooksNotKept(ILogger logger, string file, string message);
+
+    [LoggerMessage(403, LogLevel.Information, "looks are kept for replay again in {File}")]
+    public static partial void LooksKeptAgain(ILogger logger, string file);
+
     /// <summary>An event at the level of who should read it.</summary>
     public static void Event(ILogger logger, string cluster, WatchdogEvent told)
     {
+        var sentence = Printable.Of(told.Sentence); // people read the log at a terminal
         switch (told.Kind)
         {
-            case EventKind.FailoverFailed or EventKind.ActionFailed:
-                NeedsAPerson(logger, cluster, told.Kind, told.Sentence);
+            case EventKind.FailoverFailed or EventKind.ActionFailed or EventKind.MemoryNotUnderstood:
+                NeedsAPerson(logger, cluster, told.Kind, sentence);
                 break;
-            case EventKind.FailoverDecided or EventKind.FailoverWithdrawn or EventKind.FencingDecided or EventKind.PromotionTried:
-                Trouble(logger, cluster, told.Kind, told.Sentence);
+            case EventKind.FailoverDecided or EventKind.FailoverWithdrawn or EventKind.FencingDecided or EventKind.PromotionTried or EventKind.FailoverNotBegun:
+                Trouble(logger, cluster, told.Kind, sentence);
                 break;
             default:
-                Changed(logger, cluster, told.Kind, told.Sentence);
+                Changed(logger, cluster, told.Kind, sentence);
                 break;
         }
     }

@@ -1,3 +1,4 @@
+using System.Globalization;
 using PgReplWatchdog.Acting;
 using PgReplWatchdog.Deciding;
 using PgReplWatchdog.Diagnosing;
@@ -30,6 +31,9 @@ public sealed class Watchdog(
     private ActionReport? report;
     private ImmutableArray<JournalEntry> unwritten = [];
     private string lastFailure = "";
+
+    /// <summary>This process, for whoever replays its looks: its monotonic clock begins anew with each.</summary>
+    private readonly string run = clock.GetUtcNow().ToString("O", CultureInfo.InvariantCulture);
 
     public ClusterSpec Spec => spec;
 
@@ -75,6 +79,8 @@ public sealed class Watchdog(
         var since = Last?.Decision.Diagnosis.Verdict == decision.Diagnosis.Verdict ? Last.VerdictSince : observation.Time;
         var events = changes.AddRange(decision.Events);
         var nothingNew = events.IsEmpty && unwritten.IsEmpty && ReferenceEquals(memory, decision.Memory) && journalWritable;
+        journal.Saw(spec.Name, new Look(run, memory, observation, decision.Diagnosis.Verdict, decision.Action.Kind, events),
+            keep: decision.Diagnosis.Verdict != Verdict.Serving || !events.IsEmpty);
         var onRecord = nothingNew || Append(decision.Memory, changes, decision.Events, observation.Time);
         if (onRecord)
             memory = decision.Memory;

@@ -1,3 +1,5 @@
+using PgReplWatchdog.Diagnosing;
+
 namespace PgReplWatchdog.Deciding;
 
 /// <summary>What is new since the decision before: a verdict or gate that stays the same is not told again.</summary>
@@ -12,6 +14,8 @@ public static class Changes
             events.Add(new(EventKind.VerdictChanged,
                 $"{now.Diagnosis.Verdict}{(before is null ? "" : $" (was {before.Diagnosis.Verdict})")}: {string.Join("; ", now.Diagnosis.Evidence)}"));
         }
+        if (before is not null && EndedWithoutFailover(before, now))
+            events.Add(new(EventKind.FailoverNotBegun, WhyNot(before, now)));
         if (before is null || !Readiness(before).SequenceEqual(Readiness(now)))
         {
             events.Add(new(EventKind.GatesChanged, now.IsReady
@@ -25,6 +29,19 @@ public static class Changes
         }
         return events.ToImmutable();
     }
+
+    /// <summary>The finding that stood in the last look does not stand any more, and nobody did anything about it.</summary>
+    private static bool EndedWithoutFailover(Decision before, Decision now) =>
+        before.Diagnosis.Verdict.IsFailure() && now.Diagnosis.Verdict != before.Diagnosis.Verdict && before.Memory.Procedure is null && now.Memory.Procedure is null
+        && before.Memory.Epoch == now.Memory.Epoch;
+
+    /// <summary>A decision not to act, with the evidence of a decision to act: the last look at which it stood.</summary>
+    private static string WhyNot(Decision before, Decision now) =>
+        FormattableString.Invariant($"no failover was begun: verdict {before.Diagnosis.Verdict} stood for {Stood(before, now).TotalSeconds:0.0} s and ended with {now.Diagnosis.Verdict}; ")
+        + $"shut to the last: {(before.Gates.IsEmpty ? "none" : string.Join(", ", before.Gates.Select(gate => $"{gate.Gate} ({gate.Sentence})")))}; "
+        + $"it rested on: {string.Join("; ", before.Diagnosis.Evidence)}";
+
+    private static TimeSpan Stood(Decision before, Decision now) => now.Working.Suspicion.LastCheckAt - before.Working.Suspicion.FindingSince ?? TimeSpan.Zero;
 
     private static IEnumerable<(Gate, string?)> Readiness(Decision decision) => decision.Gates.Where(IsReadinessGate).Select(gate => (gate.Gate, gate.Node));
 

@@ -68,4 +68,15 @@ public enum EventKind
     GuardChanged,
     ActionSucceeded,
     ActionFailed,
+
+    /// <summary>A verdict that might have led to a failover ended, and none was begun: which gates were shut, and for how long it stood.</summary>
+    FailoverNotBegun,
+
+    /// <summary>A person asked for it on the watchdog's host.</summary>
+    Paused,
+    Resumed,
+    Acknowledged,
+
+    /// <summary>The journal holds something that this version does not understand.</summary>
+    MemoryNotUnderstood,
 }

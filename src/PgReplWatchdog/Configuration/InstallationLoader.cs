@@ -70,8 +70,30 @@ public static class InstallationLoader
     private static ClusterAccess Cluster(string path, ClusterOptions options, SecretFiles files)
     {
         var nodes = options.Nodes.Select(node => new HostAccess(
-            new NodeSpec(node.Name, node.Host, node.Port, node.DataDirectory, node.Priority),
+            Node(node),
             node.BinDirectory, node.ServerLog, node.SshPort, [.. node.HostKeyFingerprints])).ToImmutableArray();
+        return new ClusterAccess(
+            Spec(options),
+            files.Password($"{path}:{nameof(options.WatchdogPasswordFile)}", options.WatchdogPasswordFile),
+            files.Password($"{path}:{nameof(options.ReplicationPasswordFile)}", options.ReplicationPasswordFile),
+            options.SshUser,
+            files.Key($"{path}:{nameof(options.SshKeyFile)}", options.SshKeyFile),
+            nodes.DistinctBy(host => host.Node.Name).ToImmutableDictionary(
+                host => host.Node.Name,
+                host => host.ServerLog.Length > 0 ? host : host with { ServerLog = host.Node.StateDirectory + "/postgresql.log" }))
+        {
+            Procedures = new Procedures(options.FenceCommand, options.FenceCommandTimeout, options.HookBefore, options.HookAfter, options.HookTimeout),
+            FreezeWindows = new FreezeWindows(options.FreezeWindows),
+            ReferenceAddresses = [.. options.ReferenceAddresses.Select(CrossChecks.Address).OfType<DnsEndPoint>()],
+            Heartbeat = options.Heartbeat,
+            FreshConnectionEvery = options.FreshConnectionEvery,
+        };
+    }
+
+    /// <summary>What a decision needs to know of the configuration; no secret is in it.</summary>
+    public static ClusterSpec Spec(ClusterOptions options)
+    {
+        ArgumentNullException.ThrowIfNull(options);
         var policy = new Policy
         {
             CheckInterval = options.CheckInterval,
@@ -90,24 +112,10 @@ public static class InstallationLoader
             HasHookBefore = options.HookBefore.Length > 0,
             HasHookAfter = options.HookAfter.Length > 0,
         };
-        var spec = new ClusterSpec(options.Name, [.. nodes.Select(host => host.Node)], policy, new SqlRoles(options.ReplicationRole, options.WatchdogRole, options.Database));
-        return new ClusterAccess(
-            spec,
-            files.Password($"{path}:{nameof(options.WatchdogPasswordFile)}", options.WatchdogPasswordFile),
-            files.Password($"{path}:{nameof(options.ReplicationPasswordFile)}", options.ReplicationPasswordFile),
-            options.SshUser,
-            files.Key($"{path}:{nameof(options.SshKeyFile)}", options.SshKeyFile),
-            nodes.DistinctBy(host => host.Node.Name).ToImmutableDictionary(
-                host => host.Node.Name,
-                host => host.ServerLog.Length > 0 ? host : host with { ServerLog = host.Node.StateDirectory + "/postgresql.log" }))
-        {
-            Procedures = new Procedures(options.FenceCommand, options.FenceCommandTimeout, options.HookBefore, options.HookAfter, options.HookTimeout),
-            FreezeWindows = new FreezeWindows(options.FreezeWindows),
-            ReferenceAddresses = [.. options.ReferenceAddresses.Select(CrossChecks.Address).OfType<DnsEndPoint>()],
-            Heartbeat = options.Heartbeat,
-            FreshConnectionEvery = options.FreshConnectionEvery,
-        };
+        return new ClusterSpec(options.Name, [.. options.Nodes.Select(Node)], policy, new SqlRoles(options.ReplicationRole, options.WatchdogRole, options.Database));
     }
+
+    private static NodeSpec Node(NodeOptions node) => new(node.Name, node.Host, node.Port, node.DataDirectory, node.Priority);
 
     /// <summary>Reads secrets from the systemd credentials directory where there is one, else from beside the configuration.</summary>
     private sealed class SecretFiles(string configuration, List<string> errors)

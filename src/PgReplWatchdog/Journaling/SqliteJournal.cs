@@ -1,6 +1,7 @@
-using System.Globalization;
+using System.Collections.Concurrent;
 using System.Text.Json;
 using Microsoft.Data.Sqlite;
+using Microsoft.Extensions.Logging.Abstractions;
 using PgReplWatchdog.Deciding;
 using PgReplWatchdog.Observing;
 using PgReplWatchdog.Remembering;
@@ -10,62 +11,87 @@ namespace PgReplWatchdog.Journaling;
 /// <summary>The journal in one SQLite file in the state directory, written through to the disk before anything is done.</summary>
 public sealed class SqliteJournal : IJournal, IDisposable
 {
+    /// <summary>The newest events that are kept of each cluster.</summary>
+    public const int EventLimit = 100_000;
+
+    /// <summary>Older ones are removed after so many were added.</summary>
+    private const int PruneEvery = 1000;
     private const int Corrupt = 11; // SQLITE_CORRUPT
     private const int NotADatabase = 26; // SQLITE_NOTADB
 
-    private readonly SqliteConnection connection;
-    private readonly Lock gate = new();
+    private readonly SqliteConnection writer;
+    private readonly SqliteConnection reader; // in WAL mode it waits for no writer
+    private readonly Lock writing = new();
+    private readonly Lock reading = new();
+    private readonly ConcurrentDictionary<string, OperatorWish> wishes = new();
+    private readonly LookRecorder looks;
+    private readonly ILogger logger;
+    private readonly int eventLimit;
+    private int sincePruned = PruneEvery;
 
     /// <summary>Opens or creates the file.</summary>
     /// <exception cref="JournalUnwritableException">It cannot be, with what to do about it.</exception>
-    public SqliteJournal(string stateDirectory)
+    public SqliteJournal(string stateDirectory, ILogger<SqliteJournal>? logger = null, int eventLimit = EventLimit)
     {
         var file = FileIn(stateDirectory);
-        connection = new SqliteConnection(new SqliteConnectionStringBuilder { DataSource = file, Pooling = false, DefaultTimeout = 5 }.ConnectionString);
+        this.logger = logger ?? NullLogger<SqliteJournal>.Instance;
+        this.eventLimit = eventLimit;
+        writer = SqliteText.Connection(file);
+        reader = SqliteText.Connection(file, busySeconds: 1); // a check waits for it
         try
         {
             Directory.CreateDirectory(stateDirectory);
-            connection.Open();
-            Execute(SqlText.Of("Journaling.schema.sql"));
+            writer.Open();
+            writer.Execute(SqlText.Of("Journaling.schema.sql"));
+            reader.Open();
         }
         catch (Exception failure) when (failure is SqliteException or IOException or UnauthorizedAccessException)
         {
-            connection.Dispose();
+            writer.Dispose();
+            reader.Dispose();
             throw new JournalUnwritableException($"the journal {file} cannot be opened ({failure.Message}): {(failure is SqliteException { SqliteErrorCode: NotADatabase or Corrupt }
                 ? "move the file away; the watchdog then starts without memory of who is to be primary"
                 : "make StateDirectory writable for the watchdog's account")}", failure);
         }
+        looks = new LookRecorder(stateDirectory, this.logger);
     }
 
     public static string FileIn(string stateDirectory) => Path.Combine(stateDirectory, "journal.db");
 
     public ClusterMemory Load(string cluster)
     {
-        lock (gate)
+        string? text;
+        lock (reading)
+            text = reader.Read(row => row.GetString(0), "SELECT memory FROM cluster_memory WHERE cluster = $cluster", ("$cluster", cluster)).FirstOrDefault();
+        if (text is null)
+            return ClusterMemory.Empty;
+        var (memory, notUnderstood) = MemoryText.Read(text);
+        if (!notUnderstood.IsEmpty)
         {
-            using var command = Command("SELECT memory FROM cluster_memory WHERE cluster = $cluster", ("$cluster", cluster));
-            return command.ExecuteScalar() is string json ? JsonSerializer.Deserialize<ClusterMemory>(json, Json.Options)! : ClusterMemory.Empty;
+            var told = new WatchdogEvent(EventKind.MemoryNotUnderstood, $"of what another version remembered this is not understood and taken as not there: {string.Join(", ", notUnderstood)}; it said {text}");
+            Log.Event(logger, cluster, told);
+            Append(cluster, memory, [new(TimeProvider.System.GetUtcNow(), told.Kind, told.Sentence)]);
         }
+        return memory;
     }
 
     public void Append(string cluster, ClusterMemory memory, IReadOnlyList<JournalEntry> events)
     {
         try
         {
-            lock (gate)
+            lock (writing)
             {
-                using var transaction = connection.BeginTransaction();
-                using var remember = Command(
-                    "INSERT INTO cluster_memory VALUES ($cluster, $memory) ON CONFLICT (cluster) DO UPDATE SET memory = excluded.memory",
-                    ("$cluster", cluster), ("$memory", JsonSerializer.Serialize(memory, Json.Options)));
-                remember.ExecuteNonQuery();
+                using var transaction = writer.BeginTransaction();
+                writer.Execute("INSERT INTO cluster_memory VALUES ($cluster, $memory) ON CONFLICT (cluster) DO UPDATE SET memory = excluded.memory",
+                    ("$cluster", cluster), ("$memory", MemoryText.Write(memory)));
                 foreach (var entry in events)
+                    Tell(writer, cluster, entry);
+                if (memory.LastFailover is { } last)
                 {
-                    using var insert = Command("INSERT INTO event (cluster, time, kind, sentence) VALUES ($cluster, $time, $kind, $sentence)",
-                        ("$cluster", cluster), ("$time", entry.Time.ToString("O", CultureInfo.InvariantCulture)),
-                        ("$kind", entry.Kind.ToString()), ("$sentence", entry.Sentence));
-                    insert.ExecuteNonQuery();
+                    writer.Execute("INSERT INTO failover VALUES ($cluster, $epoch, $finished, $report) ON CONFLICT DO NOTHING",
+                        ("$cluster", cluster), ("$epoch", last.Epoch), ("$finished", last.FinishedAt.Text()), ("$report", JsonSerializer.Serialize(last, Json.Options)));
                 }
+                Prune(events.Count);
                 transaction.Commit();
             }
         }
@@ -75,40 +101,49 @@ public sealed class SqliteJournal : IJournal, IDisposable
         }
     }
 
-    public OperatorWish Wish(string cluster) => OperatorWish.None;
+    public void Saw(string cluster, Look look, bool keep) => looks.Saw(cluster, look, keep);
 
-    public IReadOnlyList<JournalEntry> Recent(string cluster, int limit)
+    public OperatorWish Wish(string cluster)
     {
-        lock (gate)
+        try
         {
-            using var command = Command("SELECT time, kind, sentence FROM event WHERE cluster = $cluster ORDER BY id DESC LIMIT $limit", ("$cluster", cluster), ("$limit", limit));
-            using var reader = command.ExecuteReader();
-            var entries = new List<JournalEntry>();
-            while (reader.Read())
-            {
-                entries.Add(new JournalEntry(
-                    DateTimeOffset.Parse(reader.GetString(0), CultureInfo.InvariantCulture),
-                    Enum.TryParse<EventKind>(reader.GetString(1), out var kind) ? kind : EventKind.Unknown,
-                    reader.GetString(2)));
-            }
-            return entries;
+            lock (reading)
+                return wishes[cluster] = JournalReader.Wish(reader, cluster);
+        }
+        catch (SqliteException)
+        {
+            return wishes.GetValueOrDefault(cluster, OperatorWish.None);
         }
     }
 
-    private SqliteCommand Command(string sql, params ReadOnlySpan<(string Name, object Value)> parameters)
+    public IReadOnlyList<JournalEntry> Recent(string? cluster, int limit, long after = 0)
     {
-        var command = connection.CreateCommand();
-        command.CommandText = sql;
-        foreach (var (name, value) in parameters)
-            command.Parameters.AddWithValue(name, value);
-        return command;
+        lock (reading)
+            return JournalReader.Events(reader, cluster, limit, after);
     }
 
-    private void Execute(string sql)
+    internal static void Tell(SqliteConnection connection, string cluster, JournalEntry entry) =>
+        connection.Execute("INSERT INTO event (cluster, time, kind, sentence) VALUES ($cluster, $time, $kind, $sentence)",
+            ("$cluster", cluster), ("$time", entry.Time.Text()), ("$kind", entry.Kind.ToString()), ("$sentence", entry.Sentence));
+
+    /// <summary>Every cluster's events but the newest; seldom, and by the index.</summary>
+    private void Prune(int added)
     {
-        using var command = Command(sql);
-        command.ExecuteNonQuery();
+        sincePruned += added;
+        if (sincePruned < PruneEvery)
+            return;
+        sincePruned = 0;
+        foreach (var cluster in writer.Read(row => row.GetString(0), "SELECT cluster FROM cluster_memory"))
+        {
+            writer.Execute("DELETE FROM event WHERE cluster = $cluster AND id <= (SELECT id FROM event WHERE cluster = $cluster ORDER BY id DESC LIMIT 1 OFFSET $limit)",
+                ("$cluster", cluster), ("$limit", eventLimit));
+        }
     }
 
-    public void Dispose() => connection.Dispose();
+    public void Dispose()
+    {
+        looks.Dispose();
+        reader.Dispose();
+        writer.Dispose();
+    }
 }

@@ -16,3 +16,21 @@ CREATE TABLE IF NOT EXISTS event (
 ) STRICT;
 
 CREATE INDEX IF NOT EXISTS event_by_cluster ON event (cluster, id);
+
+-- Every automatic failover that ran to an end, good or bad; kept for good.
+CREATE TABLE IF NOT EXISTS failover (
+    cluster     TEXT NOT NULL,
+    epoch       INTEGER NOT NULL,
+    finished_at TEXT NOT NULL,       -- ISO 8601, UTC
+    report      TEXT NOT NULL,       -- FinishedFailover as JSON
+    PRIMARY KEY (cluster, epoch, finished_at)
+) STRICT;
+
+-- What a person asked for by pgwatchdog pause, resume, acknowledge.
+CREATE TABLE IF NOT EXISTS operator_wish (
+    cluster            TEXT PRIMARY KEY,
+    paused             INTEGER NOT NULL DEFAULT 0,
+    acknowledged_epoch INTEGER NOT NULL DEFAULT 0,
+    changed_by         TEXT NOT NULL,  -- the account
+    changed_at         TEXT NOT NULL   -- ISO 8601, UTC
+) STRICT;

@@ -8,12 +8,19 @@ namespace PgReplWatchdog.Operating;
 public static class Endpoints
 {
     public const string StatusPath = "/api/v1/status";
+    public const string EventsPath = "/api/v1/events";
+
+    /// <summary>No more than this are given at once.</summary>
+    public const int EventsLimit = 10_000;
     private const int EventsShown = 10;
 
     public static void Map(IEndpointRouteBuilder routes)
     {
         routes.MapMetrics("/metrics", routes.ServiceProvider.GetRequiredService<WatchdogMetrics>().Registry);
         routes.MapGet("/healthz", (WatchedClusters clusters) => Health(clusters));
+        routes.MapGet(EventsPath, (IJournal journal, string? cluster, int? limit, long? after) =>
+            Results.Json(new EventsDocument([.. journal.Recent(cluster, Math.Clamp(limit ?? EventsShown, 0, EventsLimit), after ?? 0)]), Json.Indented));
+        RoleEndpoints.Map(routes);
         routes.MapGet(StatusPath, (WatchedClusters clusters, IJournal journal) => Results.Json(Status(clusters, journal), Json.Indented));
     }
 

@@ -30,7 +30,7 @@ public static class Service
 
         var services = builder.Services;
         services.AddSingleton<TimeProvider>(new SteadyClock(TimeProvider.System)); // Quartz takes it from here; what people read has the system's
-        services.AddSingleton<IJournal>(_ => new SqliteJournal(installation.StateDirectory));
+        services.AddSingleton<IJournal>(provider => new SqliteJournal(installation.StateDirectory, provider.GetRequiredService<ILogger<SqliteJournal>>()));
         services.AddSingleton<WatchdogMetrics>();
         foreach (var cluster in installation.Clusters)
         {

@@ -17,6 +17,34 @@ public sealed record ClusterStatus(
     DateTimeOffset? LastCheck, Procedure? Procedure, FinishedFailover? LastFailover,
     ImmutableArray<NodeStatus> Nodes, ImmutableArray<JournalEntry> Events)
 {
+    /// <summary>What a failover now would lose: WAL that the best candidate lacks, bytes.</summary>
+    public long? ExpectedLossBytes { get; init; }
+
+    /// <summary>When the watchdog acts.</summary>
+    public Policy? Policy { get; init; }
+
+    /// <summary>The guard that is known to be armed.</summary>
+    public ArmedGuard? Guard { get; init; }
+
+    /// <summary>The node on its way back into the cluster.</summary>
+    public ReturningNode? Returning { get; init; }
+
+    /// <summary>Nodes that were replaced and do not stream yet.</summary>
+    public ImmutableArray<string> Replaced { get; init; } = [];
+
+    /// <summary>Every node but the primary, best candidate first, with the reasons against it.</summary>
+    public ImmutableArray<CandidateStatus> Candidates { get; init; } = [];
+
+    /// <summary>What the hosts said over SSH.</summary>
+    public ImmutableArray<HostObservation> Hosts { get; init; } = [];
+
+    /// <summary>A suspect's port as other hosts see it.</summary>
+    public ImmutableArray<PortView> PortViews { get; init; } = [];
+
+    public ReferenceAnswer References { get; init; }
+
+    public OperatorWish Wish { get; init; } = OperatorWish.None;
+
     public static ClusterStatus Of(ClusterSpec spec, Checked? last, IReadOnlyList<JournalEntry> events)
     {
         if (last is null)
@@ -26,9 +54,43 @@ public sealed record ClusterStatus(
             spec.Name, decision.Diagnosis.Verdict, since, decision.Diagnosis.Evidence,
             decision.Memory.IntendedPrimary, decision.Memory.Epoch, decision.IsReady, decision.Gates, decision.Silence.TotalSeconds,
             observation.Time, decision.Memory.Procedure, decision.Memory.LastFailover,
-            [.. observation.Nodes.Select(node => NodeStatus.Of(spec.Node(node.Node), node, decision))], [.. events]);
+            [.. observation.Nodes.Select(node => NodeStatus.Of(spec.Node(node.Node), node, decision))], [.. events])
+        {
+            ExpectedLossBytes = decision.ExpectedLossBytes,
+            Policy = spec.Policy,
+            Guard = decision.Memory.Guard,
+            Returning = decision.Memory.Returning,
+            Replaced = decision.Memory.Replaced,
+            Candidates = [.. decision.Candidates.Select(candidate => new CandidateStatus(candidate.Node, candidate.IsEligible, candidate.Position, candidate.MissingBytes, candidate.Reasons))],
+            Hosts = observation.Hosts,
+            PortViews = observation.PortViews,
+            References = observation.References,
+            Wish = observation.Wish,
+        };
+    }
+
+    /// <summary>Without the service: what is on record, and no verdict.</summary>
+    public static ClusterStatus OnRecord(ClusterSpec spec, ClusterMemory memory, OperatorWish wish, IReadOnlyList<JournalEntry> events)
+    {
+        ArgumentNullException.ThrowIfNull(memory);
+        return new ClusterStatus(
+            spec.Name, Verdict.Unknown, null, ["the service does not answer: this is what its journal says, and nobody watches"],
+            memory.IntendedPrimary, memory.Epoch, false, [], 0, null, memory.Procedure, memory.LastFailover, [], [.. events])
+        {
+            Policy = spec.Policy,
+            Guard = memory.Guard,
+            Returning = memory.Returning,
+            Replaced = memory.Replaced,
+            Wish = wish,
+        };
     }
 }
+
+/// <summary>A standby that could be promoted, or the reasons why not.</summary>
+public sealed record CandidateStatus(string Node, bool Eligible, Lsn? Position, long? MissingBytes, ImmutableArray<ShutGate> Reasons);
+
+/// <summary>What GET /api/v1/events answers: newest first.</summary>
+public sealed record EventsDocument(ImmutableArray<JournalEntry> Events);
 
 /// <summary>One node as the last check found it.</summary>
 public sealed record NodeStatus(

@@ -26,7 +26,7 @@ public sealed class WallClockTests
         builder.Services.AddSingleton<TimeProvider>(new SteadyClock(wall));
         builder.Services.AddSingleton<IJournal, NoJournal>();
         builder.Services.AddSingleton<WatchdogMetrics>();
-        builder.Services.AddSingleton(provider => ActivatorUtilities.CreateInstance<Watchdog>(provider, spec, counting, new NoHands(), TimeProvider.System));
+        builder.Services.AddSingleton(provider => ActivatorUtilities.CreateInstance<Watchdog>(provider, spec, counting, new NoHands(), FreezeWindows.None, TimeProvider.System));
         builder.Services.AddSingleton<WatchedClusters>();
         Schedule.Add(builder.Services, [spec]);
         using var host = builder.Build();
@@ -59,7 +59,7 @@ public sealed class WallClockTests
 
         public int Looks => Volatile.Read(ref looks);
 
-        public Task<ClusterObservation> ObserveAsync(CancellationToken cancellation)
+        public Task<ClusterObservation> ObserveAsync(Inquiry inquiry, CancellationToken cancellation)
         {
             Interlocked.Increment(ref looks);
             return Task.FromResult(new ClusterObservation(TimeSpan.Zero, TimeProvider.System.GetUtcNow(), []));
@@ -81,6 +81,12 @@ public sealed class WallClockTests
         {
         }
 
-        public IReadOnlyList<JournalEntry> Recent(string cluster, int limit) => [];
+        public void Saw(string cluster, Look look, bool keep)
+        {
+        }
+
+        public OperatorWish Wish(string cluster) => OperatorWish.None;
+
+        public IReadOnlyList<JournalEntry> Recent(string? cluster, int limit, long after = 0) => [];
     }
 }

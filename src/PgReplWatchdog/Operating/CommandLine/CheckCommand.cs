@@ -37,8 +37,8 @@ public static class CheckCommand
     {
         if (!File.Exists(SqliteJournal.FileIn(stateDirectory)))
             return ClusterMemory.Empty;
-        using var journal = new SqliteJournal(stateDirectory);
-        return journal.Load(cluster);
+        using var journal = new JournalReader(stateDirectory);
+        return journal.Memory(cluster);
     }
 
     private static int Code(Decision decision) => decision.Diagnosis.Verdict switch

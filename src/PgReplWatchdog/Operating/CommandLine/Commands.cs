@@ -23,12 +23,19 @@ public static class Commands
 
     public static async Task<int> RunAsync(string[] arguments)
     {
+        Console.SetError(new Printable.Writer(Console.Error));
         var root = new RootCommand(Text.Root)
         {
             Config,
             RunCommand.Create(),
             SetupCommand.Create(),
             StatusCommand.Create(),
+            ExplainCommand.Create(),
+            EventsCommand.Create(),
+            ReplayCommand.Create(),
+            WishCommands.Pause(),
+            WishCommands.Resume(),
+            WishCommands.Acknowledge(),
             CheckCommand.Create(),
             ConfigCommand.Create(),
         };
@@ -55,6 +62,11 @@ public static class Commands
         {
             await Console.Error.WriteLineAsync(wrong.Message);
             return ExitCode.Usage;
+        }
+        catch (JournalUnreadableException failure)
+        {
+            await Console.Error.WriteLineAsync(failure.Message);
+            return ExitCode.Failed;
         }
         catch (JournalUnwritableException failure)
         {
@@ -100,12 +112,22 @@ public static class Commands
             $"{(name is null ? "name a cluster" : $"there is no cluster {name} in {file}")}; there are {string.Join(", ", installation.Clusters.Select(cluster => cluster.Spec.Name))}");
     }
 
+    /// <summary>The same without secrets, for commands that ask the service or its journal.</summary>
+    public static ClusterOptions Choose(WatchdogOptions options, string? name, string file)
+    {
+        if (name is null && options.Clusters is [var only])
+            return only;
+        return options.Clusters.Find(cluster => cluster.Name == name) ?? throw new UsageException(
+            $"{(name is null ? "name a cluster" : $"there is no cluster {name} in {file}")}; there are {string.Join(", ", options.Clusters.Select(cluster => cluster.Name))}");
+    }
+
     /// <summary>Standard output, with colours on a terminal and nothing but text elsewhere.</summary>
     public static IAnsiConsole Screen()
     {
         var screen = AnsiConsole.Create(new AnsiConsoleSettings());
         if (Console.IsOutputRedirected)
             screen.Profile.Width = 1000; // a file or a pipe has no edge to break lines at
+        screen.Pipeline.Attach(new Printable.Hook());
         return screen;
     }
 }

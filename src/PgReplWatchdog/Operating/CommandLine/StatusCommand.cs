@@ -7,8 +7,6 @@ namespace PgReplWatchdog.Operating.CommandLine;
 /// <summary>`pgwatchdog status`.</summary>
 public static class StatusCommand
 {
-    private static readonly TimeSpan Limit = TimeSpan.FromSeconds(5);
-
     public static Command Create()
     {
         var name = Commands.Cluster(required: false);
@@ -17,8 +15,12 @@ public static class StatusCommand
         command.SetAction(async (parsed, cancellation) =>
         {
             var listen = new Uri(InstallationLoader.LoadOptions(parsed.GetValue(Commands.Config)!).Listen);
-            if (await AskAsync(listen, cancellation) is not { } status)
+            var (status, whyNot) = await ServiceClient.AskAsync<StatusDocument>(listen, Endpoints.StatusPath, cancellation);
+            if (status is null)
+            {
+                await Console.Error.WriteLineAsync(whyNot);
                 return ExitCode.Unavailable;
+            }
             var wanted = parsed.GetValue(name);
             var clusters = status.Clusters.Where(cluster => wanted is null || cluster.Name == wanted).ToImmutableArray();
             if (clusters.IsEmpty)
@@ -36,22 +38,5 @@ public static class StatusCommand
             return ExitCode.Ok;
         });
         return command;
-    }
-
-    private static async Task<StatusDocument?> AskAsync(Uri listen, CancellationToken cancellation)
-    {
-        using var client = new HttpClient { BaseAddress = listen, Timeout = Limit };
-        try
-        {
-            if (await client.GetFromJsonAsync<StatusDocument>(Endpoints.StatusPath, Json.Options, cancellation) is { Clusters.IsDefault: false } status)
-                return status;
-            await Console.Error.WriteLineAsync($"no pgwatchdog answers at {listen}, something else does: see Listen in the configuration");
-            return null;
-        }
-        catch (Exception failure) when (failure is HttpRequestException or JsonException or TaskCanceledException && !cancellation.IsCancellationRequested)
-        {
-            await Console.Error.WriteLineAsync($"no pgwatchdog answers at {listen} ({failure.Message}): is the service running? See Listen in the configuration");
-            return null;
-        }
     }
 }

@@ -11,21 +11,26 @@ public static class StatusTable
 {
     public static void Write(IAnsiConsole screen, ClusterStatus cluster)
     {
-        var colour = Colour(cluster.Verdict);
-        screen.MarkupLineInterpolated($"[bold]{cluster.Name}[/]  [{colour}]{cluster.Verdict}[/]{Since(cluster)}  epoch {cluster.Epoch}  {Ready(cluster)}");
+        Header(screen, cluster);
         if (cluster.Verdict != Verdict.Serving)
         {
             foreach (var sentence in cluster.Evidence)
-                screen.MarkupLineInterpolated($"  [{colour}]•[/] {sentence}");
+                screen.MarkupLineInterpolated($"  [{Colour(cluster.Verdict)}]•[/] {sentence}");
         }
         screen.Write(Nodes(cluster));
         foreach (var gate in cluster.Gates.Where(gate => cluster.Verdict != Verdict.Serving || gate.Gate != Gate.ThresholdNotReached))
             screen.MarkupLineInterpolated($"  [yellow]{gate.Gate}[/]  {gate.Sentence}");
+        if (cluster is { Verdict: Verdict.Serving, FailoverReady: true, ExpectedLossBytes: { } loss })
+            screen.MarkupLineInterpolated($"  a failover now would lose {loss} bytes of WAL (estimate)");
         if (cluster.LastFailover is { } last)
             screen.MarkupLineInterpolated($"  last failover {last.FinishedAt:u}: {last.From} to {last.To}, {(last.Succeeded ? "succeeded" : "failed")}, {Loss(last.EstimatedLossBytes)}");
         foreach (var entry in cluster.Events)
             screen.MarkupLineInterpolated($"  [dim]{entry.Time:HH:mm:ss.fff}[/]  {entry.Kind}  {entry.Sentence}");
     }
+
+    /// <summary>The cluster in a line.</summary>
+    public static void Header(IAnsiConsole screen, ClusterStatus cluster) => screen.MarkupLineInterpolated(
+        $"[bold]{cluster.Name}[/]  [{Colour(cluster.Verdict)}]{cluster.Verdict}[/]{Since(cluster)}  epoch {cluster.Epoch}  {Ready(cluster)}");
 
     private static Table Nodes(ClusterStatus cluster)
     {

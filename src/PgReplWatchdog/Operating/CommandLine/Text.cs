@@ -12,6 +12,8 @@ public static class Text
           pgwatchdog setup main                  make the standby
           pgwatchdog run                         the service
           pgwatchdog status                      what it sees
+          pgwatchdog explain main                what it would do now, and why it did not
+          pgwatchdog pause main                  no failover until resume
 
         Exit codes: 0 done, 1 refused or failed, 64 wrong command line, 69 service not reachable or port taken, 78 wrong configuration.
         """;
@@ -48,6 +50,61 @@ public static class Text
           pgwatchdog status main --json
 
         Exit codes: 0 the service answered, 64 wrong command line or no such cluster, 69 it does not answer, 78 wrong configuration.
+        """;
+
+    public const string Explain = "Say in words what is the matter with a cluster, what would be done now and what it would lose, what stands in the way, and how the last failover went.";
+
+    public const string ExplainMore = """
+        Asks the running service; where it does not answer, its journal on this host.
+
+        Examples:
+          pgwatchdog explain main
+          pgwatchdog explain main --json
+
+        Exit codes: 0 told, 1 neither the service nor its journal can be read, 64 wrong command line or no such cluster, 78 wrong configuration.
+        """;
+
+    public const string Events = "What happened, oldest first: verdicts and gates as they changed, decisions to act and not to act, actions and what came of them.";
+
+    public const string EventsMore = """
+        Asks the running service; where it does not answer, its journal on this host.
+
+        Examples:
+          pgwatchdog events main --limit 100
+          pgwatchdog events --follow             goes on until interrupted
+          pgwatchdog events main --json          one object a line
+
+        Exit codes: 0 told, 1 neither the service nor its journal can be read, 64 wrong command line or no such cluster, 78 wrong configuration.
+        """;
+
+    public const string Replay = "Decide the recorded looks anew with another policy: when would a failover have been decided?";
+
+    public const string ReplayMore = """
+        The service records its looks whenever the primary does not serve or something changes. Nothing is done but reading them, on the watchdog's host.
+        After a failover that was really made the looks show the new primary: a longer threshold than the real one cannot be told from one just too long.
+
+        Examples:
+          pgwatchdog replay main --threshold 5s
+          pgwatchdog replay main --crashed-threshold 500ms --maximum-lag-bytes 0 --from 2026-01-01
+
+        Exit codes: 0 told, 1 the recorded looks cannot be read, 64 wrong command line or no such cluster, 78 wrong configuration.
+        """;
+
+    public const string Pause = "Begin no failover of a cluster until resumed. One that is under way and has not fenced yet is taken back.";
+
+    public const string Resume = "End a pause.";
+
+    public const string Acknowledge = "Say that the last failover has been seen to: the next may begin before MinimumInterval has passed.";
+
+    public const string WishMore = """
+        Written into the journal of the service on this host, as the watchdog's account or as root; the next check has it, and a restart keeps it.
+
+        Examples:
+          pgwatchdog pause main
+          pgwatchdog resume main
+          pgwatchdog acknowledge main
+
+        Exit codes: 0 it is so now, 1 the journal cannot be changed or there is nothing to acknowledge, 64 wrong command line or no such cluster, 78 wrong configuration.
         """;
 
     public const string Check = "One check now, without a service: ask all nodes once and say what a watchdog would conclude. Changes nothing.";

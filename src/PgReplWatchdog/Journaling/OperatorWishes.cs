@@ -1,0 +1,71 @@
+using Microsoft.Data.Sqlite;
+using PgReplWatchdog.Deciding;
+
+namespace PgReplWatchdog.Journaling;
+
+/// <summary>What a person asks of the service, put into its journal by a command on the same host: the next check has it. Who and when goes on record with it.</summary>
+public sealed class OperatorWishes(string stateDirectory, TimeProvider clock)
+{
+    private const int Busy = 5; // SQLITE_BUSY
+    private const int Locked = 6; // SQLITE_LOCKED
+
+    private readonly string file = SqliteJournal.FileIn(stateDirectory);
+
+    /// <returns>Whether that changed anything.</returns>
+    public bool Pause(string cluster, bool paused) => Change(cluster, connection =>
+    {
+        if (JournalReader.Wish(connection, cluster).Paused == paused)
+            return false;
+        Put(connection, cluster, "paused", paused ? 1 : 0);
+        Tell(connection, cluster, paused ? EventKind.Paused : EventKind.Resumed, paused ? $"failover is paused by {Account}" : $"failover is resumed by {Account}");
+        return true;
+    });
+
+    /// <summary>The last failover has been seen to: MinimumInterval need not be waited for.</summary>
+    /// <returns>Its epoch; null where there is none that was not acknowledged already.</returns>
+    public long? Acknowledge(string cluster) => Change<long?>(cluster, connection =>
+    {
+        var text = connection.Read(row => row.GetString(0), "SELECT memory FROM cluster_memory WHERE cluster = $cluster", ("$cluster", cluster)).FirstOrDefault("{}");
+        if (MemoryText.Read(text).Memory.LastFailover is not { } last || JournalReader.Wish(connection, cluster).AcknowledgedEpoch >= last.Epoch)
+            return null;
+        Put(connection, cluster, "acknowledged_epoch", last.Epoch);
+        Tell(connection, cluster, EventKind.Acknowledged, FormattableString.Invariant($"the failover from {last.From} to {last.To} (epoch {last.Epoch}) is acknowledged by {Account}"));
+        return last.Epoch;
+    });
+
+    /// <summary>The account; under sudo the one behind it.</summary>
+    private static string Account => Environment.GetEnvironmentVariable("SUDO_USER") is { Length: > 0 } behind ? $"{behind} (as {Environment.UserName})" : Environment.UserName;
+
+    private void Put(SqliteConnection connection, string cluster, string column, long value) => connection.Execute(
+        $"INSERT INTO operator_wish (cluster, {column}, changed_by, changed_at) VALUES ($cluster, $value, $by, $at) "
+        + $"ON CONFLICT (cluster) DO UPDATE SET {column} = excluded.{column}, changed_by = excluded.changed_by, changed_at = excluded.changed_at",
+        ("$cluster", cluster), ("$value", value), ("$by", Account), ("$at", clock.GetUtcNow().Text()));
+
+    private void Tell(SqliteConnection connection, string cluster, EventKind kind, string sentence) =>
+        SqliteJournal.Tell(connection, cluster, new JournalEntry(clock.GetUtcNow(), kind, sentence));
+
+    private T Change<T>(string cluster, Func<SqliteConnection, T> change)
+    {
+        // A file made here could be one that the service may not write.
+        if (!File.Exists(file))
+            throw new JournalUnreadableException($"there is no {file}: start the service once, or see StateDirectory in the configuration");
+        try
+        {
+            using var connection = SqliteText.Connection(file, SqliteOpenMode.ReadWrite);
+            connection.Open();
+            connection.Execute(SqlText.Of("Journaling.schema.sql")); // the journal may be of an older version
+            using var transaction = connection.BeginTransaction();
+            var result = change(connection);
+            transaction.Commit();
+            return result;
+        }
+        catch (SqliteException failure) when (failure.SqliteErrorCode is Busy or Locked)
+        {
+            throw new JournalUnreadableException($"{cluster}: {file} was locked by another process for {SqliteText.BusySeconds} s; nothing was changed, try again");
+        }
+        catch (SqliteException failure)
+        {
+            throw new JournalUnreadableException($"{cluster}: {file} cannot be changed ({failure.Message.TrimEnd('.')}): run this as the watchdog's account or as root");
+        }
+    }
+}

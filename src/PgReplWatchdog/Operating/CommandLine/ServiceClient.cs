@@ -1,0 +1,24 @@
+using System.Text.Json;
+
+namespace PgReplWatchdog.Operating.CommandLine;
+
+/// <summary>The running service, asked over its status API.</summary>
+public static class ServiceClient
+{
+    private static readonly TimeSpan Limit = TimeSpan.FromSeconds(5);
+
+    /// <summary>The answer, or null with the reason why there is none.</summary>
+    public static async Task<(T? Answer, string WhyNot)> AskAsync<T>(Uri listen, string path, CancellationToken cancellation)
+        where T : class
+    {
+        using var client = new HttpClient { BaseAddress = listen, Timeout = Limit };
+        try
+        {
+            return (await client.GetFromJsonAsync<T>(path, Json.Strict, cancellation), $"no pgwatchdog answers at {listen}, something else does: see Listen in the configuration");
+        }
+        catch (Exception failure) when (failure is HttpRequestException or JsonException or TaskCanceledException && !cancellation.IsCancellationRequested)
+        {
+            return (null, $"no pgwatchdog answers at {listen} ({failure.Message}): is the service running? See Listen in the configuration");
+        }
+    }
+}
