@@ -92,9 +92,9 @@ public static class Decider
         if (now.Diagnosis.Verdict != Verdict.Serving || learned.Memory.IntendedPrimary != now.Diagnosis.Primary)
             return learned;
         now = now with { Memory = learned.Memory };
-        var returning = Returning.Next(now);
-        var next = returning.Action is WatchdogAction.None ? Guarding.Next(now with { Memory = returning.Memory }, guardToldAt) : returning;
-        return next with { Events = [.. learned.Events, .. returning.Events, .. ReferenceEquals(next, returning) ? [] : next.Events] };
+        var guarding = Guarding.Next(now, guardToldAt); // first: a guard that is not as remembered is forgotten whatever else is done
+        var next = guarding.Action is WatchdogAction.None ? Returning.Next(now with { Memory = guarding.Memory }) : guarding;
+        return next with { Events = [.. learned.Events, .. guarding.Events, .. ReferenceEquals(next, guarding) ? [] : next.Events] };
     }
 
     /// <summary>
