@@ -81,8 +81,9 @@ public static class Decider
     private static NextStep Next(Situation now, ImmutableArray<ShutGate> gates, TimeSpan? guardToldAt)
     {
         var memory = now.Memory;
-        // The one that is being replaced is the procedure's own business: if it serves again, the failover is taken back.
-        if (memory.Replaced.FirstOrDefault(node => node != memory.Procedure?.From && IsStale(memory, now.Observation.Find(node))) is { } replaced)
+        // The one that is being replaced is the procedure's own business: if it serves again before it is replaced, the failover is taken back.
+        var beingReplaced = memory.Procedure is { Step: not ProcedureStep.HookAfter } underWay ? underWay.From : null;
+        if (memory.Replaced.FirstOrDefault(node => node != beingReplaced && IsStale(memory, now.Observation.Find(node))) is { } replaced)
             return new NextStep(memory, new WatchdogAction.Fence(replaced), []);
         if (memory.Procedure is { } procedure)
             return Failover.Continue(now, procedure);
