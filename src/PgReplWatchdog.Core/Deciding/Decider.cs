@@ -26,7 +26,7 @@ public static class Decider
         var suspicion = working.Suspicion.Looked(observation.At, SignOfLife(diagnosis, observation), spec.Policy.LateAfter,
             diagnosis.Verdict.IsFailure() ? diagnosis.Verdict.ToString() : "");
         var trail = primary?.CurrentLsn is { } current ? working.Trail.Add(observation.At, current) : working.Trail;
-        var known = Known(spec.Policy, trail, memory, suspicion.SilenceAt(observation.At), observation);
+        var known = Known(spec.Policy, trail, memory, suspicion.SilenceAt(observation.At), observation) ?? memory.Procedure?.KnownPosition;
         var now = new Situation(spec, memory, diagnosis, suspicion, observation)
         {
             KnownPosition = known,
