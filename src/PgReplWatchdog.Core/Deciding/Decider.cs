@@ -59,7 +59,7 @@ public static class Decider
     }
 
     /// <summary>
-    /// The threshold is reached between two regular checks: one more is due just then. A dead host's primary is looked at twice in short order. And a replaced
+    /// The threshold is reached between two regular checks: one more is due just then. A dead host's primary is looked at again soon. And a replaced
     /// primary whose host answers may start at any moment: each second that it serves costs rows.
     /// </summary>
     private static TimeSpan? LookAgainIn(Situation now, ClusterMemory memory, ImmutableArray<ShutGate> gates)
@@ -68,14 +68,18 @@ public static class Decider
             return ReturnLookInterval;
         if (now.Diagnosis.Verdict.IsFailure() && gates.All(gate => gate.Gate is Gate.ThresholdNotReached or Gate.OldPrimaryNotFenced) && now.StillToWait is { } wait)
         {
-            var guard = gates.Any(gate => gate.Gate == Gate.OldPrimaryNotFenced) ? now.GuardStillToWait ?? TimeSpan.Zero : TimeSpan.Zero;
-            var longer = guard > wait ? guard : wait;
-            return longer > SecondLookInterval ? longer : SecondLookInterval;
+            if (gates.All(gate => gate.Gate != Gate.OldPrimaryNotFenced))
+                return Longest(wait, SecondLookInterval);
+            if (now.GuardStillToWait is { } guard)
+                return Longest(wait, guard, SecondLookInterval);
         }
-        if (now.Observation.Host(now.OldPrimary) is { IsDead: true })
-            return SecondLookInterval;
+        // A walreceiver may not have noticed yet that its primary is gone.
+        if (now.Diagnosis.Verdict == Verdict.ServingElsewhere && now.Observation.Host(now.OldPrimary) is { IsDead: true })
+            return ReturnLookInterval;
         return memory.Replaced.Any(node => now.Observation.Find(node) is { Reach: Reach.Refused or Reach.Alive }) ? ReturnLookInterval : null;
     }
+
+    private static TimeSpan Longest(params TimeSpan[] times) => times.Max();
 
     /// <summary>Fencing first (two primaries cost data by the second), then what is under way, then what is new, then what mends and keeps.</summary>
     private static NextStep Next(Situation now, ImmutableArray<ShutGate> gates, TimeSpan? guardToldAt)
