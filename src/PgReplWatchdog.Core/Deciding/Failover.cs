@@ -85,6 +85,8 @@ public static class Failover
             _ when !fenced && now.Observation.Wish.Paused => "failover was paused",
             _ when !fenced && now.Observation.Time - procedure.DecidedAt > now.Policy.ProcedureLimit => $"it was decided at {procedure.DecidedAt:u}, too long ago to go on with",
             _ when procedure.Step == ProcedureStep.Promote && procedure.Attempts >= now.Policy.PromotionAttempts => $"{procedure.To} is not primary after {procedure.Attempts} attempts",
+            _ when procedure is { Step: ProcedureStep.Promote, Phases: [.., { At: var asked }] } && now.Observation.Find(procedure.To) is not { IsServingStandby: true }
+                && now.Observation.Time - asked > now.Policy.ProcedureLimit => $"{procedure.To} does not answer any more since its promotion was asked for at {asked:u}",
             _ => null,
         };
     }
