@@ -242,7 +242,9 @@ public static class Failover
     private static NextStep GiveUp(Situation now, Procedure procedure, ImmutableArray<WatchdogEvent> told)
     {
         var failed = procedure.PromotedAt is not null && now.Diagnosis.Verdict.IsFailure();
-        var blocked = procedure.FencedBy == FencedBy.Ssh ? $"; {procedure.From} was fenced: remove recovery.conf from its data directory to start it again" : "";
+        var blocked = procedure.FencedBy == FencedBy.Ssh ? $"; {procedure.From} was fenced: remove recovery.conf from its data directory to start it again"
+            : now.Observation.Host(procedure.From) is { StartBlocked: true } ? $"; remove recovery.conf from the data directory of {procedure.From}: with it, it does not start again"
+            : "";
         return new NextStep(
             now.Memory with
             {
@@ -250,7 +252,7 @@ public static class Failover
                 IntendedPrimary = procedure.From,
                 Epoch = procedure.PromotedAt is null ? now.Memory.Epoch : now.Memory.Epoch + 1,
                 Replaced = now.Memory.Replaced.Remove(procedure.From),
-                Following = [.. procedure.Frozen],
+                Following = [.. now.Memory.Following.Union(procedure.Frozen)],
                 LastFailover = failed
                     ? new(now.Memory.Epoch + 1, procedure.From, procedure.To, Succeeded: false, now.Observation.Time, null, procedure)
                     : now.Memory.LastFailover,
