@@ -26,10 +26,12 @@ public static class Decider
         var suspicion = working.Suspicion.Looked(observation.At, SignOfLife(diagnosis, observation), spec.Policy.LateAfter,
             diagnosis.Verdict.IsFailure() ? diagnosis.Verdict.ToString() : "");
         var trail = primary?.CurrentLsn is { } current ? working.Trail.Add(observation.At, current) : working.Trail;
+        var receipts = working.Receipts.Looked(observation);
         var known = Known(spec.Policy, trail, memory, suspicion.SilenceAt(observation.At), observation) ?? memory.Procedure?.KnownPosition;
         var now = new Situation(spec, memory, diagnosis, suspicion, observation)
         {
             KnownPosition = known,
+            Receipts = receipts,
             Candidates = CandidateSelection.Assess(spec, memory, known, diagnosis.Primary, observation),
         };
         var gates = Gates.Shut(now);
@@ -48,6 +50,7 @@ public static class Decider
             {
                 Suspicion = suspicion,
                 Trail = trail,
+                Receipts = receipts,
                 GuardToldAt = step.Action is WatchdogAction.ArmGuard or WatchdogAction.DisarmGuard ? observation.At : working.GuardToldAt,
             },
             Action = step.Action,
