@@ -56,7 +56,7 @@ public static class Decider
             Action = step.Action,
             Events = step.Events,
             Inquiry = new Inquiry(step.Memory.Procedure?.From ?? step.Memory.IntendedPrimary, diagnosis.Verdict is not (Verdict.Serving or Verdict.Busy),
-                [.. step.Memory.Replaced.Union(step.Memory.Returning is { } back ? [back.Node] : [])]),
+                [.. step.Memory.Replaced.Union(step.Memory.Returning.Select(back => back.Node))]),
             LookAgainIn = LookAgainIn(now, step.Memory, gates),
         };
     }
@@ -131,7 +131,7 @@ public static class Decider
                 SystemIdentifier = server.SystemIdentifier,
                 Replaced = memory.Replaced.Remove(name),
                 Following = memory.IntendedPrimary is null ? [] : [.. memory.Following.Remove(name)],
-                Returning = null,
+                Returning = [],
                 Guard = null,
             };
         }

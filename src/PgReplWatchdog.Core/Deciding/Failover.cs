@@ -168,7 +168,7 @@ public static class Failover
                 Epoch = memory.Epoch + 1,
                 Replaced = [.. memory.Replaced.Remove(procedure.To).Remove(procedure.From), procedure.From],
                 Following = [.. now.Spec.Nodes.Select(node => node.Name).Where(node => node != procedure.To && node != procedure.From && !memory.Replaced.Contains(node))],
-                Returning = null,
+                Returning = [],
                 Guard = null,
             };
         }
