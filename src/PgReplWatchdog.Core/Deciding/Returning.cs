@@ -52,14 +52,17 @@ public static class Returning
     }
 
     private static bool Streams(Situation now, string node) =>
-        now.Observation.Find(node) is { IsServingStandby: true }
-        && now.Observation.Find(now.Memory.IntendedPrimary)?.Server is { } primary
-        && primary.WalSenders.Any(sender => sender.ApplicationName == node && sender.State == "streaming");
+        now.Observation.Find(node) is { IsServingStandby: true } && IsSeen(now, node, "streaming");
+
+    /// <summary>The primary itself sees it in this state (manual, pg_stat_replication).</summary>
+    private static bool IsSeen(Situation now, string node, string state) =>
+        now.Observation.Find(now.Memory.IntendedPrimary)?.Server is { } primary
+        && primary.WalSenders.Any(sender => sender.ApplicationName == node && sender.State == state);
 
     private static NextStep? Step(Situation now, ClusterMemory memory, string node)
     {
         var before = memory.Returning.FirstOrDefault(other => other.Node == node);
-        if (before is { Step: ReturnStep.GivenUp })
+        if (before is { Step: ReturnStep.GivenUp } || IsSeen(now, node, "catchup"))
             return null;
         var host = now.Observation.Host(node);
         if (before is { Step: ReturnStep.Rejoin } && (IsAtWork(now, before) || host is not { IsReachable: true }))
@@ -100,12 +103,13 @@ public static class Returning
     private static ClusterMemory Remembering(ClusterMemory memory, ReturningNode node) =>
         memory with { Returning = memory.Returning.RemoveAll(other => other.Node == node.Node).Add(node) };
 
-    /// <summary>The job runs, or has ended well and the server needs its time to stream.</summary>
+    /// <summary>The job runs, or has ended well and the server needs its time to stream: as long as it takes while it recovers.</summary>
     private static bool IsAtWork(Situation now, ReturningNode before)
     {
         var job = now.Observation.Host(before.Node)?.Job;
         var sinceTried = now.Observation.Time - before.TriedAt;
         return job is { Running: true } && job.Epoch == now.Memory.Epoch
+            || now.Observation.Find(before.Node) is { Reach: Reach.Alive }
             || ((job is { ExitStatus: 0 } || job?.Epoch != now.Memory.Epoch) && sinceTried < StreamingLimit);
     }
 
