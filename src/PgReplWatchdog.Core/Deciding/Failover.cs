@@ -161,6 +161,8 @@ public static class Failover
         var memory = now.Memory;
         if (procedure.PromotedAt is null)
         {
+            if (!now.Candidates.Any(candidate => candidate.IsEligible && candidate.Node == procedure.To))
+                return Freeze(now, Enter(now, procedure, ProcedureStep.Freeze)); // it was when it was elected
             procedure = procedure with { PromotedAt = Position(server) ?? new Lsn(0) };
             memory = memory with
             {
