@@ -26,10 +26,12 @@ public static class Decider
         var suspicion = working.Suspicion.Looked(observation.At, SignOfLife(diagnosis, observation), spec.Policy.LateAfter,
             diagnosis.Verdict.IsFailure() ? diagnosis.Verdict.ToString() : "");
         var trail = primary?.CurrentLsn is { } current ? working.Trail.Add(observation.At, current) : working.Trail;
-        var known = Known(spec.Policy, trail, memory, suspicion.SilenceAt(observation.At), observation);
+        var receipts = working.Receipts.Looked(observation);
+        var known = Known(spec.Policy, trail, memory, suspicion.SilenceAt(observation.At), observation) ?? memory.Procedure?.KnownPosition;
         var now = new Situation(spec, memory, diagnosis, suspicion, observation)
         {
             KnownPosition = known,
+            Receipts = receipts,
             Candidates = CandidateSelection.Assess(spec, memory, known, diagnosis.Primary, observation),
         };
         var gates = Gates.Shut(now);
@@ -48,18 +50,19 @@ public static class Decider
             {
                 Suspicion = suspicion,
                 Trail = trail,
+                Receipts = receipts,
                 GuardToldAt = step.Action is WatchdogAction.ArmGuard or WatchdogAction.DisarmGuard ? observation.At : working.GuardToldAt,
             },
             Action = step.Action,
             Events = step.Events,
             Inquiry = new Inquiry(step.Memory.Procedure?.From ?? step.Memory.IntendedPrimary, diagnosis.Verdict is not (Verdict.Serving or Verdict.Busy),
-                [.. step.Memory.Replaced.Union(step.Memory.Returning is { } back ? [back.Node] : [])]),
+                [.. step.Memory.Replaced.Union(step.Memory.Returning.Select(back => back.Node))]),
             LookAgainIn = LookAgainIn(now, step.Memory, gates),
         };
     }
 
     /// <summary>
-    /// The threshold is reached between two regular checks: one more is due just then. A dead host's primary is looked at twice in short order. And a replaced
+    /// The threshold is reached between two regular checks: one more is due just then. A dead host's primary is looked at again soon. And a replaced
     /// primary whose host answers may start at any moment: each second that it serves costs rows.
     /// </summary>
     private static TimeSpan? LookAgainIn(Situation now, ClusterMemory memory, ImmutableArray<ShutGate> gates)
@@ -68,21 +71,26 @@ public static class Decider
             return ReturnLookInterval;
         if (now.Diagnosis.Verdict.IsFailure() && gates.All(gate => gate.Gate is Gate.ThresholdNotReached or Gate.OldPrimaryNotFenced) && now.StillToWait is { } wait)
         {
-            var guard = gates.Any(gate => gate.Gate == Gate.OldPrimaryNotFenced) ? now.GuardStillToWait ?? TimeSpan.Zero : TimeSpan.Zero;
-            var longer = guard > wait ? guard : wait;
-            return longer > SecondLookInterval ? longer : SecondLookInterval;
+            if (gates.All(gate => gate.Gate != Gate.OldPrimaryNotFenced))
+                return Longest(wait, SecondLookInterval);
+            if (now.GuardStillToWait is { } guard)
+                return Longest(wait, guard, SecondLookInterval);
         }
-        if (now.Observation.Host(now.OldPrimary) is { IsDead: true })
-            return SecondLookInterval;
+        // A walreceiver may not have noticed yet that its primary is gone.
+        if (now.Diagnosis.Verdict == Verdict.ServingElsewhere && now.Observation.Host(now.OldPrimary) is { IsDead: true })
+            return ReturnLookInterval;
         return memory.Replaced.Any(node => now.Observation.Find(node) is { Reach: Reach.Refused or Reach.Alive }) ? ReturnLookInterval : null;
     }
+
+    private static TimeSpan Longest(params TimeSpan[] times) => times.Max();
 
     /// <summary>Fencing first (two primaries cost data by the second), then what is under way, then what is new, then what mends and keeps.</summary>
     private static NextStep Next(Situation now, ImmutableArray<ShutGate> gates, TimeSpan? guardToldAt)
     {
         var memory = now.Memory;
-        // The one that is being replaced is the procedure's own business: if it serves again, the failover is taken back.
-        if (memory.Replaced.FirstOrDefault(node => node != memory.Procedure?.From && IsStale(memory, now.Observation.Find(node))) is { } replaced)
+        // The one that is being replaced is the procedure's own business: if it serves again before it is replaced, the failover is taken back.
+        var beingReplaced = memory.Procedure is { Step: not ProcedureStep.HookAfter } underWay ? underWay.From : null;
+        if (memory.Replaced.FirstOrDefault(node => node != beingReplaced && IsStale(memory, now.Observation.Find(node))) is { } replaced)
             return new NextStep(memory, new WatchdogAction.Fence(replaced), []);
         if (memory.Procedure is { } procedure)
             return Failover.Continue(now, procedure);
@@ -92,9 +100,9 @@ public static class Decider
         if (now.Diagnosis.Verdict != Verdict.Serving || learned.Memory.IntendedPrimary != now.Diagnosis.Primary)
             return learned;
         now = now with { Memory = learned.Memory };
-        var returning = Returning.Next(now);
-        var next = returning.Action is WatchdogAction.None ? Guarding.Next(now with { Memory = returning.Memory }, guardToldAt) : returning;
-        return next with { Events = [.. learned.Events, .. returning.Events, .. ReferenceEquals(next, returning) ? [] : next.Events] };
+        var guarding = Guarding.Next(now, guardToldAt); // first: a guard that is not as remembered is forgotten whatever else is done
+        var next = guarding.Action is WatchdogAction.None ? Returning.Next(now with { Memory = guarding.Memory }) : guarding;
+        return next with { Events = [.. learned.Events, .. guarding.Events, .. ReferenceEquals(next, guarding) ? [] : next.Events] };
     }
 
     /// <summary>
@@ -123,7 +131,7 @@ public static class Decider
                 SystemIdentifier = server.SystemIdentifier,
                 Replaced = memory.Replaced.Remove(name),
                 Following = memory.IntendedPrimary is null ? [] : [.. memory.Following.Remove(name)],
-                Returning = null,
+                Returning = [],
                 Guard = null,
             };
         }
@@ -146,10 +154,11 @@ public static class Decider
         if (diagnosis.Verdict == Verdict.ServingElsewhere && !observation.Nodes.Any(Diagnostician.Hears))
             return observation.At; // its port was seen open
         return observation.Nodes
-            .Select(node => node.Server?.WalReceiver is { IsStreaming: true } receiver
-                ? observation.At - (receiver.LastMessageAge ?? TimeSpan.Zero)
-                : (TimeSpan?)null)
+            .Select(node => node.Server?.WalReceiver is { IsStreaming: true } receiver ? observation.At - Age(receiver) : (TimeSpan?)null)
             .Max();
+
+        // A standby's clock that was set back makes a message come from the future: that would hold the silence at zero until then.
+        static TimeSpan Age(WalReceiver receiver) => receiver.LastMessageAge is { } age && age > TimeSpan.Zero ? age : TimeSpan.Zero;
     }
 
     /// <summary>

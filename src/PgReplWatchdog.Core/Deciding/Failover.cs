@@ -85,6 +85,8 @@ public static class Failover
             _ when !fenced && now.Observation.Wish.Paused => "failover was paused",
             _ when !fenced && now.Observation.Time - procedure.DecidedAt > now.Policy.ProcedureLimit => $"it was decided at {procedure.DecidedAt:u}, too long ago to go on with",
             _ when procedure.Step == ProcedureStep.Promote && procedure.Attempts >= now.Policy.PromotionAttempts => $"{procedure.To} is not primary after {procedure.Attempts} attempts",
+            _ when procedure is { Step: ProcedureStep.Promote, Phases: [.., { At: var asked }] } && now.Observation.Find(procedure.To) is not { IsServingStandby: true }
+                && now.Observation.Time - asked > now.Policy.ProcedureLimit => $"{procedure.To} does not answer any more since its promotion was asked for at {asked:u}",
             _ => null,
         };
     }
@@ -159,6 +161,8 @@ public static class Failover
         var memory = now.Memory;
         if (procedure.PromotedAt is null)
         {
+            if (!now.Candidates.Any(candidate => candidate.IsEligible && candidate.Node == procedure.To))
+                return Freeze(now, Enter(now, procedure, ProcedureStep.Freeze)); // it was when it was elected
             procedure = procedure with { PromotedAt = Position(server) ?? new Lsn(0) };
             memory = memory with
             {
@@ -166,7 +170,7 @@ public static class Failover
                 Epoch = memory.Epoch + 1,
                 Replaced = [.. memory.Replaced.Remove(procedure.To).Remove(procedure.From), procedure.From],
                 Following = [.. now.Spec.Nodes.Select(node => node.Name).Where(node => node != procedure.To && node != procedure.From && !memory.Replaced.Contains(node))],
-                Returning = null,
+                Returning = [],
                 Guard = null,
             };
         }
@@ -240,7 +244,9 @@ public static class Failover
     private static NextStep GiveUp(Situation now, Procedure procedure, ImmutableArray<WatchdogEvent> told)
     {
         var failed = procedure.PromotedAt is not null && now.Diagnosis.Verdict.IsFailure();
-        var blocked = procedure.FencedBy == FencedBy.Ssh ? $"; {procedure.From} was fenced: remove recovery.conf from its data directory to start it again" : "";
+        var blocked = procedure.FencedBy == FencedBy.Ssh ? $"; {procedure.From} was fenced: remove recovery.conf from its data directory to start it again"
+            : now.Observation.Host(procedure.From) is { StartBlocked: true } ? $"; remove recovery.conf from the data directory of {procedure.From}: with it, it does not start again"
+            : "";
         return new NextStep(
             now.Memory with
             {
@@ -248,7 +254,7 @@ public static class Failover
                 IntendedPrimary = procedure.From,
                 Epoch = procedure.PromotedAt is null ? now.Memory.Epoch : now.Memory.Epoch + 1,
                 Replaced = now.Memory.Replaced.Remove(procedure.From),
-                Following = [.. procedure.Frozen],
+                Following = [.. now.Memory.Following.Union(procedure.Frozen)],
                 LastFailover = failed
                     ? new(now.Memory.Epoch + 1, procedure.From, procedure.To, Succeeded: false, now.Observation.Time, null, procedure)
                     : now.Memory.LastFailover,

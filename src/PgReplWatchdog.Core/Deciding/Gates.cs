@@ -83,9 +83,11 @@ public static class Gates
         else if (now.Observation.Host(old) is { IsReachable: true })
             yield break;
         else if (!now.IsGuarded)
-            yield return new(Gate.OldPrimaryNotFenced, null, $"the host of {old} does not answer, its guard was not armed, and there is no FenceCommand: make sure that it is off, then promote by hand");
+            yield return new(Gate.OldPrimaryNotFenced, null,
+                $"the host of {old} does not answer, its guard was not armed, and there is no FenceCommand: make sure that it is off, then promote by hand");
         else if (!now.SilentVouchers.IsEmpty)
-            yield return new(Gate.OldPrimaryNotFenced, null, $"{string.Join(", ", now.SilentVouchers)} cannot be asked and may keep {old} alive: only when it answers is it known that the guard has stopped {old}");
+            yield return new(Gate.OldPrimaryNotFenced, null,
+                $"{string.Join(", ", now.SilentVouchers)} cannot be asked and may keep {old} alive: only when it answers is it known that the guard has stopped {old}");
         else if (now.GuardStillToWait is { } wait)
             yield return new(Gate.OldPrimaryNotFenced, null, FormattableString.Invariant($"the guard of {old} will surely have stopped it in {wait.TotalSeconds:0.0} s"));
     }

@@ -6,7 +6,7 @@ namespace PgReplWatchdog.Deciding;
 
 /// <summary>
 /// What follows a failover: the other standbys are pointed at the new primary, the old one is rewound and made its standby. Done is what the primary
-/// itself sees streaming; a node that merely started proves nothing. One node at a time.
+/// itself sees streaming; a node that merely started proves nothing. Each node has its own count of attempts; no more than one is copied or rewound at a time.
 /// </summary>
 public static class Returning
 {
@@ -22,15 +22,9 @@ public static class Returning
     {
         ArgumentNullException.ThrowIfNull(now);
         var (memory, events) = Returned(now);
-        foreach (var node in memory.Following.Concat(memory.Replaced))
-        {
-            if (memory.Returning is { } other && other.Node != node && other.Step == ReturnStep.Rejoin && Outstanding(memory).Contains(other.Node) && IsAtWork(now, other))
-                continue; // its host is busy; this one waits its turn
-            if (Step(now, memory, node) is not { } step)
-                continue;
-            return step with { Events = [.. events, .. step.Events] };
-        }
-        return new NextStep(memory, WatchdogAction.Nothing, events);
+        return Outstanding(memory).Select(node => Step(now, memory, node)).FirstOrDefault(step => step is not null) is { } next
+            ? next with { Events = [.. events, .. next.Events] }
+            : new NextStep(memory, WatchdogAction.Nothing, events);
     }
 
     /// <summary>Nodes that do not stream from the primary yet and should.</summary>
@@ -50,7 +44,7 @@ public static class Returning
             {
                 Following = memory.Following.Remove(node),
                 Replaced = memory.Replaced.Remove(node),
-                Returning = memory.Returning?.Node == node ? null : memory.Returning,
+                Returning = memory.Returning.RemoveAll(other => other.Node == node),
             };
             events = events.Add(new(EventKind.NodeReplacedReturned, $"{node} streams from {memory.IntendedPrimary} as its standby"));
         }
@@ -58,14 +52,17 @@ public static class Returning
     }
 
     private static bool Streams(Situation now, string node) =>
-        now.Observation.Find(node) is { IsServingStandby: true }
-        && now.Observation.Find(now.Memory.IntendedPrimary)?.Server is { } primary
-        && primary.WalSenders.Any(sender => sender.ApplicationName == node && sender.State == "streaming");
+        now.Observation.Find(node) is { IsServingStandby: true } && IsSeen(now, node, "streaming");
+
+    /// <summary>The primary itself sees it in this state (manual, pg_stat_replication).</summary>
+    private static bool IsSeen(Situation now, string node, string state) =>
+        now.Observation.Find(now.Memory.IntendedPrimary)?.Server is { } primary
+        && primary.WalSenders.Any(sender => sender.ApplicationName == node && sender.State == state);
 
     private static NextStep? Step(Situation now, ClusterMemory memory, string node)
     {
-        var before = memory.Returning?.Node == node ? memory.Returning : null;
-        if (before is { Step: ReturnStep.GivenUp })
+        var before = memory.Returning.FirstOrDefault(other => other.Node == node);
+        if (before is { Step: ReturnStep.GivenUp } || IsSeen(now, node, "catchup"))
             return null;
         var host = now.Observation.Host(node);
         if (before is { Step: ReturnStep.Rejoin } && (IsAtWork(now, before) || host is not { IsReachable: true }))
@@ -85,29 +82,34 @@ public static class Returning
     }
 
     private static NextStep? Rejoin(Situation now, ClusterMemory memory, string node, ReturningNode? before, HostObservation? host) =>
-        !now.Policy.Rejoin || host is not { IsReachable: true } ? null
+        !now.Policy.Rejoin ? GiveUp(memory, before ?? new ReturningNode(node, ReturnStep.Rejoin, 0, now.Observation.Time), "Rejoin is false")
+        : host is not { IsReachable: true } || memory.Returning.Any(other => other.Node != node && other.Step == ReturnStep.Rejoin && IsAtWork(now, other)) ? null
         : Try(now, memory, node, ReturnStep.Rejoin, before, new WatchdogAction.Rejoin(node, memory.IntendedPrimary!, memory.Epoch, FreshCopy: before is { Step: ReturnStep.Rejoin }));
 
     private static NextStep Try(Situation now, ClusterMemory memory, string node, ReturnStep step, ReturningNode? before, WatchdogAction action)
     {
         var attempts = before?.Step == step ? before.Attempts + 1 : 1;
         return new NextStep(
-            memory with { Returning = new ReturningNode(node, step, attempts, now.Observation.Time) }, action,
+            Remembering(memory, new ReturningNode(node, step, attempts, now.Observation.Time)), action,
             [new(EventKind.NodeReturning, step == ReturnStep.Repoint
                 ? $"{node} is pointed at {memory.IntendedPrimary} (attempt {attempts})"
                 : $"{node} is made a standby of {memory.IntendedPrimary}, by pg_rewind or a fresh copy (attempt {attempts})")]);
     }
 
     private static NextStep GiveUp(ClusterMemory memory, ReturningNode before, string why) => new(
-        memory with { Returning = before with { Step = ReturnStep.GivenUp } }, WatchdogAction.Nothing,
+        Remembering(memory, before with { Step = ReturnStep.GivenUp }), WatchdogAction.Nothing,
         [new(EventKind.NodeNotReturning, $"{before.Node} could not be made a standby in {before.Attempts} attempts ({why}): run pgwatchdog setup with --overwrite {before.Node}")]);
 
-    /// <summary>The job runs, or has ended well and the server needs its time to stream.</summary>
+    private static ClusterMemory Remembering(ClusterMemory memory, ReturningNode node) =>
+        memory with { Returning = memory.Returning.RemoveAll(other => other.Node == node.Node).Add(node) };
+
+    /// <summary>The job runs, or has ended well and the server needs its time to stream: as long as it takes while it recovers.</summary>
     private static bool IsAtWork(Situation now, ReturningNode before)
     {
         var job = now.Observation.Host(before.Node)?.Job;
         var sinceTried = now.Observation.Time - before.TriedAt;
         return job is { Running: true } && job.Epoch == now.Memory.Epoch
+            || now.Observation.Find(before.Node) is { Reach: Reach.Alive }
             || ((job is { ExitStatus: 0 } || job?.Epoch != now.Memory.Epoch) && sinceTried < StreamingLimit);
     }
 

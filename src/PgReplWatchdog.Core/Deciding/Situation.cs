@@ -10,6 +10,9 @@ public sealed record Situation(ClusterSpec Spec, ClusterMemory Memory, Diagnosis
 {
     public Policy Policy => Spec.Policy;
 
+    /// <summary>Since when each standby has received nothing new.</summary>
+    public Receipts Receipts { get; init; } = Receipts.None;
+
     /// <summary>Every node but the primary, best candidate first.</summary>
     public ImmutableArray<Candidate> Candidates { get; init; } = [];
 
@@ -39,8 +42,7 @@ public sealed record Situation(ClusterSpec Spec, ClusterMemory Memory, Diagnosis
     }
 
     /// <summary>
-    /// By what the old primary is known to be stopped, now. Unknown: by nothing. The guard's time counts from the last sign of life of anybody whose
-    /// acknowledgement could have kept it alive; a voucher that cannot be asked may have acknowledged ever since.
+    /// By what the old primary is known to be stopped, now. Unknown: by nothing.
     /// </summary>
     public FencedBy FencedBy =>
         Observation.Host(OldPrimary) is { IsFenced: true } ? FencedBy.Ssh
@@ -49,13 +51,19 @@ public sealed record Situation(ClusterSpec Spec, ClusterMemory Memory, Diagnosis
         : GuardStillToWait is { } wait && wait <= TimeSpan.Zero ? FencedBy.Guard
         : FencedBy.Unknown;
 
-    /// <summary>How long until the old primary's guard has surely stopped it; null where it was not armed or a voucher cannot be asked.</summary>
-    public TimeSpan? GuardStillToWait => IsGuarded && SilentVouchers.IsEmpty ? Policy.GuardSurelyStopped - Silence : null;
+    /// <summary>
+    /// How long until the old primary's guard has surely stopped it; null where it was not armed or a voucher cannot be asked. Its time counts from the last
+    /// sign of life of anybody, and from the look in which a voucher had received something new: between two looks, or while it could not be asked, it may
+    /// have acknowledged what nobody saw it hear.
+    /// </summary>
+    public TimeSpan? GuardStillToWait => IsGuarded && SilentVouchers.IsEmpty
+        ? Policy.GuardSurelyStopped - Memory.Guard!.Order.Vouchers.Select(node => Observation.At - (Receipts.Since(node) ?? Observation.At)).Append(Silence).Min()
+        : null;
 
     /// <summary>The old primary's guard was seen armed, and nothing has been changed about it since.</summary>
     public bool IsGuarded => Memory.Guard is { } guard && guard.Node == OldPrimary;
 
     /// <summary>Those whose acknowledgement counts for the guard and who cannot be asked whether they still give it.</summary>
     public ImmutableArray<string> SilentVouchers =>
-        Memory.Guard is { } guard ? [.. guard.Order.Vouchers.Where(node => Observation.Find(node) is not { Server.ReadsStatistics: true })] : [];
+        Memory.Guard is { } guard ? [.. guard.Order.Vouchers.Where(node => Observation.Find(node) is not { IsServingStandby: true, Server.ReadsStatistics: true })] : [];
 }

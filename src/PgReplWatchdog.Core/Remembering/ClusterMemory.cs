@@ -31,8 +31,8 @@ public sealed record ClusterMemory
     /// <summary>Standbys that are to be pointed at the intended primary and do not stream from it yet.</summary>
     public ImmutableArray<string> Following { get; init; } = [];
 
-    /// <summary>The node that is being repointed or rejoined; null where nothing of the kind is under way.</summary>
-    public ReturningNode? Returning { get; init; }
+    /// <summary>Those of them for which something was tried, or given up.</summary>
+    public ImmutableArray<ReturningNode> Returning { get; init; } = [];
 
     /// <summary>The guard that is known to be armed, and with what; null from the moment before anything about it is changed.</summary>
     public ArmedGuard? Guard { get; init; }

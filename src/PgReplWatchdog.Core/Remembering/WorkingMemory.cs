@@ -1,4 +1,5 @@
 using PgReplWatchdog.Observing;
+using PgReplWatchdog.Topology;
 
 namespace PgReplWatchdog.Remembering;
 
@@ -9,9 +10,40 @@ public sealed record WorkingMemory
 
     public Suspicion Suspicion { get; init; } = Suspicion.None;
     public PrimaryTrail Trail { get; init; } = PrimaryTrail.Empty;
+    public Receipts Receipts { get; init; } = Receipts.None;
 
     /// <summary>When the guard was last told something, on the monotonic clock.</summary>
     public TimeSpan? GuardToldAt { get; init; }
+}
+
+/// <summary>
+/// Up to where each standby has received WAL, and in which look it was found there first: since then it has acknowledged nothing that the primary wrote,
+/// whether it could be asked in between or not.
+/// </summary>
+public sealed record Receipts
+{
+    public static readonly Receipts None = new();
+
+    private ImmutableDictionary<string, Receipt> ByNode { get; init; } = ImmutableDictionary<string, Receipt>.Empty;
+
+    /// <summary>When it was found first where it is now; null where that is not known.</summary>
+    public TimeSpan? Since(string node) => ByNode.TryGetValue(node, out var receipt) ? receipt.Since : null;
+
+    public Receipts Looked(ClusterObservation observation)
+    {
+        ArgumentNullException.ThrowIfNull(observation);
+        var found = ByNode;
+        foreach (var (node, server) in observation.Nodes.Where(node => node.IsServingStandby).Select(node => (node.Node, node.Server!)))
+        {
+            if (Lsn.Greater(server.ReceivedLsn, server.ReplayedLsn) is not { } position)
+                found = found.Remove(node);
+            else if (!found.TryGetValue(node, out var before) || before.Position != position)
+                found = found.SetItem(node, new Receipt(position, observation.At));
+        }
+        return ReferenceEquals(found, ByNode) ? this : new Receipts { ByNode = found };
+    }
+
+    private readonly record struct Receipt(Lsn Position, TimeSpan Since);
 }
 
 /// <summary>Since when the primary has been silent, and since when the present finding stands, on the watchdog's monotonic clock.</summary>
