@@ -246,7 +246,11 @@ internal sealed class Faults(World world, Journal journal, Crash crash)
     private void StartAll()
     {
         foreach (var node in world.Nodes)
+        {
+            // A person starts one that was fenced by command only if it is the primary by the journal, or a standby.
+            node.FencedByCommand &= !node.IsStandby && (journal.Memory.IntendedPrimary != node.Name || journal.Memory.Procedure is not null);
             world.Start(node);
+        }
     }
 
     private void FailForGood()

@@ -59,6 +59,9 @@ internal sealed class Node(int index, Guard guard)
     public bool ReplayPaused { get; set; }
     public bool StartBlocked { get; set; }
     public bool DiskFull { get; set; }
+
+    /// <summary>A command took its power away: whoever gives it back sees to it that PostgreSQL does not start by itself.</summary>
+    public bool FencedByCommand { get; set; }
     public bool TriggerFile { get; set; }
 
     /// <summary>When a promotion that it was asked for is done.</summary>

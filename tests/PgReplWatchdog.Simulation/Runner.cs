@@ -92,7 +92,7 @@ internal sealed class Runner(World world, Journal journal, Prober prober, Crash 
         if (world.Chance(world.Setting.Mischief * 5))
             return false;
         world.PowerOff(node);
-        node.PowerAt = double.PositiveInfinity; // whoever fenced it by command sees to it before it has power again
+        (node.PowerAt, node.FencedByCommand) = (double.PositiveInfinity, true);
         return true;
     }
 

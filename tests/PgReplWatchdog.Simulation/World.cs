@@ -206,7 +206,7 @@ internal sealed class World
     /// <summary>PostgreSQL is started, by whomever: the start block and the guard's boot check are asked first.</summary>
     public void Start(Node node)
     {
-        if (!node.HostUp || node.Process != Process.Stopped || node.StartBlocked || (!node.IsStandby && !MayBoot(node)))
+        if (!node.HostUp || node.Process != Process.Stopped || node.StartBlocked || node.FencedByCommand || (!node.IsStandby && !MayBoot(node)))
             return;
         node.Run++;
         (node.Process, node.ReadyAt, node.Hang) = (Process.Starting, Now + Between(0.2, 1.5), Hang.None);
@@ -214,10 +214,15 @@ internal sealed class World
         Tell($"{node} starts as {(node.IsStandby ? "standby" : "primary")}");
     }
 
+    /// <summary>
+    /// The guard's boot check. Nobody that answers may be on a newer timeline or be a standby that is pointed nowhere (a failover is under way). One that was
+    /// armed when it went down needs an answer from every voucher of its order, for any of them may have been promoted, and each must still be its own standby.
+    /// </summary>
     private bool MayBoot(Node node)
     {
         var told = Array.FindAll(Nodes, other => other != node && other.IsServing && Network.BothUp(node.Index, other.Index, Now));
-        var may = !Array.Exists(told, other => !other.IsStandby && other.Branch.Timeline > node.Branch.Timeline) && (told.Length > 0 || node.Guard.Order is null);
+        var may = Array.TrueForAll(told, other => other.Branch.Timeline <= node.Branch.Timeline && other is not { IsStandby: true, Upstream: null })
+            && (node.Guard.Order is not { } order || order.Vouchers.All(name => Array.Exists(told, other => other.Name == name && other.IsStandby && other.Upstream == node)));
         if (!may)
             Tell($"the boot check keeps {node} from starting");
         return may;
@@ -232,7 +237,7 @@ internal sealed class World
         if (!succeeds)
             return;
         (node.Branch, node.Position, node.Replayed) = (source.Branch, source.Position, source.Position);
-        (node.IsStandby, node.StartBlocked, node.TriggerFile, node.ReplayPaused, node.Upstream, node.Guard.Order) = (true, false, false, false, source, null);
+        (node.IsStandby, node.StartBlocked, node.TriggerFile, node.ReplayPaused, node.FencedByCommand, node.Upstream, node.Guard.Order) = (true, false, false, false, false, source, null);
         Start(node);
     }
 }
