@@ -27,7 +27,7 @@ public static class Decider
             diagnosis.Verdict.IsFailure() ? diagnosis.Verdict.ToString() : "");
         var trail = primary?.CurrentLsn is { } current ? working.Trail.Add(observation.At, current) : working.Trail;
         var receipts = working.Receipts.Looked(observation);
-        var known = Known(spec.Policy, trail, memory, suspicion.SilenceAt(observation.At), observation) ?? memory.Procedure?.KnownPosition;
+        var known = Known(spec.Policy, trail, memory, suspicion, observation);
         var now = new Situation(spec, memory, diagnosis, suspicion, observation)
         {
             KnownPosition = known,
@@ -162,11 +162,15 @@ public static class Decider
     }
 
     /// <summary>
-    /// Where the primary's WAL was when it fell silent. A position seen long before that says nothing of what was written since:
-    /// then it is unknown.
+    /// Where the primary's WAL was when it fell silent, or was found failed. A position seen long before that says nothing of what was written since:
+    /// then it is unknown. What was known when a failover was decided stays known as long as that goes on.
     /// </summary>
-    private static Lsn? Known(Policy policy, PrimaryTrail trail, ClusterMemory memory, TimeSpan silence, ClusterObservation observation)
+    private static Lsn? Known(Policy policy, PrimaryTrail trail, ClusterMemory memory, Suspicion suspicion, ClusterObservation observation)
     {
+        if (memory.Procedure?.KnownPosition is { } decided)
+            return trail.Newest > decided ? trail.Newest : decided;
+        var (silent, stands) = (suspicion.SilenceAt(observation.At), suspicion.StandsFor(observation.At));
+        var silence = silent > stands ? silent : stands; // a hung one is still heard
         var oldest = policy.UnreachableThreshold + PositionRecordInterval + policy.LateAfter;
         if (trail.Newest is { } newest)
             return observation.At - silence - trail.NewestAt <= oldest ? newest : null;

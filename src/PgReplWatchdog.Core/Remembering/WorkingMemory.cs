@@ -17,8 +17,8 @@ public sealed record WorkingMemory
 }
 
 /// <summary>
-/// Up to where each standby has received WAL, and in which look it was found there first: since then it has acknowledged nothing that the primary wrote,
-/// whether it could be asked in between or not.
+/// Up to where each standby has received WAL, and since when: its walreceiver's last message, or the look in which it was found there first. Since then it has
+/// acknowledged nothing that the primary wrote, whether it could be asked in between or not.
 /// </summary>
 public sealed record Receipts
 {
@@ -38,7 +38,7 @@ public sealed record Receipts
             if (Lsn.Greater(server.ReceivedLsn, server.ReplayedLsn) is not { } position)
                 found = found.Remove(node);
             else if (!found.TryGetValue(node, out var before) || before.Position != position)
-                found = found.SetItem(node, new Receipt(position, observation.At));
+                found = found.SetItem(node, new Receipt(position, observation.At - (server.WalReceiver?.LastMessageAge ?? TimeSpan.Zero)));
         }
         return ReferenceEquals(found, ByNode) ? this : new Receipts { ByNode = found };
     }

@@ -1,0 +1,306 @@
+namespace PgReplWatchdog.Simulation;
+
+/// <summary>Draws what goes wrong, and when, and sees to it that it ends.</summary>
+internal sealed class Faults(World world, Journal journal, Crash crash)
+{
+    public const double FirstAt = 12;
+    public const double LastAt = 70;
+    public const double HealedAt = 110;
+    public const double EndAt = 240;
+
+    /// <summary>How the primary fails in a story of that kind; null in the others.</summary>
+    public string? Failure { get; private set; }
+
+    public double FailedAt { get; private set; }
+
+    private Policy Policy => world.Setting.Spec.Policy;
+
+    public void Plan()
+    {
+        switch (world.Setting.Story)
+        {
+            case Story.Chaos:
+                PlanChaos();
+                break;
+            case Story.PrimaryFails:
+                world.At(world.Between(20, 25), FailForGood);
+                if (world.Chance(0.3))
+                    world.At(world.Between(20, 30), () => crash.After(world.Random.Next(25)));
+                break;
+            default:
+                world.At(world.Between(20, 25), CutOneLink);
+                break;
+        }
+    }
+
+    private void PlanChaos()
+    {
+        for (var count = world.Random.Next(1, 9); count > 0; count--)
+            world.At(world.Between(FirstAt, LastAt), Strike);
+        world.At(HealedAt, Heal);
+        world.At(HealedAt + 20, StartAll);
+        world.At(HealedAt + 40, StartAll);
+    }
+
+    /// <summary>Short ones, and those that end just when somebody's patience does.</summary>
+    private double Duration() => world.Random.Next(4) switch
+    {
+        0 => world.Between(0.2, 3),
+        1 => Policy.GuardTimeToLive.TotalSeconds + world.Between(-2, 3),
+        2 => Policy.UnreachableThreshold.TotalSeconds + world.Between(-2, 3),
+        _ => world.Between(5, 40),
+    };
+
+    private Node Anybody() => world.Nodes[world.Random.Next(world.Nodes.Length)];
+
+    /// <summary>More often than not the primary.</summary>
+    private Node Somebody() => world.Chance(0.7) && Array.Find(world.Nodes, node => node.IsPrimary) is { } primary ? primary : Anybody();
+
+    private void Strike()
+    {
+        if (world.Now >= HealedAt)
+            return;
+        var until = Math.Min(world.Now + Math.Max(0.1, Duration()), HealedAt);
+        var node = Somebody();
+        switch (world.Random.Next(22))
+        {
+            case 0 or 1:
+                Crashes(node);
+                break;
+            case 2 or 3:
+                Hangs(node, world.Chance(0.5) ? Hang.All : Hang.Postmaster, until);
+                break;
+            case 4 or 5 or 6:
+                PowerFails(node, until);
+                break;
+            case 7 or 8 or 9:
+                Isolate(node, until);
+                if (world.Chance(0.3))
+                    world.At(world.Between(world.Now, until), world.Chance(0.5) ? () => Crashes(node) : () => PowerFails(node, world.Now + Math.Max(0.1, Duration())));
+                break;
+            case 10 or 11 or 12:
+                CutSome(until);
+                break;
+            case 13:
+                Slow(until);
+                break;
+            case 14:
+                world.Tell($"the disk of {node} is full until {until:0.0}");
+                node.DiskFull = true;
+                world.At(until, () => node.DiskFull = false);
+                break;
+            case 15:
+                world.Tell($"a person shuts {node} down");
+                if (node.Process != Process.Stopped)
+                    world.Kill(node, node.IsStandby ? "shut down in recovery" : "shut down");
+                break;
+            case 16:
+                crash.After(world.Random.Next(40));
+                break;
+            case 17:
+                crash.PauseAfter(world.Random.Next(40), Math.Max(0.3, Duration()));
+                break;
+            case 18:
+                world.Tell($"the references are silent until {until:0.0}");
+                world.Network.ReferencesDownUntil = until;
+                break;
+            case 19:
+                world.Tell($"the journal cannot be written until {until:0.0}");
+                journal.UnwritableUntil = until;
+                break;
+            case 20:
+                ReplayPauses(until);
+                break;
+            default:
+                Meddle();
+                break;
+        }
+    }
+
+    private void Crashes(Node node)
+    {
+        if (node.Process == Process.Stopped)
+            return;
+        world.Tell($"PostgreSQL on {node} crashes");
+        world.Kill(node);
+        if (world.Setting.IsSupervised)
+            node.StartAt = world.Now + world.Between(0.5, 3);
+    }
+
+    private void Hangs(Node node, Hang hang, double until)
+    {
+        if (!node.IsRunning)
+            return;
+        world.Tell($"{node} hangs ({hang}) until {until:0.0}");
+        node.Hang = hang;
+        var run = node.Run;
+        world.At(until, () =>
+        {
+            if (node.Run == run && node.Process == Process.Running)
+                node.Hang = Hang.None;
+        });
+    }
+
+    private void PowerFails(Node node, double until)
+    {
+        if (!node.HostUp)
+            return;
+        world.Tell($"the host of {node} loses power until {until:0.0}");
+        world.PowerOff(node);
+        node.PowerAt = until;
+    }
+
+    private void Isolate(Node node, double until)
+    {
+        world.Tell($"{node} is cut off from everybody until {until:0.0}");
+        for (var other = 0; other <= world.Watchdog; other++)
+        {
+            if (other != node.Index)
+                CutBoth(node.Index, other, until);
+        }
+    }
+
+    private void CutBoth(int one, int other, double until)
+    {
+        world.Network.Cut(one, other, world.Now, until);
+        world.Network.Cut(other, one, world.Now, until);
+    }
+
+    private void CutSome(double until)
+    {
+        for (var links = world.Random.Next(1, 4); links > 0; links--)
+        {
+            var (from, to) = (world.Random.Next(world.Watchdog + 1), world.Random.Next(world.Watchdog + 1));
+            if (from == to)
+                continue;
+            var both = world.Chance(0.5);
+            var end = world.Chance(0.5) ? until : Math.Min(HealedAt, world.Now + Math.Max(0.1, Duration()));
+            world.Tell($"{Party(from)} {(both ? "and" : "to")} {Party(to)}: cut until {end:0.0}");
+            if (both)
+                CutBoth(from, to, end);
+            else
+                world.Network.Cut(from, to, world.Now, end);
+        }
+    }
+
+    private string Party(int index) => index == world.Watchdog ? "watchdog" : world.Nodes[index].Name;
+
+    private void Slow(double until)
+    {
+        var (from, to) = (world.Random.Next(world.Watchdog + 1), world.Random.Next(world.Watchdog + 1));
+        var delay = world.Between(0.1, 4);
+        world.Tell($"{Party(from)} to {Party(to)}: {delay:0.0} s late until {until:0.0}");
+        world.Network.Slow(from, to, delay, until);
+    }
+
+    private void ReplayPauses(double until)
+    {
+        var node = Anybody();
+        if (!node.IsStandby)
+            return;
+        world.Tell($"replay is paused on {node} until {until:0.0}");
+        node.ReplayPaused = true;
+        world.At(until, () => node.ReplayPaused = false);
+    }
+
+    /// <summary>What a person does: rarely a promotion by hand, more often an acknowledgement or a pause.</summary>
+    private void Meddle()
+    {
+        if (world.Chance(0.5))
+        {
+            world.Tell($"a person acknowledges epoch {journal.Memory.Epoch}");
+            journal.Asked = journal.Asked with { AcknowledgedEpoch = journal.Memory.Epoch };
+            world.Truth.Failovers.Clear();
+        }
+        else if (world.Chance(0.8))
+        {
+            world.Tell($"a person pauses failover");
+            journal.Asked = journal.Asked with { Paused = true };
+            world.At(world.Now + world.Between(2, 20), () => journal.Asked = journal.Asked with { Paused = false });
+        }
+        else if (Array.Find(world.Nodes, node => node is { IsServing: true, IsStandby: true }) is { } standby)
+        {
+            world.Tell($"a person promotes {standby}");
+            world.Truth.PersonIntervened = true;
+            standby.PromotedAt = world.Now + 0.2;
+        }
+    }
+
+    private void Heal()
+    {
+        world.Tell($"all is healed");
+        world.Network.Heal();
+        journal.UnwritableUntil = 0;
+        journal.Asked = journal.Asked with { Paused = false };
+        crash.Forget();
+        foreach (var node in world.Nodes)
+        {
+            (node.DiskFull, node.ReplayPaused) = (false, false);
+            if (node.Process == Process.Running)
+                node.Hang = Hang.None;
+            world.PowerOn(node);
+        }
+        StartAll();
+    }
+
+    private void StartAll()
+    {
+        foreach (var node in world.Nodes)
+        {
+            // A person starts one that was fenced by command only if it is the primary by the journal, or a standby.
+            node.FencedByCommand &= !node.IsStandby && (journal.Memory.IntendedPrimary != node.Name || journal.Memory.Procedure is not null);
+            world.Start(node);
+        }
+    }
+
+    private void FailForGood()
+    {
+        var primary = Array.Find(world.Nodes, node => node.IsPrimary)!;
+        (Failure, var fail) = world.Random.Next(6) switch
+        {
+            0 => ("crash", () => world.Kill(primary)),
+            1 => ("power", () => PowerFails(primary, double.PositiveInfinity)),
+            2 => ("hang", () => Hangs(primary, Hang.All, double.PositiveInfinity)),
+            3 => ("postmaster", () => Hangs(primary, Hang.Postmaster, double.PositiveInfinity)),
+            4 => ("cut off", () => Isolate(primary, double.PositiveInfinity)),
+            _ => ("shut down", (Action)(() => world.Kill(primary, "shut down"))),
+        };
+        FailedAt = world.Now;
+        world.Tell($"{primary} fails for good: {Failure}");
+        fail();
+    }
+
+    /// <summary>F4, F5, F7, F8, F10: the primary lives, and nothing may be promoted.</summary>
+    private void CutOneLink()
+    {
+        var until = world.Between(40, 90);
+        var last = world.Nodes.Length - 1;
+        switch (world.Random.Next(7))
+        {
+            case 0:
+                CutBoth(world.Watchdog, 0, until);
+                break;
+            case 1:
+                CutBoth(0, last, until);
+                break;
+            case 2:
+                world.Network.ReferencesDownUntil = until;
+                foreach (var node in world.Nodes)
+                    CutBoth(world.Watchdog, node.Index, until);
+                break;
+            case 3:
+                PowerFails(world.Nodes[last], until);
+                break;
+            case 4:
+                world.Nodes[0].DiskFull = true;
+                break;
+            case 5:
+                world.Network.Cut(world.Chance(0.5) ? 0 : world.Watchdog, world.Chance(0.5) ? world.Watchdog : 0, world.Now, until);
+                break;
+            default:
+                Hangs(world.Nodes[last], Hang.All, until);
+                break;
+        }
+        world.Tell($"one connection or one standby fails until {until:0.0}; {world.Nodes[0]} lives");
+    }
+}

@@ -1,0 +1,89 @@
+namespace PgReplWatchdog.Simulation;
+
+/// <summary>
+/// The guard on a node's host, as it is meant to work: it remembers when it wrote what, on its own clock, and stops PostgreSQL once the newest of those writes
+/// that somebody outside has acknowledged is older than the time to live.
+/// </summary>
+internal sealed class Guard(double rate, Random random)
+{
+    private const double LongestKill = 0.2;
+
+    public double Rate => rate;
+
+    private readonly Queue<(double At, ulong Position)> written = new();
+    private double polledAt, proof, killAt = double.PositiveInfinity;
+    private bool leased;
+    private int run = -1;
+
+    /// <summary>The order file; survives everything but a rejoin. Null: disarmed.</summary>
+    public GuardOrder? Order { get; set; }
+
+    /// <summary>Set-up or the first arming has put it there.</summary>
+    public bool IsInstalled { get; set; }
+
+    /// <summary>What its session at the server shows; null where it has none.</summary>
+    public string? Shown { get; private set; }
+
+    /// <summary>The position that the watchdog's session says it has seen in an answer.</summary>
+    public ulong WatchdogHasSeen { get; set; }
+
+    public void HostStarts() => (leased, run, killAt, Shown) = (false, -1, double.PositiveInfinity, null);
+
+    /// <summary>Returns true at the moment at which PostgreSQL is to be killed.</summary>
+    public bool Step(Node node, List<Stream> streams, double now)
+    {
+        if (!node.IsRunning)
+            Shown = null;
+        if (!IsInstalled || node.Process == Process.Stopped)
+        {
+            (leased, killAt) = (false, double.PositiveInfinity);
+            return false;
+        }
+        if (now >= killAt)
+        {
+            (leased, killAt) = (false, double.PositiveInfinity);
+            return true;
+        }
+        var clock = now * rate;
+        var timeToLive = Order?.TimeToLive.TotalSeconds ?? 6;
+        if (clock < polledAt)
+            return false;
+        polledAt = clock + Math.Clamp(timeToLive / 12, 0.1, 0.5);
+        if (node.IsRunning && node.Hang != Hang.All)
+            Row(node, streams, clock, timeToLive);
+        if (leased && clock - proof > timeToLive && double.IsPositiveInfinity(killAt))
+            killAt = now + (random.NextDouble() * LongestKill);
+        return false;
+    }
+
+    private void Row(Node node, List<Stream> streams, double clock, double timeToLive)
+    {
+        if (run != node.Run)
+            (run, leased, WatchdogHasSeen) = (node.Run, false, 0);
+        Shown = Order?.Id ?? "";
+        if (node.IsStandby || Order is null)
+        {
+            leased = false;
+            return;
+        }
+        node.Position += 64;
+        var acknowledged = WatchdogHasSeen <= node.Position ? WatchdogHasSeen : 0;
+        foreach (var stream in streams)
+        {
+            if (stream.Primary == node && stream.AtPrimary && Order.Vouchers.Contains(stream.Standby.Name))
+                acknowledged = Math.Max(acknowledged, stream.Flushed);
+        }
+        if (!leased)
+        {
+            (leased, proof) = (true, clock);
+            written.Clear();
+        }
+        written.Enqueue((clock, node.Position));
+        while (written.TryPeek(out var oldest) && (oldest.Position <= acknowledged || oldest.At < clock - timeToLive))
+        {
+            if (oldest.Position <= acknowledged)
+                proof = oldest.At;
+            written.Dequeue();
+        }
+    }
+}

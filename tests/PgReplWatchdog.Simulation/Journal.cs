@@ -1,0 +1,36 @@
+using PgReplWatchdog.Journaling;
+
+namespace PgReplWatchdog.Simulation;
+
+/// <summary>What is on the watchdog's disk: it outlives the process.</summary>
+internal sealed class Journal(World world, Crash crash) : IJournal
+{
+    public ClusterMemory Memory { get; private set; } = ClusterMemory.Empty;
+    public OperatorWish Asked { get; set; } = OperatorWish.None;
+    public double UnwritableUntil { get; set; }
+    public int Written { get; private set; }
+
+    /// <summary>Kinds of events since the start, for the numbers at the end.</summary>
+    public Dictionary<EventKind, int> Told { get; } = [];
+
+    public ClusterMemory Load(string cluster) => Memory;
+
+    public void Append(string cluster, ClusterMemory memory, IReadOnlyList<JournalEntry> events)
+    {
+        crash.Step();
+        if (world.Now < UnwritableUntil)
+            throw new JournalUnwritableException("the disk is full", new IOException());
+        Memory = memory;
+        Written++;
+        foreach (var entry in events)
+        {
+            Told[entry.Kind] = Told.GetValueOrDefault(entry.Kind) + 1;
+            world.Trace?.WriteLine(FormattableString.Invariant($"{world.Now,8:0.000}    | {entry.Kind}: {entry.Sentence}"));
+        }
+        crash.Step();
+    }
+
+    public OperatorWish Wish(string cluster) => Asked;
+
+    public IReadOnlyList<JournalEntry> Recent(string cluster, int limit) => [];
+}

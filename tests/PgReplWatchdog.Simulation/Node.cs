@@ -1,0 +1,96 @@
+namespace PgReplWatchdog.Simulation;
+
+internal enum Process
+{
+    Stopped,
+    Starting,
+    Running,
+}
+
+/// <summary>What of PostgreSQL is stopped without being dead.</summary>
+internal enum Hang
+{
+    None,
+
+    /// <summary>Sessions that are open go on; no new one is served.</summary>
+    Postmaster,
+    All,
+}
+
+/// <summary>Long work on a host: rewind or copy.</summary>
+internal sealed record Job(long Epoch, Node Primary, double EndsAt, bool WillSucceed)
+{
+    public int? ExitStatus { get; set; }
+}
+
+/// <summary>One host with its PostgreSQL, files and guard.</summary>
+internal sealed class Node(int index, Guard guard)
+{
+    public int Index => index;
+    public string Name { get; } = "n" + (index + 1).ToString(System.Globalization.CultureInfo.InvariantCulture);
+    public Guard Guard => guard;
+
+    public bool HostUp { get; set; } = true;
+    public Process Process { get; set; } = Process.Running;
+    public Hang Hang { get; set; }
+
+    /// <summary>Grows with each start of PostgreSQL.</summary>
+    public int Run { get; set; }
+
+    /// <summary>When a starting one is up.</summary>
+    public double ReadyAt { get; set; }
+
+    /// <summary>When something starts it again: the boot, a supervisor.</summary>
+    public double StartAt { get; set; } = double.PositiveInfinity;
+
+    /// <summary>When its host has power again.</summary>
+    public double PowerAt { get; set; } = double.PositiveInfinity;
+
+    /// <summary>standby.signal is there: it starts, or runs, in recovery.</summary>
+    public bool IsStandby { get; set; }
+
+    public Branch Branch { get; set; } = null!;
+
+    /// <summary>Written, on a primary; received and flushed, on a standby.</summary>
+    public ulong Position { get; set; }
+
+    public ulong Replayed { get; set; }
+
+    public bool ReplayPaused { get; set; }
+    public bool StartBlocked { get; set; }
+    public bool DiskFull { get; set; }
+
+    /// <summary>A command took its power away: whoever gives it back sees to it that PostgreSQL does not start by itself.</summary>
+    public bool FencedByCommand { get; set; }
+    public bool TriggerFile { get; set; }
+
+    /// <summary>When a promotion that it was asked for is done.</summary>
+    public double PromotedAt { get; set; } = double.PositiveInfinity;
+
+    public string ControlState { get; set; } = "in production";
+
+    /// <summary>Whom primary_conninfo names; null is nobody.</summary>
+    public Node? Upstream { get; set; }
+
+    /// <summary>When its startup process next tries to connect.</summary>
+    public double ConnectAt { get; set; }
+
+    public Job? Job { get; set; }
+
+    public bool IsRunning => HostUp && Process == Process.Running;
+    public bool IsServing => IsRunning && Hang == Hang.None;
+    public bool IsPrimary => IsRunning && !IsStandby;
+
+    /// <summary>Whatever runs there takes writes of a client beside it.</summary>
+    public bool AcceptsWrites => IsPrimary && Hang != Hang.All && !DiskFull;
+
+    public void Stop(string? controlState = null)
+    {
+        if (Process == Process.Stopped)
+            return;
+        ControlState = controlState ?? (IsStandby ? "in archive recovery" : "in production");
+        (Process, Hang, PromotedAt, StartAt) = (Process.Stopped, Hang.None, double.PositiveInfinity, double.PositiveInfinity);
+    }
+
+    public override string ToString() => Name;
+}

@@ -1,0 +1,190 @@
+using PgReplWatchdog.Probing;
+
+namespace PgReplWatchdog.Simulation;
+
+/// <summary>What the watchdog sees of the world: who answers, how long that takes, and what gets lost on the way.</summary>
+internal sealed class Prober(World world, Clock clock, Crash crash) : IProber
+{
+    /// <summary>A fresh connection instead of the kept one, so that a hung postmaster is noticed.</summary>
+    private const int FreshEvery = 5;
+    private const double CacheSeconds = 10;
+
+    private readonly bool[] session = new bool[Setting.MostNodes];
+    private readonly int[] sessionRun = new int[Setting.MostNodes];
+    private readonly ulong[] hasSeen = new ulong[Setting.MostNodes];
+    private readonly HostObservation?[] cache = new HostObservation?[Setting.MostNodes];
+    private readonly NodeObservation[] answers = new NodeObservation[world.Nodes.Length];
+    private int looks, nextHost;
+    private double took;
+
+    /// <summary>When the last look began: what the decision rests on is not older.</summary>
+    public double BeganAt { get; private set; }
+
+    /// <summary>Where each node was when it answered in the last look; for the truth.</summary>
+    public ClusterObservation? Last { get; private set; }
+
+    public Task<ClusterObservation> ObserveAsync(Inquiry inquiry, CancellationToken cancellation)
+    {
+        crash.Step();
+        (BeganAt, took) = (world.Now, 0.005);
+        looks++;
+        foreach (var node in world.Nodes)
+            answers[node.Index] = Ask(node);
+        var subject = inquiry.Subject is { } name ? world.Find(name) : null;
+        var suspicious = subject is not null && (inquiry.Suspicious || !answers[subject.Index].IsServingPrimary);
+        if (suspicious && !inquiry.Suspicious)
+            Wait();
+        AskHosts(inquiry, subject, suspicious);
+        var views = suspicious ? world.Nodes.Where(node => node != subject).Select(node => ViewOf(subject!, node)).ToImmutableArray() : [];
+        var references = !suspicious || !world.Setting.HasReferences ? ReferenceAnswer.Unknown
+            : world.Now < world.Network.ReferencesDownUntil ? ReferenceAnswer.Silent : ReferenceAnswer.Reachable;
+        Wait();
+        Last = new ClusterObservation(clock.Elapsed, clock.GetUtcNow(), [.. answers])
+        {
+            Hosts = [.. cache.OfType<HostObservation>()],
+            PortViews = views,
+            References = references,
+        };
+        crash.Step();
+        return Task.FromResult(Last);
+    }
+
+    private void Wait()
+    {
+        world.Advance(took);
+        took = 0.001;
+    }
+
+    private double Timeout => world.Setting.Spec.Policy.ProbeTimeout.TotalSeconds;
+
+    private void Costs(double seconds) => took = Math.Max(took, seconds);
+
+    private NodeObservation Ask(Node node)
+    {
+        var (network, now) = (world.Network, world.Now);
+        var kept = session[node.Index] && sessionRun[node.Index] == node.Run && node.IsRunning;
+        var fresh = !kept || (looks + node.Index) % FreshEvery == 0;
+        var arrives = node.HostUp && network.IsUp(world.Watchdog, node.Index, now);
+        var isAsked = arrives && node.IsRunning && (node.Hang == Hang.None || (kept && node.Hang == Hang.Postmaster));
+        if (isAsked && kept)
+            Heartbeat(node);
+        var roundTrip = network.RoundTrip(world.Watchdog, node.Index, now);
+        var comesBack = arrives && network.IsUp(node.Index, world.Watchdog, now) && roundTrip < Timeout && !world.Chance(world.Mischief);
+        if (!comesBack || (node.IsRunning && (!isAsked || (fresh && node.Hang != Hang.None))))
+        {
+            Costs(Timeout);
+            session[node.Index] = false;
+            return new NodeObservation(node.Name, Reach.Unreachable, "nothing came back", null);
+        }
+        Costs(0.005 + roundTrip);
+        if (node.Process == Process.Stopped)
+            return new NodeObservation(node.Name, Reach.Refused, "", null);
+        if (node.Process == Process.Starting)
+            return new NodeObservation(node.Name, Reach.Alive, "the database system is starting up", null);
+        if (world.Chance(world.Mischief))
+            return Garbage(node);
+        (session[node.Index], sessionRun[node.Index]) = (true, node.Run);
+        if (!kept)
+            hasSeen[node.Index] = 0;
+        if (!node.IsStandby)
+            hasSeen[node.Index] = node.Position;
+        return new NodeObservation(node.Name, Reach.Serving, "", Facts(node));
+    }
+
+    /// <summary>The question itself: a little WAL, and what was seen in the last answer.</summary>
+    private void Heartbeat(Node node)
+    {
+        if (node.IsStandby)
+            return;
+        node.Guard.WatchdogHasSeen = Math.Max(node.Guard.WatchdogHasSeen, hasSeen[node.Index]);
+        node.Position += 64;
+    }
+
+    private ServerFacts Facts(Node node)
+    {
+        var receiver = node.IsStandby ? world.Receiver(node) : null;
+        return new ServerFacts
+        {
+            Role = node.IsStandby ? Role.Standby : Role.Primary,
+            SystemIdentifier = World.SystemIdentifier,
+            Timeline = node.Branch.Timeline,
+            VersionNumber = 150018,
+            CurrentLsn = node.IsStandby ? null : new Lsn(node.Position),
+            ReceivedLsn = node.IsStandby ? new Lsn(node.Position) : null,
+            ReplayedLsn = node.IsStandby ? new Lsn(node.Replayed) : null,
+            ReplayPaused = node is { IsStandby: true, ReplayPaused: true },
+            PromoteTriggerFile = world.Setting.Spec.Nodes[node.Index].TriggerFile,
+            MayPromote = world.Setting.MayPromote,
+            WalReceiverTimeout = TimeSpan.FromSeconds(Stream.TimeoutSeconds),
+            GuardOrderId = node.Guard.Shown,
+            WalReceiver = receiver is null ? null : new WalReceiver("streaming", TimeSpan.FromSeconds((world.Now - receiver.HeardAt) * node.Guard.Rate)),
+            WalSenders = node.IsStandby ? [] :
+            [
+                .. world.Streams.Where(stream => stream.Primary == node && stream.AtPrimary)
+                    .Select(stream => new WalSender(stream.Standby.Name, "streaming", "async", new Lsn(node.Position), new Lsn(stream.Flushed), new Lsn(stream.Flushed))),
+            ],
+        };
+    }
+
+    /// <summary>What a node may say that nobody can make sense of.</summary>
+    private NodeObservation Garbage(Node node) => world.Random.Next(5) switch
+    {
+        0 => new NodeObservation(node.Name, Reach.Failed, "a line of rubbish", null),
+        1 => new NodeObservation(node.Name, Reach.Serving, "", Facts(node) with { Role = Role.Unknown }),
+        2 => new NodeObservation(node.Name, Reach.Serving, "", Facts(node) with { SystemIdentifier = 42, Timeline = uint.MaxValue, CurrentLsn = new Lsn(ulong.MaxValue) }),
+        3 => new NodeObservation(node.Name, Reach.Serving, "", Facts(node) with { ReceivedLsn = null, ReplayedLsn = null, CurrentLsn = null, ReadsStatistics = false, WalReceiver = null, WalSenders = [] }),
+        _ => new NodeObservation(node.Name, Reach.Unknown, "", null),
+    };
+
+    private void AskHosts(Inquiry inquiry, Node? subject, bool suspicious)
+    {
+        nextHost = (nextHost + 1) % world.Nodes.Length;
+        foreach (var node in world.Nodes)
+        {
+            if (suspicious || inquiry.Hosts.Contains(node.Name) || (node.Index == nextHost && node != subject))
+                cache[node.Index] = AskHost(node);
+            else if (cache[node.Index] is { } old && clock.Elapsed - old.At > TimeSpan.FromSeconds(CacheSeconds))
+                cache[node.Index] = null;
+        }
+        if (subject is not null && !suspicious)
+            cache[subject.Index] = null; // it serves: what its host said before says nothing any more
+    }
+
+    private bool Shell(Node node) => node.HostUp && world.Network.BothUp(node.Index, world.Watchdog, world.Now)
+        && world.Network.RoundTrip(node.Index, world.Watchdog, world.Now) < Timeout && !world.Chance(world.Mischief);
+
+    private HostObservation AskHost(Node node)
+    {
+        if (!Shell(node))
+        {
+            Costs(Timeout);
+            return new HostObservation(node.Name, HostReach.Unreachable, "nothing came back", clock.Elapsed);
+        }
+        Costs(0.03);
+        if (world.Chance(world.Mischief))
+            return new HostObservation(node.Name, HostReach.Failed, "no shell", clock.Elapsed);
+        return new HostObservation(node.Name, HostReach.Reachable, "", clock.Elapsed)
+        {
+            PostmasterRuns = node.Process != Process.Stopped,
+            Processes = world.Chance(world.Mischief) ? null : node.Process == Process.Stopped ? 0 : 7,
+            ControlState = node.Process == Process.Running ? "in production" : node.ControlState,
+            LocalAnswer = Answer(node),
+            StartBlocked = node.StartBlocked,
+            StandbySignal = node.IsStandby,
+            TriggerDirectoryWritable = !node.DiskFull,
+            Job = node.Job is { } job ? new HostJob(job.Epoch, job.ExitStatus is null, job.ExitStatus, "at work") : null,
+        };
+    }
+
+    private static PortAnswer Answer(Node node) => node switch
+    {
+        { IsServing: true } => PortAnswer.Accepting,
+        { HostUp: true, Process: Process.Starting } => PortAnswer.Rejecting,
+        _ => PortAnswer.Silent,
+    };
+
+    private PortView ViewOf(Node subject, Node from) => new(from.Name, subject.Name,
+        !Shell(from) ? PortAnswer.Unknown
+        : world.Network.BothUp(from.Index, subject.Index, world.Now) && world.Network.RoundTrip(from.Index, subject.Index, world.Now) < Timeout ? Answer(subject)
+        : PortAnswer.Silent);
+}

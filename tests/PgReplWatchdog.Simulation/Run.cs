@@ -1,0 +1,139 @@
+using Microsoft.Extensions.Logging.Abstractions;
+using PgReplWatchdog.Metrics;
+
+namespace PgReplWatchdog.Simulation;
+
+/// <summary>What one seed came to.</summary>
+internal sealed record Outcome(int Seed, double Seconds, int Failovers, int FalsePromotions, IReadOnlyList<Violation> Violations, string Trace);
+
+/// <summary>One seed: draws configuration and faults, lets the real watchdog run through them, and judges.</summary>
+internal sealed class Run
+{
+    /// <summary>I4: what a failover may take beyond its threshold, a restart of the watchdog (and the threshold anew) not included.</summary>
+    private const double MostSecondsBeyondThreshold = 12;
+    private const double RestartSeconds = 4;
+
+    private readonly int seed;
+    private readonly World world;
+    private readonly StringWriter? trace;
+    private readonly Crash crash;
+    private readonly Clock clock;
+    private readonly Journal journal;
+    private readonly Faults faults;
+    private readonly WatchdogMetrics metrics;
+    private Watchdog watchdog = null!;
+    private int restarts;
+
+    private Run(int seed, bool tracing, WatchdogMetrics metrics)
+    {
+        this.seed = seed;
+        this.metrics = metrics;
+        var random = new Random(seed);
+        trace = tracing ? new StringWriter() : null;
+        world = new World(Setting.Draw(random), random, trace);
+        crash = new Crash(world);
+        clock = new Clock(world);
+        journal = new Journal(world, crash);
+        faults = new Faults(world, journal, crash);
+        trace?.WriteLine(world.Setting);
+        faults.Plan();
+        StartWatchdog();
+    }
+
+    public static Outcome Of(int seed, bool tracing, WatchdogMetrics metrics) => new Run(seed, tracing, metrics).Play();
+
+    private void StartWatchdog()
+    {
+        var prober = new Prober(world, clock, crash);
+        watchdog = new Watchdog(world.Setting.Spec, prober, new Runner(world, journal, prober, crash), journal, metrics, clock, NullLogger<Watchdog>.Instance);
+    }
+
+    private Outcome Play()
+    {
+        var interval = world.Setting.Spec.Policy.CheckInterval.TotalSeconds / world.Setting.WatchdogRate;
+        var end = world.Setting.Story == Story.Chaos ? Faults.EndAt : 75;
+        while (world.Now < end && world.Truth.Violations.Count == 0)
+        {
+            var regular = (Math.Floor(world.Now / interval) + 1) * interval;
+            var next = Tick() is { } sooner && sooner.TotalSeconds < interval ? Math.Min(regular, world.Now + (sooner.TotalSeconds / world.Setting.WatchdogRate)) : regular;
+            world.Alarm = false;
+            while (world.Now < next && !world.Alarm)
+                world.Advance(Math.Min(0.1, next - world.Now));
+        }
+        if (world.Truth.Violations.Count == 0)
+            Judge();
+        return new Outcome(seed, world.Now, Count(EventKind.FailoverSucceeded), world.Truth.FalsePromotions, world.Truth.Violations, trace?.ToString() ?? "");
+    }
+
+    private int Count(EventKind kind) => journal.Told.GetValueOrDefault(kind);
+
+    private TimeSpan? Tick()
+    {
+        try
+        {
+            return watchdog.TickAsync(CancellationToken.None).GetAwaiter().GetResult();
+        }
+        catch (SimulatedCrashException)
+        {
+            restarts++;
+            var away = world.Setting.Story == Story.Chaos && world.Chance(0.3) ? world.Between(1, 30) : world.Between(0.1, RestartSeconds);
+            world.Tell($"the watchdog's process ends; another starts in {away:0.0} s");
+            world.Advance(away);
+            StartWatchdog();
+            return TimeSpan.Zero;
+        }
+        // I7: whatever it is, it is the engine's, and a violation.
+        catch (Exception failure)
+        {
+            world.Truth.Violated("I7", $"the check throws {failure}");
+            return null;
+        }
+    }
+
+    private void Judge()
+    {
+        if (world.Setting.Story == Story.Chaos)
+            RequireWhole();
+        else if (world.Setting.Story == Story.PrimaryFails)
+            RequireReplaced();
+        else if (world.Truth.Promotions > 0)
+            world.Truth.Violated("Hold", $"a standby was promoted, and {world.Nodes[0]} was alive all the while");
+    }
+
+    private void RequireReplaced()
+    {
+        var policy = world.Setting.Spec.Policy;
+        var isGuarded = policy.GuardTimeToLive > TimeSpan.Zero || policy.HasFenceCommand || policy.Fencing == Fencing.BestEffort;
+        if (faults.Failure == "shut down" && !policy.FailoverWhenStopped)
+        {
+            if (world.Truth.Promotions > 0)
+                world.Truth.Violated("Hold", $"a standby was promoted, and a person had shut {world.Nodes[0]} down");
+            return;
+        }
+        if (faults.Failure is "power" or "cut off" && !isGuarded)
+            return;
+        var threshold = faults.Failure == "crash" ? policy.CrashedThreshold : policy.UnreachableThreshold;
+        var limit = faults.FailedAt + ((threshold.TotalSeconds * (1 + restarts)) + (restarts * RestartSeconds)) * 1.12 + MostSecondsBeyondThreshold;
+        if (world.Truth.FirstPromotionAt > limit)
+            world.Truth.Violated("I4", $"{world.Nodes[0]} failed for good ({faults.Failure}) at {faults.FailedAt:0.0}, and is not replaced at {limit:0.0} (first promotion: {world.Truth.FirstPromotionAt:0.0})");
+    }
+
+    /// <summary>After everything is healed: one primary, and every other node streams from it.</summary>
+    private void RequireWhole()
+    {
+        if (world.Truth.PersonIntervened || IsForAPerson())
+            return;
+        var primaries = Array.FindAll(world.Nodes, node => node.IsPrimary);
+        if (primaries.Length == 1 && Array.TrueForAll(world.Nodes, node => node == primaries[0] || world.Receiver(node)?.Primary == primaries[0]))
+            return;
+        var states = string.Join("; ", world.Nodes.Select(node =>
+            $"{node}: {(node.HostUp ? "" : "off ")}{node.Process}{(node.IsStandby ? " standby" : " primary")}, timeline {node.Branch.Timeline}, streams from {world.Receiver(node)?.Primary.Name ?? "nobody"}{(node.StartBlocked ? ", blocked" : "")}"));
+        world.Truth.Violated("Whole", $"{states}; {journal.Memory.IntendedPrimary} is intended, verdict {watchdog.Last?.Decision.Diagnosis.Verdict}, gates {string.Join(' ', watchdog.Last?.Decision.Gates.Select(gate => gate.Gate) ?? [])}");
+    }
+
+    /// <summary>What only a person mends, by the documents: a rejoin that was given up or is switched off, and gates that stay shut.</summary>
+    private bool IsForAPerson() =>
+        journal.Memory.Returning is { Step: ReturnStep.GivenUp } || !world.Setting.Spec.Policy.Rejoin
+        || watchdog.Last?.Decision.Gates.Any(gate => gate.Gate == Gate.RecentFailover) == true
+        || Array.Exists(world.Nodes, node => node.IsStandby && node.StartBlocked && node.Process == Process.Stopped && !journal.Memory.Replaced.Contains(node.Name));
+}

@@ -1,0 +1,179 @@
+using PgReplWatchdog.Acting;
+
+namespace PgReplWatchdog.Simulation;
+
+/// <summary>The watchdog's hands in the world: what it asks for is done, or not, or done and not reported.</summary>
+internal sealed class Runner(World world, Journal journal, Prober prober, Crash crash) : IActionRunner
+{
+    private double began;
+
+    public void Prepare(string node)
+    {
+    }
+
+    public Task<ActionOutcome> RunAsync(WatchdogAction action, CancellationToken cancellation)
+    {
+        crash.Step();
+        RequireOnRecord(action);
+        began = world.Now;
+        var bytes = (long?)null;
+        var done = action switch
+        {
+            WatchdogAction.Fence fence => Fence(world.Find(fence.Node)),
+            WatchdogAction.FenceByCommand command => FenceByCommand(world.Find(command.Node)),
+            WatchdogAction.Freeze freeze => Freeze(freeze),
+            WatchdogAction.Salvage salvage => (bytes = Salvage(world.Find(salvage.Node), world.Find(salvage.To))) is not null,
+            WatchdogAction.Promote promote => Promote(world.Find(promote.Node), promote.Method),
+            WatchdogAction.WithdrawPromotion withdraw => OnHost(world.Find(withdraw.Node), node => node.TriggerFile = false),
+            WatchdogAction.Repoint repoint => world.Find(repoint.Primary).IsServing && OnHost(world.Find(repoint.Node), node => Point(node, world.Find(repoint.Primary))),
+            WatchdogAction.Rejoin rejoin => OnHost(world.Find(rejoin.Node), node => Rejoin(node, world.Find(rejoin.Primary), rejoin.Epoch)),
+            WatchdogAction.ArmGuard arm => Arm(world.Find(arm.Node), arm.Order),
+            WatchdogAction.DisarmGuard disarm => OnHost(world.Find(disarm.Node), node => node.Guard.Order = null),
+            _ => Wait(world.Between(0, 1)) && !world.Chance(0.1),
+        };
+        var succeeded = done && !world.Chance(3 * world.Mischief);
+        if (world.Trace is not null)
+            world.Tell($"  {action} {(succeeded ? "succeeded" : done ? "was done, and the answer lost" : "failed")}");
+        crash.Step();
+        return Task.FromResult(new ActionOutcome(succeeded, action.Kind, TimeSpan.FromSeconds(world.Now - began), bytes));
+    }
+
+    /// <summary>What is not on record is not done: the journal has to hold the intent when the action is asked for.</summary>
+    private void RequireOnRecord(WatchdogAction action)
+    {
+        var memory = journal.Memory;
+        var onRecord = action switch
+        {
+            WatchdogAction.Promote => memory.IntendedPrimary == action.Node && memory.Procedure is { } procedure && procedure.To == action.Node && memory.Replaced.Contains(procedure.From),
+            WatchdogAction.Fence or WatchdogAction.FenceByCommand => memory.Procedure?.From == action.Node || memory.Replaced.Contains(action.Node),
+            WatchdogAction.Salvage => memory.Procedure?.From == action.Node,
+            WatchdogAction.ArmGuard or WatchdogAction.DisarmGuard => memory.Guard is null,
+            WatchdogAction.Rejoin or WatchdogAction.Repoint => memory.Returning?.Node == action.Node,
+            WatchdogAction.Freeze freeze => memory.Procedure is { } under && freeze.Nodes.All(node => under.Frozen.Contains(node)),
+            _ => true,
+        };
+        if (!onRecord)
+            world.Truth.Violated("Record", $"{action} is carried out, and the journal does not say so");
+    }
+
+    private bool Wait(double seconds)
+    {
+        world.Advance(seconds);
+        return true;
+    }
+
+    private bool Reaches(Node node) => node.HostUp && world.Network.IsUp(world.Watchdog, node.Index, world.Now);
+
+    /// <summary>By SSH: a request that arrives is carried out, also where the way back is cut meanwhile.</summary>
+    private bool OnHost(Node node, Action<Node> change, double least = 0.03, double most = 0.3)
+    {
+        if (!Reaches(node) || (!world.Network.IsUp(node.Index, world.Watchdog, world.Now) && world.Chance(0.5)))
+            return !Wait(world.Between(1, 4));
+        world.Advance(world.Between(least, most) + world.Network.RoundTrip(node.Index, world.Watchdog, world.Now));
+        if (!node.HostUp)
+            return !Wait(world.Between(1, 4));
+        change(node);
+        return world.Network.IsUp(node.Index, world.Watchdog, world.Now) || !Wait(world.Between(1, 4));
+    }
+
+    private bool Fence(Node node)
+    {
+        var answered = OnHost(node, host =>
+        {
+            host.StartBlocked |= !host.DiskFull;
+            world.Kill(host);
+        });
+        return answered && node.StartBlocked;
+    }
+
+    private bool FenceByCommand(Node node)
+    {
+        world.Advance(world.Between(0.5, 3));
+        if (world.Chance(world.Mischief * 5))
+            return false;
+        world.PowerOff(node);
+        (node.PowerAt, node.FencedByCommand) = (double.PositiveInfinity, true);
+        return true;
+    }
+
+    private bool Freeze(WatchdogAction.Freeze freeze)
+    {
+        var all = true;
+        foreach (var name in freeze.Nodes)
+            all &= OnHost(world.Find(name), node => Point(node, null), 0.01, 0.1);
+        return all;
+    }
+
+    private void Point(Node node, Node? upstream)
+    {
+        if (node.DiskFull)
+            return;
+        (node.Upstream, node.ConnectAt) = (upstream, world.Now);
+        if (node.IsRunning && node.Hang != Hang.All && world.Receiver(node) is { } stream && stream.Primary != upstream)
+            stream.AtStandby = false;
+    }
+
+    private long? Salvage(Node dead, Node to)
+    {
+        if (!OnHost(dead, _ => { }, 0.1, 1.5) || dead.Process != Process.Stopped || !OnHost(to, _ => { }, 0.05, 0.5) || world.Chance(0.05)
+            || to is not { IsRunning: true, IsStandby: true, Hang: Hang.None } || to.DiskFull || !dead.Branch.Contains(to.Branch, to.Position, dead.Position))
+            return null;
+        var bytes = dead.Position - to.Position;
+        (to.Position, to.Replayed, to.Branch) = (dead.Position, dead.Position, dead.Branch);
+        return (long)bytes;
+    }
+
+    private bool Promote(Node node, PromotionMethod method)
+    {
+        if (journal.Memory.Procedure is { Attempts: <= 1 } procedure)
+            Judge(node, world.Find(procedure.From));
+        world.Truth.Asked.TryAdd(node, world.Now);
+        var promoting = false;
+        OnHost(node, host =>
+        {
+            if (method == PromotionMethod.TriggerFile)
+                host.TriggerFile |= !host.DiskFull;
+            promoting = host is { IsRunning: true, IsStandby: true, Hang: Hang.None } && (method != PromotionMethod.TriggerFile || host.TriggerFile) && !world.Chance(0.05);
+            if (promoting && host.PromotedAt > world.Now + 0.5)
+                host.PromotedAt = world.Now + (world.Chance(0.05) ? world.Between(1, 6) : world.Between(0.1, 0.5));
+        });
+        for (var waited = 0.0; promoting && node.IsStandby && waited < 3; waited += 0.1)
+            world.Advance(0.1);
+        return node.IsPrimary && world.Network.BothUp(node.Index, world.Watchdog, world.Now);
+    }
+
+    /// <summary>The first time that a promotion is asked for: nobody may see the old primary serve, and nobody better may be there.</summary>
+    private void Judge(Node elected, Node old)
+    {
+        if (old != elected && world.Truth.HasServedInSightSince(old, prober.BeganAt))
+            world.Truth.Violated("I2", $"{elected} is promoted while {old} serves, and has since before the look, in sight of somebody who can say so");
+        foreach (var node in world.Nodes)
+        {
+            var seen = prober.Last!.Find(node.Name)?.Server;
+            if (node != elected && node is { IsServing: true, IsStandby: true, ReplayPaused: false } && seen is { Role: Role.Standby, SystemIdentifier: World.SystemIdentifier, ReplayPaused: false }
+                && seen.ReceivedLsn?.Value == node.Position && node.Position > elected.Position && seen.Timeline >= elected.Branch.Timeline
+                && world.Setting.Spec.Nodes[node.Index].Priority > 0)
+                world.Truth.Violated("Election", $"{elected} is promoted at {elected.Position}, {node} has {node.Position}");
+        }
+    }
+
+    private void Rejoin(Node node, Node primary, long epoch)
+    {
+        if (node.Job is { ExitStatus: null })
+            return;
+        if (node.IsRunning && node.IsStandby)
+            world.Kill(node, "shut down in recovery");
+        node.Job = new Job(epoch, primary, world.Now + world.Between(1, 8), node.Process == Process.Stopped && !world.Chance(0.2));
+    }
+
+    private bool Arm(Node node, GuardOrder order)
+    {
+        var arrived = OnHost(node, host =>
+        {
+            host.Guard.IsInstalled = true;
+            if (!host.DiskFull)
+                host.Guard.Order = order;
+        });
+        return arrived && node.Guard.Order == order;
+    }
+}

@@ -1,0 +1,97 @@
+namespace PgReplWatchdog.Simulation;
+
+/// <summary>An invariant that did not hold.</summary>
+/// <param name="Invariant">Its name: I1 to I7, or a word.</param>
+/// <param name="When">Simulated seconds since the start.</param>
+/// <param name="What">What was seen.</param>
+internal sealed record Violation(string Invariant, double When, string What);
+
+/// <summary>Sees the whole world and checks in each step what must always hold.</summary>
+internal sealed class Truth(World world)
+{
+    private Branch? newest;
+    private Node? newestBy;
+    private readonly double[] seenSince = new double[Setting.MostNodes];
+
+    public List<Violation> Violations { get; } = [];
+
+    /// <summary>A person has promoted a standby: who is primary is not the watchdog's doing any more.</summary>
+    public bool PersonIntervened { get; set; }
+
+    /// <summary>Nodes that the watchdog asked to promote themselves, with the time of its own clock at which it first did.</summary>
+    public Dictionary<Node, double> Asked { get; } = [];
+
+    /// <summary>Promotions that the watchdog asked for and that came about: when, by the world's time.</summary>
+    public List<double> Failovers { get; } = [];
+
+    public int Promotions { get; private set; }
+    public double FirstPromotionAt { get; private set; } = double.PositiveInfinity;
+
+    /// <summary>Promotions while another node served as a primary that takes writes.</summary>
+    public int FalsePromotions { get; private set; }
+
+    public void Violated(string invariant, FormattableString what)
+    {
+        var words = FormattableString.Invariant(what);
+        world.Tell($"VIOLATION of {invariant}: {words}");
+        Violations.Add(new Violation(invariant, world.Now, words));
+    }
+
+    /// <summary>I1: once a newer primary has acknowledged a write, an older one never does again.</summary>
+    public void Acknowledged(Node node)
+    {
+        if (newest is null || node.Branch.Order >= newest.Order)
+        {
+            (newest, newestBy) = (node.Branch, node);
+            return;
+        }
+        if (world.Setting.Spec.Policy.Fencing == Fencing.Required && !PersonIntervened && Violations.TrueForAll(violation => violation.Invariant != "I1"))
+            Violated("I1", $"{node} acknowledges a write on timeline {node.Branch.Timeline} after {newestBy} did on timeline {newest.Timeline}");
+    }
+
+    public void Promoted(Node node)
+    {
+        if (Promotions++ == 0)
+            FirstPromotionAt = world.Now;
+        if (Array.Exists(world.Nodes, other => other != node && other.AcceptsWrites))
+            FalsePromotions++;
+        if (!Asked.Remove(node, out var askedAt))
+            return;
+        // I6: the interval counts from the end of the one before, by the watchdog's clock.
+        var interval = world.Setting.Spec.Policy.MinimumInterval.TotalSeconds / world.Setting.WatchdogRate;
+        if (Failovers.Count > 0 && askedAt - Failovers[^1] < interval)
+            Violated("I6", $"{node} is promoted {askedAt - Failovers[^1]:0.0} s after the failover before; the interval is {interval:0.0} s");
+        Failovers.Add(world.Now);
+    }
+
+    /// <summary>For I2: since when each node serves and somebody who can say so sees it.</summary>
+    public void Look()
+    {
+        foreach (var node in world.Nodes)
+        {
+            if (!IsSeenServing(node))
+                seenSince[node.Index] = double.PositiveInfinity;
+            else if (double.IsPositiveInfinity(seenSince[node.Index]))
+                seenSince[node.Index] = world.Now;
+        }
+    }
+
+    /// <summary>It has served as primary since before then, and all the while the watchdog itself or a standby that the watchdog reaches could tell.</summary>
+    public bool HasServedInSightSince(Node node, double moment) => seenSince[node.Index] <= moment;
+
+    private bool IsSeenServing(Node node)
+    {
+        if (!node.IsServing || node.IsStandby)
+            return false;
+        if (Reaches(node))
+            return true;
+        foreach (var stream in world.Streams)
+        {
+            if (stream.Primary == node && stream.Hears(world.Now) && Reaches(stream.Standby) && stream.Standby.IsServing)
+                return true;
+        }
+        return false;
+    }
+
+    private bool Reaches(Node node) => world.Network.BothUp(node.Index, world.Watchdog, world.Now) && world.Network.RoundTrip(node.Index, world.Watchdog, world.Now) < 0.1;
+}

@@ -1,0 +1,246 @@
+using System.Globalization;
+
+namespace PgReplWatchdog.Simulation;
+
+/// <summary>Hosts, servers, guards, connections and clients, moved on in small steps. Knows the truth; the watchdog only sees what <see cref="Prober"/> lets it.</summary>
+internal sealed class World
+{
+    public const ulong SystemIdentifier = 7_000_000_000_000_000_001;
+    private const double StepSeconds = 0.1;
+    private const double ConnectInterval = 1;
+
+    private readonly PriorityQueue<Action, double> faults = new();
+    private readonly double[] writtenAt;
+    private int steps;
+    private int promotions;
+
+    public World(Setting setting, Random random, StringWriter? trace)
+    {
+        (Setting, Random, Trace) = (setting, random, trace);
+        Nodes = [.. setting.Spec.Nodes.Select((_, index) => new Node(index, new Guard(Setting.DrawRate(random), random)))];
+        Network = new Network(Nodes.Length + 1);
+        Watchdog = Nodes.Length;
+        writtenAt = new double[Nodes.Length];
+        Truth = new Truth(this);
+        var first = new Branch(0, 1, null, 0);
+        foreach (var node in Nodes)
+        {
+            (node.Branch, node.Position, node.Replayed) = (first, 1_000_000, 1_000_000);
+            node.Guard.IsInstalled = random.Next(3) != 0;
+            if (node.Index == 0)
+                continue;
+            (node.IsStandby, node.Upstream) = (true, Nodes[0]);
+        }
+    }
+
+    public Setting Setting { get; }
+    public Random Random { get; }
+    public StringWriter? Trace { get; }
+    public Node[] Nodes { get; }
+    public Network Network { get; }
+    public Truth Truth { get; }
+    public List<Stream> Streams { get; } = [];
+
+    /// <summary>The watchdog's place in the network.</summary>
+    public int Watchdog { get; }
+
+    public double Now { get; private set; }
+
+    /// <summary>How often answers get lost, steps fail and nodes talk nonsense; until all is healed.</summary>
+    public double Mischief => Now < Faults.HealedAt ? Setting.Mischief : 0;
+
+    /// <summary>A session of the watchdog's was closed by a dying postmaster: a check runs at once.</summary>
+    public bool Alarm { get; set; }
+
+    public Node Find(string name) => Array.Find(Nodes, node => node.Name == name)!;
+
+    public bool Chance(double probability) => Random.NextDouble() < probability;
+
+    public double Between(double least, double most) => least + (Random.NextDouble() * (most - least));
+
+    public void Tell(FormattableString what) => Trace?.WriteLine(string.Create(CultureInfo.InvariantCulture, $"{Now,8:0.000}  {FormattableString.Invariant(what)}"));
+
+    public void At(double time, Action fault) => faults.Enqueue(fault, time);
+
+    public void Advance(double seconds)
+    {
+        var until = Now + seconds;
+        while ((steps + 1) * StepSeconds <= until)
+        {
+            steps++;
+            Now = steps * StepSeconds;
+            Step();
+        }
+        Now = until;
+    }
+
+    private void Step()
+    {
+        while (faults.TryPeek(out _, out var at) && at <= Now)
+            faults.Dequeue()();
+        foreach (var node in Nodes)
+            Move(node);
+        for (var index = Streams.Count - 1; index >= 0; index--)
+        {
+            Streams[index].Step(Network, Now);
+            if (Streams[index] is { AtPrimary: false, AtStandby: false })
+                Streams.RemoveAt(index);
+        }
+        foreach (var node in Nodes)
+        {
+            Connect(node);
+            if (node.Guard.Step(node, Streams, Now))
+            {
+                if (Trace is not null)
+                    Tell($"the guard of {node} stops it{(node.DiskFull ? ", and cannot block its start" : "")}");
+                node.StartBlocked |= !node.DiskFull;
+                Kill(node);
+            }
+            if (!node.IsStandby || !node.IsRunning)
+                Write(node);
+            else if (!node.ReplayPaused && node.Hang != Hang.All)
+                node.Replayed = node.Position;
+        }
+        Truth.Look();
+    }
+
+    private void Write(Node node)
+    {
+        if (!node.AcceptsWrites || Now - writtenAt[node.Index] < Setting.WriteInterval)
+            return;
+        writtenAt[node.Index] = Now;
+        node.Position += 100;
+        node.Branch.Acknowledged = node.Position;
+        Truth.Acknowledged(node);
+    }
+
+    private void Move(Node node)
+    {
+        if (!node.HostUp)
+        {
+            if (Now >= node.PowerAt)
+                PowerOn(node);
+            return;
+        }
+        if (Now >= node.StartAt)
+        {
+            node.StartAt = double.PositiveInfinity;
+            Start(node);
+        }
+        if (node.Process == Process.Starting && Now >= node.ReadyAt)
+        {
+            node.Process = Process.Running;
+            if (Trace is not null)
+                Tell($"{node} is up as {(node.IsStandby ? "standby" : "primary")} on timeline {node.Branch.Timeline}");
+        }
+        if (node is { IsRunning: true, IsStandby: true, Hang: not Hang.All })
+        {
+            if (node.TriggerFile && double.IsPositiveInfinity(node.PromotedAt))
+                node.PromotedAt = Now + Between(0, 5); // it looks by itself now and then
+            if (Now >= node.PromotedAt)
+                Promote(node);
+        }
+        if (node.Job is { ExitStatus: null } job && Now >= job.EndsAt)
+            EndJob(node, job);
+    }
+
+    private void Promote(Node node)
+    {
+        promotions++;
+        var from = node.Branch;
+        node.Branch = new Branch(promotions, from.Timeline + 1, from, node.Position);
+        (node.IsStandby, node.TriggerFile, node.PromotedAt, node.Replayed) = (false, false, double.PositiveInfinity, node.Position);
+        foreach (var stream in Streams.Where(stream => stream.Standby == node))
+            stream.AtStandby = false;
+        if (Trace is not null)
+            Tell($"{node} is primary on timeline {node.Branch.Timeline}, branched off at {node.Position}");
+        Truth.Promoted(node);
+    }
+
+    private void Connect(Node node)
+    {
+        if (node is not { IsRunning: true, IsStandby: true, Hang: not Hang.All, Upstream: { } upstream } || Now < node.ConnectAt || Receiver(node) is not null)
+            return;
+        node.ConnectAt = Now + ConnectInterval;
+        if (upstream is { IsServing: true, IsStandby: false } && Network.BothUp(node.Index, upstream.Index, Now)
+            && upstream.Branch.Contains(node.Branch, node.Position, upstream.Position))
+            Streams.Add(new Stream(upstream, node, Now));
+    }
+
+    /// <summary>The walreceiver of a standby; null where it has none.</summary>
+    public Stream? Receiver(Node node)
+    {
+        foreach (var stream in Streams)
+        {
+            if (stream.Standby == node && stream.AtStandby)
+                return stream;
+        }
+        return null;
+    }
+
+    /// <summary>All of its processes are gone; where a connection could tell, the watchdog's session does.</summary>
+    public void Kill(Node node, string? controlState = null)
+    {
+        if (node.Process == Process.Stopped)
+            return;
+        node.Stop(controlState);
+        Alarm |= Network.IsUp(node.Index, Watchdog, Now);
+    }
+
+    public void PowerOff(Node node)
+    {
+        node.Stop();
+        if (node.Job is { ExitStatus: null })
+            node.Job = null;
+        (node.HostUp, node.StartAt) = (false, double.PositiveInfinity);
+    }
+
+    public void PowerOn(Node node)
+    {
+        if (node.HostUp)
+            return;
+        (node.HostUp, node.PowerAt) = (true, double.PositiveInfinity);
+        node.Guard.HostStarts();
+        if (Setting.StartsAtBoot)
+            node.StartAt = Now + Between(0.1, 2);
+        Tell($"the host of {node} has power again");
+    }
+
+    /// <summary>PostgreSQL is started, by whomever: the start block and the guard's boot check are asked first.</summary>
+    public void Start(Node node)
+    {
+        if (!node.HostUp || node.Process != Process.Stopped || node.StartBlocked || node.FencedByCommand || (!node.IsStandby && !MayBoot(node)))
+            return;
+        node.Run++;
+        (node.Process, node.ReadyAt, node.Hang) = (Process.Starting, Now + Between(0.2, 1.5), Hang.None);
+        node.Replayed = node.Position;
+        Tell($"{node} starts as {(node.IsStandby ? "standby" : "primary")}");
+    }
+
+    /// <summary>
+    /// The guard's boot check. Nobody that answers may be on a newer timeline or be a standby that is pointed nowhere (a failover is under way). One that was
+    /// armed when it went down needs an answer from every voucher of its order, for any of them may have been promoted, and each must still be its own standby.
+    /// </summary>
+    private bool MayBoot(Node node)
+    {
+        var told = Array.FindAll(Nodes, other => other != node && other.IsServing && Network.BothUp(node.Index, other.Index, Now));
+        var may = Array.TrueForAll(told, other => other.Branch.Timeline <= node.Branch.Timeline && other is not { IsStandby: true, Upstream: null })
+            && (node.Guard.Order is not { } order || order.Vouchers.All(name => Array.Exists(told, other => other.Name == name && other.IsStandby && other.Upstream == node)));
+        if (!may)
+            Tell($"the boot check keeps {node} from starting");
+        return may;
+    }
+
+    private void EndJob(Node node, Job job)
+    {
+        var source = job.Primary;
+        var succeeds = job.WillSucceed && source is { IsServing: true, IsStandby: false } && Network.BothUp(node.Index, source.Index, Now) && !node.DiskFull;
+        job.ExitStatus = succeeds ? 0 : 1;
+        Tell($"the rejoin of {node} ends with {job.ExitStatus}");
+        if (!succeeds)
+            return;
+        (node.Branch, node.Position, node.Replayed) = (source.Branch, source.Position, source.Position);
+        (node.IsStandby, node.StartBlocked, node.TriggerFile, node.ReplayPaused, node.FencedByCommand, node.Upstream, node.Guard.Order) = (true, false, false, false, false, source, null);
+        Start(node);
+    }
+}
