@@ -26,8 +26,8 @@ public sealed record ClusterStatus(
     /// <summary>The guard that is known to be armed.</summary>
     public ArmedGuard? Guard { get; init; }
 
-    /// <summary>The node on its way back into the cluster.</summary>
-    public ReturningNode? Returning { get; init; }
+    /// <summary>Nodes on their way back into the cluster.</summary>
+    public ImmutableArray<ReturningNode> Returning { get; init; } = [];
 
     /// <summary>Nodes that were replaced and do not stream yet.</summary>
     public ImmutableArray<string> Replaced { get; init; } = [];

@@ -67,7 +67,7 @@ public static class Explanation
             yield return "no guard is armed";
         foreach (var node in cluster.Replaced)
             yield return $"{node} was replaced and does not stream yet";
-        if (cluster.Returning is { } back)
+        foreach (var back in cluster.Returning)
             yield return Invariant($"{back.Node} is on its way back: {back.Step}, attempt {back.Attempts}, last tried {back.TriedAt:u}");
     }
 
