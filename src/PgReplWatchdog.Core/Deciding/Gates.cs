@@ -94,7 +94,7 @@ public static class Gates
 
     private static string WhyNotGuarded(Policy policy) => policy.GuardTimeToLive <= TimeSpan.Zero
         ? "GuardTimeToLive is 0 and there is no FenceCommand"
-        : "its guard is not armed (no candidate streams, or the guard does not run: setup installs it)";
+        : "its guard is not armed: it is while a standby streams and no other gate keeps it from being promoted (setup installs the guard)";
 
     private static IEnumerable<ShutGate> NoCandidate(Situation now) =>
         now.Candidates.Any(candidate => candidate.IsEligible)

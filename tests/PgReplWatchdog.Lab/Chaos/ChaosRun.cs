@@ -48,6 +48,7 @@ public sealed class ChaosRun(IAnsiConsole screen, ChaosOptions options)
         var configuration = LabConfiguration.Write(lab, lab.WatchdogPort, cluster =>
         {
             cluster["UnreachableThreshold"] = Threshold.ToString("c", CultureInfo.InvariantCulture);
+            cluster["GuardTimeToLive"] = "00:00:03";
             cluster["MinimumInterval"] = "00:00:00"; // failovers may follow each other
         });
         await ClientWriter.PrepareAsync(lab["alpha"], ct);

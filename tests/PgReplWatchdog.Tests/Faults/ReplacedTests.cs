@@ -1,0 +1,81 @@
+using System.Diagnostics;
+using System.Text.Json;
+using PgReplWatchdog.Lab;
+using PgReplWatchdog.Lab.Faults;
+
+namespace PgReplWatchdog.Tests.Faults;
+
+/// <summary>
+/// Faults after which another node must be primary, each with a client that reaches everybody and one inside the old primary's partition: who acknowledged
+/// what and when, what is lost, whether the old one is a standby in the end, and whether the watchdog's own account agrees with the clients'.
+/// </summary>
+public sealed class ReplacedTests
+{
+    private static CancellationToken Cancellation => TestContext.Current.CancellationToken;
+
+    public static TheoryData<string> Replacing => [.. Fault.All.Where(fault => fault.Must == Must.FailOver).Select(fault => fault.Name)];
+
+    [Theory]
+    [MemberData(nameof(Replacing))]
+    public async Task The_primary_is_replaced_fenced_and_made_a_standby(string name)
+    {
+        var fault = Fault.Named(name);
+        await using var cluster = await RunningCluster.StartAsync(namespaces: true, change: Guarded);
+        await using var pinned = new PinnedWriter(cluster.Alpha);
+        await using var outside = new ClientWriter(cluster.Lab.Hosts);
+        pinned.Start();
+        outside.Start();
+        await SetUp.SetUpTests.EventuallyAsync(() => Task.FromResult(pinned.Acknowledged.Count > 50 && outside.Acknowledged.Count > 50), "rows are written");
+
+        var scene = await Scene.FindAsync(cluster.Lab, Cancellation);
+        var began = Stopwatch.GetTimestamp();
+        await fault.StartAsync(scene, Cancellation);
+        await cluster.UntilAsync(status => status is { Verdict: "Serving", IntendedPrimary: "beta" }, "beta is primary");
+        await SetUp.SetUpTests.EventuallyAsync(() => Task.FromResult(outside.Acknowledged[^1].By == cluster.Beta), "the client writes to beta");
+        await fault.EndAsync(scene, Cancellation);
+        await cluster.UntilAsync(status => status.Verdict == "Serving" && status.Streams("alpha"), "alpha streams from beta");
+        await pinned.StopAsync();
+        await outside.StopAsync();
+
+        var account = WriteAccount.Of(pinned, outside);
+        Assert.Equal(TimeSpan.Zero, account.OverlapOf(cluster.Alpha, cluster.Beta));
+        var lost = await account.LostOnAsync(cluster.Beta, Cancellation);
+        if (fault.MayLose == MayLose.Nothing)
+            Assert.Empty(lost);
+        Assert.Empty(account.HolesIn(lost));
+        Assert.DoesNotContain(lost, row => row.By == cluster.Beta);
+        Assert.Equal("t|", await cluster.Alpha.PsqlAsync("SELECT pg_is_in_recovery(), ''", Cancellation));
+        await AgreesAsync(cluster, account, began, lost.Count);
+    }
+
+    /// <summary>The guard with the shortest time to live, and fencing required, as by default.</summary>
+    internal static void Guarded(System.Text.Json.Nodes.JsonObject section)
+    {
+        section["UnreachableThreshold"] = "00:00:05";
+        section["GuardTimeToLive"] = "00:00:03";
+        section["Fencing"] = "Required";
+    }
+
+    /// <summary>Its report: from whom to whom, decided after the fault and before the first row on the new primary, fenced, and no loss told where rows are lost.</summary>
+    private static async Task AgreesAsync(RunningCluster cluster, WriteAccount account, long began, int lost)
+    {
+        var status = JsonDocument.Parse(await cluster.Service.Http.GetStringAsync("/api/v1/status", Cancellation)).RootElement.GetProperty("clusters")[0];
+        var report = status.GetProperty("lastFailover");
+        Assert.Equal("alpha", report.GetProperty("from").GetString());
+        Assert.Equal("beta", report.GetProperty("to").GetString());
+        Assert.True(report.GetProperty("succeeded").GetBoolean());
+        var procedure = report.GetProperty("procedure");
+        Assert.Contains(procedure.GetProperty("fencedBy").GetString(), new[] { "Ssh", "Guard" });
+        var toWallClock = DateTimeOffset.UtcNow - Stopwatch.GetElapsedTime(0);
+        var decided = procedure.GetProperty("decidedAt").GetDateTimeOffset();
+        var first = account.By(cluster.Beta)[0];
+        var last = account.By(cluster.Alpha)[^1];
+        Assert.InRange(decided, toWallClock + Stopwatch.GetElapsedTime(0, began), toWallClock + Stopwatch.GetElapsedTime(0, first.Timestamp));
+        // Fenced, by its word, before the freeze began: nothing that alpha acknowledged is later.
+        var fenced = procedure.GetProperty("phases").EnumerateArray().First(phase => phase.GetProperty("step").GetString() == "Freeze").GetProperty("at").GetDateTimeOffset();
+        Assert.True(toWallClock + Stopwatch.GetElapsedTime(0, last.Timestamp) < fenced, $"alpha acknowledged a row after {fenced:O}, when it was said to be fenced");
+        if (lost > 0 && report.GetProperty("estimatedLossBytes") is { ValueKind: JsonValueKind.Number } loss)
+            Assert.True(loss.GetInt64() > 0 || procedure.GetProperty("salvagedBytes").ValueKind == JsonValueKind.Null, "rows are lost, and the watchdog says that nothing is");
+        Assert.NotEmpty(procedure.GetProperty("evidence").EnumerateArray());
+    }
+}
