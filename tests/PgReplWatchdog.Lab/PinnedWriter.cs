@@ -52,8 +52,8 @@ public sealed class PinnedWriter : IWriter
         var script = Path.Combine(host.Directory, "pinned-writer.pl");
         await host.WriteFileAsync(script, PinnedWriterScript.Text, CancellationToken.None);
         var delay = pace.Delay.TotalSeconds.ToString(CultureInfo.InvariantCulture);
-        var command = string.Create(CultureInfo.InvariantCulture,
-            $"PGPASSWORD={ClientWriter.Password} exec perl {script} {accounts[connection]} {Client} {connection} {accounts.Length} {delay} {host.BinDirectory}/psql -X -At -q -v ON_ERROR_STOP=1 -h 127.0.0.1 -p {host.PostgresPort} -U {ClientWriter.Role} -d postgres");
+        var psql = $"{host.BinDirectory}/psql -X -At -q -v ON_ERROR_STOP=1 -h 127.0.0.1 -p {host.PostgresPort} -U {ClientWriter.Role} -d postgres";
+        var command = $"PGPASSWORD={ClientWriter.Password} exec perl {script} {accounts[connection]} {Client} {connection} {accounts.Length} {delay} {psql}";
         while (!stop.IsCancellationRequested)
         {
             try

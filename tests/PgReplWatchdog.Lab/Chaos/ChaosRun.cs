@@ -84,7 +84,7 @@ public sealed class ChaosRun(IAnsiConsole screen, ChaosOptions options)
     private async Task RoundsAsync(List<ChaosRound> plan, LabCluster lab, Service service, ChaosJudge judge, CancellationToken ct)
     {
         await using var log = new StreamWriter(options.Log) { AutoFlush = true };
-        var scene = await WholeAsync(lab, service, ct) ?? throw new LabException($"the cluster is not whole to begin with:\n{await service.StatusAsync(ct)}");
+        var scene = await WholeAsync(lab, service, ct) ?? throw new LabException($"the cluster is not whole to begin with:\n{Told(await service.StatusAsync(ct))}");
         var running = Stopwatch.StartNew();
         foreach (var round in plan)
         {
@@ -126,7 +126,8 @@ public sealed class ChaosRun(IAnsiConsole screen, ChaosOptions options)
         if (after is null)
         {
             Say($"{title}: never whole again");
-            Complain([$"the cluster was not whole {WholeLimit.TotalSeconds:0} s after the end of the fault:\n{await service.StatusAsync(ct)}"]);
+            Complain([$"the cluster was not whole {WholeLimit.TotalSeconds:0} s after the end of the fault:\n{Told(await service.StatusAsync(ct))}"]);
+            await JudgeBrokenAsync(fault, before, judge, begin, lasted, ct);
             return null;
         }
         var verdict = await judge.JudgeAsync(fault, before, after, begin, lasted, ct);
@@ -134,6 +135,25 @@ public sealed class ChaosRun(IAnsiConsole screen, ChaosOptions options)
         Complain(verdict.Wrong);
         return after;
     }
+
+    /// <summary>What is not whole can be judged as well, as long as somebody is primary: two that acknowledged are told even then.</summary>
+    private async Task JudgeBrokenAsync(Fault fault, Scene before, ChaosJudge judge, long begin, TimeSpan lasted, CancellationToken ct)
+    {
+        try
+        {
+            var verdict = await judge.JudgeAsync(fault, before, await Scene.FindAsync(before.Lab, ct), begin, lasted, ct);
+            Say(verdict.Told);
+            Complain(verdict.Wrong);
+        }
+        catch (LabException failure)
+        {
+            Complain([failure.Message]);
+        }
+    }
+
+    private static string Told(ServiceStatus? status) => status is null
+        ? "the service does not answer"
+        : $"{status.Verdict}; intended primary {status.IntendedPrimary}; gates shut: {string.Join(' ', status.Gates)}; last events:\n{string.Join('\n', status.Events.Take(8))}";
 
     /// <summary>
     /// Waits until there is one primary, the watchdog takes the same one for it, and it sees all others stream, for some seconds on end: a

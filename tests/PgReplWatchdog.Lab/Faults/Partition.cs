@@ -14,7 +14,12 @@ public sealed record Partition(Between Between, CutMode Mode = CutMode.Drop, Cut
         Between.WatchdogAndEverybody => "F7",
     };
 
-    public override string Name => $"{Number} {Words(Between)} cut, {(Mode == CutMode.Drop ? "dropped" : "refused")}{(Direction == CutDirection.Both ? "" : $", {(Direction == CutDirection.Inbound ? "inbound" : "outbound")} only")}";
+    public override string Name => $"{Number} {Words(Between)} cut, {(Mode == CutMode.Drop ? "dropped" : "refused")}{Direction switch
+    {
+        CutDirection.Both => "",
+        CutDirection.Inbound => ", inbound only",
+        CutDirection.Outbound => ", outbound only",
+    }}";
 
     public override Must Must => Between == Between.PrimaryAndEverybody ? Must.FailOver : Must.Hold;
 
