@@ -166,7 +166,8 @@ ready() {
 processes() {
   here=$(cd "$data" && pwd -P | sed 's/[][*?\\]/\\&/g') || return
   find /proc -maxdepth 2 -path '/proc/[0-9]*/cwd' -lname "$here" 2> /dev/null | while IFS=/ read -r _ _ number _; do
-    case $(readlink "/proc/$number/exe") in */postgres | *'/postgres (deleted)') echo "$number" ;; esac
+    read -r name < "/proc/$number/comm" # not the shell of somebody who looks around there
+    case $name in postgres | postmaster) echo "$number" ;; esac
   done
 }
 
