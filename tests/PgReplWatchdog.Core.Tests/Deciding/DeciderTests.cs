@@ -278,6 +278,56 @@ public class DeciderTests
     }
 
     [Fact]
+    public void Looks_are_not_hurried_while_nothing_can_come_of_them()
+    {
+        var stopped = new Watch(Two());
+        stopped.Look(0, Primary(), Standby());
+        Assert.Null(stopped.Look(At(1, Refused(), Deaf()).With(HostDead(Alpha, "shut down"))).LookAgainIn);
+        var unguarded = new Watch(Two(), Known with { Guard = null });
+        unguarded.LookFrom(0, 11, Unreachable(), Deaf());
+        Assert.Null(unguarded.Look(12, Unreachable(), Deaf()).LookAgainIn);
+    }
+
+    [Fact]
+    public void Next_look_is_due_when_the_guard_has_had_its_time()
+    {
+        var watch = new Watch(Two(new Policy { GuardTimeToLive = Seconds(12) }), Known);
+        watch.Look(0, Primary(), Standby());
+        Assert.Equal(Seconds(14.5), watch.Look(1, Unreachable(), Deaf()).LookAgainIn);
+    }
+
+    [Fact]
+    public void Message_from_the_future_holds_the_silence_no_longer_than_one_of_now()
+    {
+        var watch = new Watch(Two());
+        watch.Look(0, Primary(), Standby());
+        watch.Look(1, Unreachable(), Standby(heard: -3600));
+        Assert.Equal(Seconds(4), watch.LookFrom(2, 5, Unreachable(), Deaf()).Silence);
+    }
+
+    [Fact]
+    public void Candidate_is_judged_after_a_restart_by_the_position_on_record_with_the_failover()
+    {
+        var memory = UnderWay(ProcedureStep.Freeze, FencedBy.Ssh) with { LastPosition = new PrimaryPosition(Here, Start.AddHours(-1)) };
+        Assert.Equal(64, new Watch(Two(), memory).Look(At(3, Refused(), Deaf(Beta, Behind(64))).With(HostDead(blocked: true))).Candidates[0].MissingBytes);
+    }
+
+    [Fact]
+    public void Old_primary_that_serves_again_is_fenced_before_the_hook_after_runs()
+    {
+        var memory = FailedOver with { Procedure = Promoting.Procedure! with { Step = ProcedureStep.HookAfter, Attempts = 0 } };
+        Assert.Equal(new WatchdogAction.Fence(Alpha), new Watch(Two(new Policy { HasHookAfter = true }), memory).Look(0, Primary(), Primary(Beta, timeline: 2)).Action);
+    }
+
+    [Fact]
+    public void Candidate_that_is_none_any_more_when_it_is_to_be_promoted_is_not_promoted()
+    {
+        var paused = Deaf().With(server => server with { ReplayPaused = true });
+        var decision = new Watch(Three(), UnderWay(ProcedureStep.Salvage, FencedBy.Ssh)).Look(At(9, Refused(), paused, Deaf(Gamma)).With(HostDead(blocked: true)));
+        Assert.Equal((Gamma, FencedBy.Ssh), (decision.Memory.Procedure!.To, decision.Memory.Procedure.FencedBy));
+    }
+
+    [Fact]
     public void Quiet_look_leaves_the_next_one_to_the_schedule() => Assert.Null(new Watch(Two()).Look(0, Primary(), Standby()).LookAgainIn);
 
     [Fact]
