@@ -37,7 +37,7 @@ test-core: ## the pure core alone; seconds, no servers
 	@dotnet build tests/PgReplWatchdog.Core.Tests -c $(CONFIGURATION) -v quiet --nologo
 	@tests/PgReplWatchdog.Core.Tests/bin/$(CONFIGURATION)/net10.0/PgReplWatchdog.Core.Tests
 
-bench: build ## measure failover, the check's cost, memory
+bench: build ## measure the decision, failover, the check's cost, memory
 	@$(BENCHMARKS)
 
 clean: ## remove what was built

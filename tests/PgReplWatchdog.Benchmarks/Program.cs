@@ -10,9 +10,14 @@ var checks = new Option<int>("--checks") { Description = "Checks to run, at ten 
 var check = new Command("check", "CPU and resident memory of the service over an hour's worth of checks.") { checks };
 check.SetAction((parsed, ct) => CheckBenchmark.RunAsync(parsed.GetValue(checks), ct));
 
-var all = new RootCommand("Measures on real servers. Keep the machine quiet.") { failover, check };
+var seconds = new Option<double>("--seconds") { Description = "How long to measure each.", DefaultValueFactory = _ => 5 };
+var decide = new Command("decide", "Decisions a minute on one core, healthy and in failover. No server takes part.") { seconds };
+decide.SetAction(parsed => DecideBenchmark.Run(parsed.GetValue(seconds)));
+
+var all = new RootCommand("Measures on real servers. Keep the machine quiet.") { decide, failover, check };
 all.SetAction(async (_, ct) =>
 {
+    DecideBenchmark.Run(5);
     await FailoverBenchmark.RunAsync(5, 10, ct);
     await CheckBenchmark.RunAsync(3600, ct);
 });

@@ -35,15 +35,29 @@ internal static class Clusters
         SystemIdentifier = OurSystem,
         NewestTimeline = 1,
         LastPosition = new PrimaryPosition(Here, Start),
+        Guard = new ArmedGuard(Alpha, new GuardOrder(new Policy().GuardTimeToLive, [Beta])),
     };
 
-    /// <summary>Known, and the failover from alpha to beta is on record but not yet done.</summary>
-    public static ClusterMemory Promoting => Known with
+    /// <summary>Known, and the failover from alpha to beta has been decided at second 0.</summary>
+    public static ClusterMemory UnderWay(ProcedureStep step, FencedBy by = FencedBy.Unknown) => Known with
+    {
+        Procedure = new Procedure(Alpha, Beta, step, nameof(Verdict.Down), Start - Seconds(10), Start)
+        {
+            ExpectedLossBytes = 0,
+            KnownPosition = Here,
+            FencedBy = by,
+            Phases = [new(step, Start)],
+        },
+    };
+
+    /// <summary>Known, alpha was stopped by its guard, and beta has been asked once to promote itself.</summary>
+    public static ClusterMemory Promoting => UnderWay(ProcedureStep.Promote, FencedBy.Guard) with
     {
         IntendedPrimary = Beta,
         Epoch = 2,
         Replaced = [Alpha],
-        Procedure = new Procedure(2, Alpha, Beta, ProcedureStep.Promote, 1, Start - Seconds(10), Start, 0),
+        Guard = null,
+        Procedure = UnderWay(ProcedureStep.Promote, FencedBy.Guard).Procedure! with { Attempts = 1, Frozen = [Beta], PromotedAt = Here },
     };
 
     /// <summary>Known, beta has replaced alpha two hours ago.</summary>
@@ -53,8 +67,12 @@ internal static class Clusters
         Epoch = 2,
         NewestTimeline = 2,
         Replaced = [Alpha],
-        LastFailover = new FinishedFailover(2, Alpha, Beta, true, Start.AddHours(-2), Start.AddHours(-2), Start.AddHours(-2), 0),
+        Guard = null,
+        LastFailover = Finished(2, Alpha, Beta, true, Start.AddHours(-2)),
     };
+
+    public static FinishedFailover Finished(long epoch, string from, string to, bool succeeded, DateTimeOffset at) =>
+        new(epoch, from, to, succeeded, at, 0, new Procedure(from, to, ProcedureStep.HookAfter, nameof(Verdict.Down), at, at) { PromotedAt = Here });
 
     public static NodeObservation Primary(string node = Alpha, Lsn? at = null, uint timeline = 1, ulong system = OurSystem) => Serves(node, new ServerFacts
     {
@@ -90,8 +108,40 @@ internal static class Clusters
     public static NodeObservation With(this NodeObservation seen, Func<ServerFacts, ServerFacts> change) =>
         seen with { Server = change(seen.Server!) };
 
-    public static ClusterObservation At(double seconds, params NodeObservation[] nodes) =>
-        new(Seconds(seconds), Start.AddSeconds(seconds), [.. nodes]);
+    /// <summary>A look in which the hosts of serving nodes are well, the others were not asked, and a primary sees the standbys that stream.</summary>
+    public static ClusterObservation At(double seconds, params NodeObservation[] nodes) => new(Seconds(seconds), Start.AddSeconds(seconds), [.. nodes.Select(node => Seeing(node, nodes))])
+    {
+        Hosts = [.. nodes.Where(node => node.Server is not null).Select(node => HostUp(node.Node))],
+    };
+
+    /// <summary>The same look with what a host says, in place of what it said.</summary>
+    public static ClusterObservation With(this ClusterObservation look, params HostObservation[] hosts) => look with
+    {
+        Hosts = [.. look.Hosts.Where(host => hosts.All(other => other.Node != host.Node)), .. hosts.Select(host => host with { At = look.At })],
+    };
+
+    public static HostObservation HostUp(string node) => new(node, HostReach.Reachable, "", TimeSpan.Zero)
+    {
+        PostmasterRuns = true,
+        Processes = 12,
+        ControlState = "in production",
+        LocalAnswer = PortAnswer.Accepting,
+        TriggerDirectoryWritable = true,
+    };
+
+    public static HostObservation HostHung(string node = Alpha) => HostUp(node) with { LocalAnswer = PortAnswer.Silent };
+
+    public static HostObservation HostDead(string node = Alpha, string state = "in production", bool blocked = false) =>
+        HostUp(node) with { PostmasterRuns = false, Processes = 0, ControlState = state, LocalAnswer = PortAnswer.Silent, StartBlocked = blocked };
+
+    public static HostObservation HostGone(string node = Alpha) => new(node, HostReach.Unreachable, "", TimeSpan.Zero);
+
+    public static NodeObservation SeenStreaming(this NodeObservation primary, params string[] standbys) =>
+        primary.With(server => server with { WalSenders = [.. standbys.Select(standby => new WalSender(standby, "streaming", "async", Here, Here, Here))] });
+
+    private static NodeObservation Seeing(NodeObservation seen, NodeObservation[] nodes) => seen.IsServingPrimary && seen.Server!.WalSenders.IsEmpty
+        ? seen.SeenStreaming([.. nodes.Where(node => node is { IsServingStandby: true, Server.WalReceiver.IsStreaming: true }).Select(node => node.Node)])
+        : seen;
 
     public static TimeSpan Seconds(double seconds) => TimeSpan.FromSeconds(seconds);
 
@@ -102,18 +152,30 @@ internal static class Clusters
     private static NodeObservation Serves(string node, ServerFacts facts) => new(node, Reach.Serving, "", facts);
 }
 
-/// <summary>Threads the two memories from look to look, as the tick does.</summary>
+/// <summary>Threads the two memories from look to look, as the tick does. The guard of whoever is primary does as it is told.</summary>
 internal sealed class Watch(ClusterSpec spec, ClusterMemory? memory = null)
 {
     public ClusterMemory Memory { get; private set; } = memory ?? Clusters.Known;
     public WorkingMemory Working { get; private set; } = WorkingMemory.Empty;
 
+    private string shown = (memory ?? Clusters.Known).Guard?.Order.Id ?? "";
+
+    /// <summary>Told something, the guard has done it, and the tick looks again at once.</summary>
     public Decision Look(ClusterObservation observation)
     {
-        var decision = Decider.Decide(spec, Memory, Working, observation);
+        var decision = Decider.Decide(spec, Memory, Working, Guarded(observation));
         (Memory, Working) = (decision.Memory, decision.Working);
-        return decision;
+        if (decision.Action is not (WatchdogAction.ArmGuard or WatchdogAction.DisarmGuard))
+            return decision;
+        shown = decision.Action is WatchdogAction.ArmGuard arm ? arm.Order.Id : "";
+        var again = Look(observation);
+        return again with { Events = decision.Events.AddRange(again.Events) };
     }
+
+    private ClusterObservation Guarded(ClusterObservation observation) => observation with
+    {
+        Nodes = [.. observation.Nodes.Select(node => node.IsServingPrimary && node.Server!.GuardOrderId is null ? node.With(server => server with { GuardOrderId = shown }) : node)],
+    };
 
     public Decision Look(double seconds, params NodeObservation[] nodes) => Look(Clusters.At(seconds, nodes));
 

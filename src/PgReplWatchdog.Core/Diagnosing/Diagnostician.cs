@@ -94,7 +94,8 @@ public static class Diagnostician
 
     /// <summary>Sessions opened before a postmaster hung may still be served, walsenders among them: what a walreceiver hears does not count here.</summary>
     private static Diagnosis? Hung(NodeObservation intended, ClusterObservation observation) =>
-        observation.Host(intended.Node) is { IsReachable: true, PostmasterRuns: true, LocalAnswer: PortAnswer.Silent } && !PortIs(PortAnswer.Accepting, intended, observation)
+        observation.Host(intended.Node) is { IsReachable: true, PostmasterRuns: true, LocalAnswer: PortAnswer.Silent }
+            && !PortIs(PortAnswer.Accepting, intended, observation) && !PortIs(PortAnswer.Rejecting, intended, observation)
             ? new Diagnosis(Verdict.Hung, intended.Node, [Say(intended), .. Witnesses(intended, observation)])
             : null;
 

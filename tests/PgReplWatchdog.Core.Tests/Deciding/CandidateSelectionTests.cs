@@ -62,7 +62,7 @@ public class CandidateSelectionTests
             [
                 new ShutGate(Gate.CandidateTooFarBehind, Beta, "beta lacks 17825792 bytes of WAL, MaximumLagBytes is 16777216"),
                 new ShutGate(Gate.PromotionUnavailable, Beta,
-                    "promote_trigger_file on beta is /tmp/promote, the watchdog would create /data/beta.pgwatchdog/promote: run setup"),
+                    "promote_trigger_file on beta is /tmp/promote, the watchdog would create /data/beta.pgwatchdog/promote: run setup; nor may the watchdog's role execute pg_promote() there"),
             ],
             Assess(Two(), Refused(), beta)[0].Reasons);
     }

@@ -4,7 +4,7 @@ namespace PgReplWatchdog.Core.Tests.Deciding;
 
 public class ChangesTests
 {
-    private static Decision Seen(params NodeObservation[] nodes) => new Watch(Two()).Look(0, nodes);
+    private static Decision Seen(params NodeObservation[] nodes) => new Watch(Two(new Policy { Fencing = Fencing.BestEffort })).Look(0, nodes);
 
     private static IEnumerable<EventKind> Told(Decision? before, Decision now) => Changes.Between(before, now).Select(told => told.Kind);
 

@@ -4,7 +4,8 @@ namespace PgReplWatchdog.Core.Tests.Deciding;
 
 public class DeciderTests
 {
-    private static readonly WatchdogAction PromoteBeta = new WatchdogAction.Promote(Beta, TriggerFile(Beta));
+    /// <summary>What is done first where the old primary was stopped by its guard.</summary>
+    private const string Begun = nameof(WatchdogAction.Freeze);
 
     // When a failover is decided.
 
@@ -25,8 +26,7 @@ public class DeciderTests
         watch.Look(0, Primary(), Standby());
         Assert.Equal(WatchdogAction.Nothing, watch.LookFrom(1, 9, Refused(), Deaf()).Action);
         var decision = watch.Look(10, Refused(), Deaf());
-        Assert.Equal(PromoteBeta, decision.Action);
-        Assert.Equal(Beta, decision.Memory.IntendedPrimary);
+        Assert.Equal((Begun, FencedBy.Guard), (decision.Action.Kind, decision.Memory.Procedure!.FencedBy));
     }
 
     [Fact]
@@ -34,7 +34,7 @@ public class DeciderTests
     {
         var watch = new Watch(Two(), Known with { LastPosition = new PrimaryPosition(Here, Start.AddSeconds(995)) });
         Assert.Equal(WatchdogAction.Nothing, watch.LookFrom(1000, 1009, Refused(), Deaf()).Action);
-        Assert.Equal(PromoteBeta, watch.Look(1010, Refused(), Deaf()).Action);
+        Assert.Equal(Begun, watch.Look(1010, Refused(), Deaf()).Action.Kind);
     }
 
     [Fact]
@@ -45,7 +45,7 @@ public class DeciderTests
         for (var second = 1; second <= 5; second++)
             watch.Look(second, Unreachable(), Standby(heard: second - 0.5)); // last heard at 0.5
         Assert.Equal(WatchdogAction.Nothing, watch.LookFrom(6, 10, Unreachable(), Deaf()).Action);
-        Assert.Equal(PromoteBeta, watch.Look(10.5, Unreachable(), Deaf()).Action);
+        Assert.Equal(Begun, watch.Look(10.5, Unreachable(), Deaf()).Action.Kind);
     }
 
     [Fact]
@@ -76,7 +76,7 @@ public class DeciderTests
         watch.LookFrom(1, 8, Refused(), Deaf());
         Assert.Equal(TimeSpan.Zero, watch.Look(9, look).Silence);
         Assert.Equal(WatchdogAction.Nothing, watch.LookFrom(10, 18, Refused(), Deaf()).Action);
-        Assert.Equal(PromoteBeta, watch.Look(19, Refused(), Deaf()).Action);
+        Assert.Equal(Begun, watch.Look(19, Refused(), Deaf()).Action.Kind);
     }
 
     [Fact]
@@ -88,7 +88,7 @@ public class DeciderTests
         var late = watch.Look(15, Refused(), Deaf());
         Assert.Equal((TimeSpan.Zero, WatchdogAction.Nothing), (late.Silence, late.Action));
         Assert.Equal(WatchdogAction.Nothing, watch.LookFrom(16, 24, Refused(), Deaf()).Action);
-        Assert.Equal(PromoteBeta, watch.Look(25, Refused(), Deaf()).Action);
+        Assert.Equal(Begun, watch.Look(25, Refused(), Deaf()).Action.Kind);
     }
 
     [Fact]
@@ -103,10 +103,10 @@ public class DeciderTests
     [Fact]
     public void One_look_alone_never_leads_to_a_failover()
     {
-        var watch = new Watch(Two(new Policy { UnreachableThreshold = TimeSpan.FromSeconds(2) }));
+        var watch = new Watch(Two(new Policy { UnreachableThreshold = Seconds(2), GuardTimeToLive = Seconds(1) }));
         watch.Look(0, Primary(), Standby());
         Assert.Equal(WatchdogAction.Nothing, watch.Look(2, Refused(), Deaf()).Action);
-        Assert.Equal(PromoteBeta, watch.Look(2.2, Refused(), Deaf()).Action);
+        Assert.Equal(Begun, watch.Look(2.2, Refused(), Deaf()).Action.Kind);
     }
 
     [Fact]
@@ -127,7 +127,7 @@ public class DeciderTests
         var watch = new Watch(Three());
         watch.Look(0, Primary(), Standby(), Standby(Gamma));
         var decision = watch.LookFrom(1, 10, Refused(), Deaf(Beta, Behind(64)), Deaf(Gamma));
-        Assert.Equal(new WatchdogAction.Promote(Gamma, TriggerFile(Gamma)), decision.Action);
+        Assert.Equal((Begun, Gamma), (decision.Action.Kind, decision.Memory.Procedure!.To));
     }
 
     [Fact]
@@ -184,7 +184,7 @@ public class DeciderTests
         var watch = new Watch(Two(), FailedOver);
         var decision = watch.Look(0, Standby(Alpha, timeline: 2), Primary(Beta, timeline: 2));
         Assert.Empty(decision.Memory.Replaced);
-        Assert.Equal(new WatchdogEvent(EventKind.NodeReplacedReturned, "alpha is back as a standby"), Assert.Single(decision.Events));
+        Assert.Equal(new WatchdogEvent(EventKind.NodeReplacedReturned, "alpha streams from beta as its standby"), decision.Events[^1]);
     }
 
     [Fact]
@@ -213,7 +213,7 @@ public class DeciderTests
     {
         var decision = new Watch(Two(), ClusterMemory.Empty).Look(0, Primary(timeline: 3), Standby(timeline: 3));
         Assert.Equal(Known with { NewestTimeline = 3 }, decision.Memory);
-        Assert.Equal(new WatchdogEvent(EventKind.PrimaryAdopted, "alpha is the primary"), Assert.Single(decision.Events));
+        Assert.Equal(new WatchdogEvent(EventKind.PrimaryAdopted, "alpha is the primary"), decision.Events[0]);
     }
 
     [Fact]
@@ -275,6 +275,56 @@ public class DeciderTests
         watch.Look(0, Primary(), Standby());
         Assert.Equal(Seconds(9), watch.Look(1, Refused(), Deaf()).LookAgainIn);
         Assert.Equal(Seconds(6.5), watch.Look(3.5, Refused(), Deaf()).LookAgainIn);
+    }
+
+    [Fact]
+    public void Looks_are_not_hurried_while_nothing_can_come_of_them()
+    {
+        var stopped = new Watch(Two());
+        stopped.Look(0, Primary(), Standby());
+        Assert.Null(stopped.Look(At(1, Refused(), Deaf()).With(HostDead(Alpha, "shut down"))).LookAgainIn);
+        var unguarded = new Watch(Two(), Known with { Guard = null });
+        unguarded.LookFrom(0, 11, Unreachable(), Deaf());
+        Assert.Null(unguarded.Look(12, Unreachable(), Deaf()).LookAgainIn);
+    }
+
+    [Fact]
+    public void Next_look_is_due_when_the_guard_has_had_its_time()
+    {
+        var watch = new Watch(Two(new Policy { GuardTimeToLive = Seconds(12) }), Known);
+        watch.Look(0, Primary(), Standby());
+        Assert.Equal(Seconds(14.5), watch.Look(1, Unreachable(), Deaf()).LookAgainIn);
+    }
+
+    [Fact]
+    public void Message_from_the_future_holds_the_silence_no_longer_than_one_of_now()
+    {
+        var watch = new Watch(Two());
+        watch.Look(0, Primary(), Standby());
+        watch.Look(1, Unreachable(), Standby(heard: -3600));
+        Assert.Equal(Seconds(4), watch.LookFrom(2, 5, Unreachable(), Deaf()).Silence);
+    }
+
+    [Fact]
+    public void Candidate_is_judged_after_a_restart_by_the_position_on_record_with_the_failover()
+    {
+        var memory = UnderWay(ProcedureStep.Freeze, FencedBy.Ssh) with { LastPosition = new PrimaryPosition(Here, Start.AddHours(-1)) };
+        Assert.Equal(64, new Watch(Two(), memory).Look(At(3, Refused(), Deaf(Beta, Behind(64))).With(HostDead(blocked: true))).Candidates[0].MissingBytes);
+    }
+
+    [Fact]
+    public void Old_primary_that_serves_again_is_fenced_before_the_hook_after_runs()
+    {
+        var memory = FailedOver with { Procedure = Promoting.Procedure! with { Step = ProcedureStep.HookAfter, Attempts = 0 } };
+        Assert.Equal(new WatchdogAction.Fence(Alpha), new Watch(Two(new Policy { HasHookAfter = true }), memory).Look(0, Primary(), Primary(Beta, timeline: 2)).Action);
+    }
+
+    [Fact]
+    public void Candidate_that_is_none_any_more_when_it_is_to_be_promoted_is_not_promoted()
+    {
+        var paused = Deaf().With(server => server with { ReplayPaused = true });
+        var decision = new Watch(Three(), UnderWay(ProcedureStep.Salvage, FencedBy.Ssh)).Look(At(9, Refused(), paused, Deaf(Gamma)).With(HostDead(blocked: true)));
+        Assert.Equal((Gamma, FencedBy.Ssh), (decision.Memory.Procedure!.To, decision.Memory.Procedure.FencedBy));
     }
 
     [Fact]

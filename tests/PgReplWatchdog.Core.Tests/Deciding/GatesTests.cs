@@ -7,20 +7,28 @@ public class GatesTests
 {
     private sealed record Case(
         Gate Gate, Func<NodeObservation, NodeObservation>? Standby = null, Policy? Policy = null, ClusterMemory? Memory = null,
-        int Priority = NodeSpec.DefaultPriority, bool JournalWritable = true);
+        int Priority = NodeSpec.DefaultPriority, Func<ClusterObservation, ClusterObservation>? Seen = null);
 
     private static readonly Dictionary<string, Case> Shut = new()
     {
         ["automatic is false"] = new(Gate.AutomaticOff, Policy: new Policy { Automatic = false }),
         ["a failover ended 59 minutes ago"] = new(Gate.RecentFailover, Memory: FailedOverMinutesAgo(59)),
         ["a failed failover ended 59 minutes ago"] = new(Gate.RecentFailover, Memory: FailedOverMinutesAgo(59, succeeded: false)),
-        ["the journal cannot be written"] = new(Gate.JournalUnwritable, JournalWritable: false),
+        ["the journal cannot be written"] = new(Gate.JournalUnwritable, Seen: seen => seen with { JournalWritable = false }),
+        ["a person has paused it"] = new(Gate.Paused, Seen: seen => seen with { Wish = new OperatorWish(true, 0) }),
+        ["a freeze window is open"] = new(Gate.FreezeWindow, Seen: seen => seen with { InFreezeWindow = true }),
+        ["the failover before the last was acknowledged"] = new(Gate.RecentFailover, Memory: FailedOverMinutesAgo(59), Seen: seen => seen with { Wish = new OperatorWish(false, 0) }),
+        ["no guard was armed and the host was not asked"] = new(Gate.OldPrimaryNotFenced, Memory: Known with { Guard = null }),
+        ["the host does not answer either"] = new(Gate.OldPrimaryNotFenced, Memory: Known with { Guard = null }, Seen: seen => seen.With(HostGone())),
+        ["the guard of another node was armed"] = new(Gate.OldPrimaryNotFenced, Memory: Known with { Guard = Known.Guard! with { Node = Beta } }),
+        ["the guard has not had its time"] = new(Gate.OldPrimaryNotFenced, Policy: new Policy { GuardTimeToLive = TimeSpan.FromSeconds(8) }),
+        ["a voucher cannot be asked"] = new(Gate.OldPrimaryNotFenced, Memory: Known with { Guard = Known.Guard! with { Order = new GuardOrder(Seconds(6), [Beta, Gamma]) } }),
         ["its priority is 0"] = new(Gate.CandidateExcluded, Priority: 0),
         ["another system identifier"] = new(Gate.CandidateOtherSystem, Changed(server => server with { SystemIdentifier = OtherSystem })),
         ["an older timeline"] = new(Gate.CandidateTimeline, Memory: Known with { NewestTimeline = 2 }),
         ["a byte more than MaximumLagBytes"] = new(Gate.CandidateTooFarBehind, Lacking(1001), new Policy { MaximumLagBytes = 1000 }),
         ["a position that the primary was never seen at"] = new(Gate.CandidateTooFarBehind, Memory: Known with { LastPosition = null }),
-        ["a standby that knows no position"] = new(Gate.CandidateTooFarBehind, Changed(server => server with { ReceivedLsn = null, ReplayedLsn = null })),
+        ["a standby that knows no position"] = new(Gate.CandidateTooFarBehind, Policy: new Policy { Fencing = Fencing.BestEffort }, Standby: Changed(server => server with { ReceivedLsn = null, ReplayedLsn = null })),
         ["replay is paused"] = new(Gate.CandidateReplayPaused, Changed(server => server with { ReplayPaused = true })),
         ["no trigger file is set"] = new(Gate.PromotionUnavailable, Changed(server => server with { PromoteTriggerFile = "" })),
         ["another trigger file is set"] = new(Gate.PromotionUnavailable, Changed(server => server with { PromoteTriggerFile = "/tmp/promote" })),
@@ -30,6 +38,8 @@ public class GatesTests
     {
         ["all is well but the primary"] = new(Gate.Unknown),
         ["the last failover ended an hour ago"] = new(Gate.Unknown, Memory: FailedOverMinutesAgo(60)),
+        ["the last failover was acknowledged"] = new(Gate.Unknown, Memory: FailedOverMinutesAgo(59), Seen: seen => seen with { Wish = new OperatorWish(false, 1) }),
+        ["the guard has just had its time"] = new(Gate.Unknown, Policy: new Policy { GuardTimeToLive = TimeSpan.FromSeconds(7.6) }),
         ["priority 1"] = new(Gate.Unknown, Priority: 1),
         ["a newer timeline than the newest known"] = new(Gate.Unknown, Changed(server => server with { Timeline = 2 })),
         ["no system identifier known yet"] = new(Gate.Unknown, Memory: Known with { SystemIdentifier = null }),
@@ -57,7 +67,7 @@ public class GatesTests
     {
         var decision = DownFor(10, Open[name]);
         Assert.Empty(decision.Gates);
-        Assert.Equal(new WatchdogAction.Promote(Beta, TriggerFile(Beta)), decision.Action);
+        Assert.Equal("beta", Assert.IsType<WatchdogAction.Freeze>(decision.Action).Node);
     }
 
     [Theory]
@@ -67,7 +77,7 @@ public class GatesTests
     [InlineData(Gate.CandidateUnreachable, Reach.Failed)]
     public void Candidate_that_does_not_answer_shuts_its_gate(Gate gate, Reach reach)
     {
-        var decision = new Watch(Two()).Look(0, Primary(), Without(reach, Beta));
+        var decision = new Watch(Two(new Policy { Fencing = Fencing.BestEffort })).Look(0, Primary(), Without(reach, Beta));
         Assert.Equal([Gate.ThresholdNotReached, Gate.NoCandidate, gate], decision.Gates.Select(shut => shut.Gate));
     }
 
@@ -79,7 +89,7 @@ public class GatesTests
     public void Threshold_is_the_one_gate_that_is_shut_while_all_is_well()
     {
         var decision = new Watch(Two()).Look(0, Primary(), Standby());
-        Assert.Equal("the primary is not down (verdict Serving)", Assert.Single(decision.Gates).Sentence);
+        Assert.Equal("the primary has not failed (verdict Serving)", Assert.Single(decision.Gates).Sentence);
         Assert.True(decision.IsReady);
     }
 
@@ -87,9 +97,9 @@ public class GatesTests
     public void Threshold_opens_when_it_is_reached_and_not_a_check_before()
     {
         var short_of = DownFor(9, Open["all is well but the primary"]);
-        Assert.Equal("the primary has been silent for 9.0 s of 10 s", Assert.Single(short_of.Gates, shut => shut.Gate == Gate.ThresholdNotReached).Sentence);
+        Assert.Equal("verdict Down has to stand 1.0 s longer", Assert.Single(short_of.Gates, shut => shut.Gate == Gate.ThresholdNotReached).Sentence);
         Assert.IsType<WatchdogAction.None>(short_of.Action);
-        Assert.IsType<WatchdogAction.Promote>(DownFor(10, Open["all is well but the primary"]).Action);
+        Assert.IsType<WatchdogAction.Freeze>(DownFor(10, Open["all is well but the primary"]).Action);
     }
 
     [Fact]
@@ -97,10 +107,11 @@ public class GatesTests
     {
         var decision = DownFor(1, new Case(Gate.Unknown,
             Changed(server => server with { ReplayPaused = true, PromoteTriggerFile = "", SystemIdentifier = OtherSystem }),
-            new Policy { Automatic = false }, FailedOverMinutesAgo(1), Priority: 0, JournalWritable: false));
+            new Policy { Automatic = false }, FailedOverMinutesAgo(1) with { Guard = null }, Priority: 0,
+            Seen: seen => seen with { JournalWritable = false, InFreezeWindow = true, Wish = new OperatorWish(true, 0) }));
         Assert.Equal(
             [
-                Gate.ThresholdNotReached, Gate.AutomaticOff, Gate.RecentFailover, Gate.JournalUnwritable, Gate.NoCandidate,
+                Gate.ThresholdNotReached, Gate.AutomaticOff, Gate.Paused, Gate.FreezeWindow, Gate.RecentFailover, Gate.JournalUnwritable, Gate.OldPrimaryNotFenced, Gate.NoCandidate,
                 Gate.CandidateExcluded, Gate.CandidateOtherSystem, Gate.CandidateReplayPaused, Gate.PromotionUnavailable,
             ],
             decision.Gates.Select(shut => shut.Gate));
@@ -139,7 +150,7 @@ public class GatesTests
         watch.Look(0, Refused(), standby);
         for (var second = 1; second < seconds; second++)
             watch.Look(second, Refused(), standby);
-        return watch.Look(At(seconds, Refused(), standby) with { JournalWritable = row.JournalWritable });
+        return watch.Look((row.Seen ?? (seen => seen))(At(seconds, Refused(), standby)));
     }
 
     private static Func<NodeObservation, NodeObservation> Changed(Func<ServerFacts, ServerFacts> change) => seen => seen.With(change);
@@ -151,6 +162,6 @@ public class GatesTests
     private static ClusterMemory FailedOverMinutesAgo(int minutes, bool succeeded = true)
     {
         var ended = Start.AddSeconds(10).AddMinutes(-minutes);
-        return Known with { LastFailover = new FinishedFailover(1, Beta, Alpha, succeeded, ended, ended, ended, 0) };
+        return Known with { LastFailover = Finished(1, Beta, Alpha, succeeded, ended) };
     }
 }

@@ -69,6 +69,91 @@ public class DiagnosticianTests
     public void Node_that_serves_but_not_as_what_is_unknown() =>
         Assert.Equal(Verdict.Unknown, Of(Primary().With(server => server with { Role = Role.Unknown }), Deaf()));
 
+    // What hosts, other hosts' view of the port and the reference addresses add.
+
+    private static Verdict Seen(NodeObservation alpha, NodeObservation beta, HostObservation? host, PortAnswer port = PortAnswer.Unknown, ReferenceAnswer references = ReferenceAnswer.Unknown) =>
+        Diagnostician.Diagnose(Known, At(0, alpha, beta).With(host is null ? [] : [host]) with { PortViews = [new PortView(Beta, Alpha, port)], References = references }).Verdict;
+
+    [Theory]
+    [InlineData("in production", Verdict.Crashed)]
+    [InlineData("shutting down", Verdict.Crashed)]
+    [InlineData("in crash recovery", Verdict.Crashed)]
+    [InlineData(null, Verdict.Crashed)]
+    [InlineData("shut down", Verdict.Stopped)]
+    [InlineData("shut down in recovery", Verdict.Stopped)]
+    public void Control_file_of_a_primary_that_is_gone_says_whether_somebody_wanted_that(string? state, Verdict verdict) =>
+        Assert.All([Refused(), Unreachable()], alpha => Assert.Equal(verdict, Seen(alpha, Deaf(), HostDead() with { ControlState = state })));
+
+    [Fact]
+    public void Postmaster_that_answers_nobody_is_hung_also_while_the_standby_streams() =>
+        Assert.All([Deaf(), Standby(), Unreachable(Beta)], beta => Assert.Equal(Verdict.Hung, Seen(Unreachable(), beta, HostHung())));
+
+    [Theory]
+    [InlineData(PortAnswer.Accepting, Verdict.ServingElsewhere)]
+    [InlineData(PortAnswer.Rejecting, Verdict.Busy)]
+    [InlineData(PortAnswer.Silent, Verdict.Hung)]
+    [InlineData(PortAnswer.Unknown, Verdict.Hung)]
+    public void Port_that_answers_from_another_host_belongs_to_no_hung_server(PortAnswer port, Verdict verdict) => Assert.Equal(verdict, Seen(Unreachable(), Deaf(), HostHung(), port));
+
+    [Theory]
+    [InlineData(PortAnswer.Accepting, Verdict.ServingElsewhere)]
+    [InlineData(PortAnswer.Rejecting, Verdict.Busy)]
+    public void Primary_that_answers_on_its_own_host_lives(PortAnswer local, Verdict verdict) => Assert.Equal(verdict, Seen(Unreachable(), Deaf(), HostUp(Alpha) with { LocalAnswer = local }));
+
+    [Fact]
+    public void Host_that_says_no_postmaster_while_the_primary_is_heard_or_its_port_answers_is_no_failure()
+    {
+        Assert.Equal(Verdict.ServingElsewhere, Seen(Refused(), Standby(), HostDead()));
+        Assert.Equal(Verdict.ServingElsewhere, Seen(Refused(), Deaf(), HostDead(), PortAnswer.Accepting));
+        Assert.Equal(Verdict.Busy, Seen(Refused(), Deaf(), HostDead(), PortAnswer.Rejecting));
+    }
+
+    [Fact]
+    public void Host_that_does_not_say_clearly_what_runs_there_is_no_failure()
+    {
+        Assert.Equal(Verdict.Unknown, Seen(Refused(), Deaf(), HostDead() with { Processes = null }));
+        Assert.Equal(Verdict.Unknown, Seen(Refused(), Deaf(), HostUp(Alpha) with { LocalAnswer = PortAnswer.Unknown }));
+    }
+
+    [Fact]
+    public void Host_that_is_gone_or_lets_nobody_in_leaves_it_to_the_standbys()
+    {
+        Assert.Equal(Verdict.Down, Seen(Unreachable(), Deaf(), HostGone()));
+        Assert.Equal(Verdict.Down, Seen(Unreachable(), Deaf(), HostGone() with { Reach = HostReach.Failed }));
+        Assert.Equal(Verdict.Unknown, Seen(Refused(), Refused(Beta), HostGone()));
+    }
+
+    [Fact]
+    public void Silent_references_mean_that_the_watchdog_is_cut_off_unless_the_primarys_host_refuses()
+    {
+        Assert.Equal(Verdict.WatchdogIsolated, Seen(Unreachable(), Deaf(), HostGone(), references: ReferenceAnswer.Silent));
+        Assert.Equal(Verdict.Down, Seen(Refused(), Deaf(), HostGone(), references: ReferenceAnswer.Silent));
+        Assert.Equal(Verdict.WatchdogIsolated, Seen(Unreachable(), Unreachable(Beta), HostGone(), references: ReferenceAnswer.Reachable));
+        Assert.Equal(Verdict.Crashed, Seen(Unreachable(), Unreachable(Beta), HostDead()));
+    }
+
+    [Fact]
+    public void What_an_answer_says_goes_before_what_the_host_says()
+    {
+        Assert.Equal(Verdict.Serving, Seen(Primary(), Deaf(), HostDead()));
+        Assert.Equal(Verdict.Busy, Seen(Busy(), Deaf(), HostDead()));
+        Assert.Equal(Verdict.Unknown, Seen(Failed(), Deaf(), HostDead()));
+    }
+
+    [Theory]
+    [InlineData(3, true)]
+    [InlineData(3.001, false)]
+    [InlineData(-60, true)]
+    public void Standby_hears_its_primary_until_half_of_its_timeout_and_the_time_for_an_answer_have_passed(double age, bool hears) =>
+        Assert.Equal(hears, Diagnostician.Hears(Standby(heard: age).With(server => server with { WalReceiverTimeout = Seconds(5) })));
+
+    [Fact]
+    public void Verdict_is_the_old_primarys_until_the_candidate_serves()
+    {
+        Assert.Equal((Verdict.Down, Alpha), (With(Promoting, Unreachable(), Deaf()).Verdict, With(Promoting, Unreachable(), Deaf()).Primary));
+        Assert.Equal((Verdict.Serving, Beta), (With(Promoting, Unreachable(), Primary(Beta, timeline: 2)).Verdict, With(Promoting, Unreachable(), Primary(Beta, timeline: 2)).Primary));
+    }
+
     [Fact]
     public void Two_nodes_that_say_primary_are_two_primaries() => Assert.Equal(Verdict.TwoPrimaries, Of(Primary(), Primary(Beta, timeline: 2)));
 

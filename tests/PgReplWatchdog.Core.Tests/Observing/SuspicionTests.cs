@@ -7,7 +7,7 @@ public class SuspicionTests
     private static readonly TimeSpan LateAfter = Seconds(5);
 
     private static Suspicion Looked(params (double At, double? Sign)[] looks) => looks.Aggregate(Suspicion.None,
-        (suspicion, look) => suspicion.Looked(Seconds(look.At), look.Sign is { } sign ? Seconds(sign) : null, LateAfter, down: false));
+        (suspicion, look) => suspicion.Looked(Seconds(look.At), look.Sign is { } sign ? Seconds(sign) : null, LateAfter, finding: ""));
 
     private static double SilenceAfter(params (double At, double? Sign)[] looks) => Looked(looks).SilenceAt(Seconds(looks[^1].At)).TotalSeconds;
 

@@ -13,7 +13,7 @@ public class DeciderProperties
 
     private sealed record Look(ClusterSpec Spec, ClusterMemory Before, ClusterObservation Seen, Decision Now)
     {
-        public bool IsNewDecision => Before.Procedure is null && Now.Action is WatchdogAction.Promote;
+        public bool IsNewDecision => Now.Events.Any(told => told.Kind == EventKind.FailoverDecided);
     }
 
     private static void Holds(Action<Look> rule) => Holds((look, _) => rule(look));
@@ -28,7 +28,13 @@ public class DeciderProperties
             if (step.Restart)
                 watch.Restart();
             var before = watch.Memory;
-            var seen = At(at, [.. step.Nodes]) with { JournalWritable = step.JournalWritable };
+            var seen = At(at, [.. step.Nodes]).With(step.Host is { } host ? [host] : []) with
+            {
+                JournalWritable = step.JournalWritable,
+                Wish = new OperatorWish(step.Paused, 0),
+                Report = past.Count == 0 || step.Restart || past[^1].Now.Action is WatchdogAction.None ? null
+                    : new ActionReport(past[^1].Now.Action.Kind, past[^1].Now.Action.Node, step.ActionSucceeds),
+            };
             var look = new Look(Three(policy), before, seen, watch.Look(seen));
             rule(look, past);
             past.Add(look);
@@ -44,30 +50,59 @@ public class DeciderProperties
             reached.Add(look.Now.Action.GetType().Name);
             reached.UnionWith(look.Now.Events.Select(told => told.Kind.ToString()));
             reached.Add(look.Now.Diagnosis.Verdict.ToString());
+            reached.Add($"fenced by {look.Now.Memory.Procedure?.FencedBy}");
         });
         string[] wanted =
         [
-            "None", "Promote", "WithdrawPromotion", "Fence", "FailoverSucceeded", "FailoverFailed", "PrimaryAdopted", "NodeReplacedReturned",
-            .. Enum.GetNames<Verdict>(),
+            .. WatchdogAction.Kinds.Except([nameof(WatchdogAction.ArmGuard), nameof(WatchdogAction.DisarmGuard)]), // these are looked past at once
+            "None", "FailoverSucceeded", "FailoverFailed", "FailoverWithdrawn", "PrimaryAdopted", "NodeReplacedReturned", "GuardChanged",
+            .. Enum.GetNames<Verdict>(), .. Enum.GetNames<FencedBy>().Select(by => "fenced by " + by),
         ];
         Assert.Empty(wanted.Except(reached));
     }
 
     [Fact]
-    public void Nothing_is_promoted_unless_the_primary_has_been_down_for_the_whole_threshold() => Holds((look, past) =>
+    public void No_failover_is_decided_unless_a_failure_stood_for_its_whole_threshold_and_every_gate_is_open() => Holds((look, past) =>
     {
         if (!look.IsNewDecision)
             return;
-        Assert.Equal(Verdict.Down, look.Now.Diagnosis.Verdict);
-        Assert.True(look.Now.Silence >= look.Spec.Policy.UnreachableThreshold);
+        var verdict = look.Now.Diagnosis.Verdict;
+        Assert.True(verdict.IsFailure());
         Assert.Empty(look.Now.Gates);
-        var served = past.LastOrDefault(earlier => earlier.Now.Diagnosis.Verdict is not (Verdict.Down or Verdict.ServingElsewhere));
-        Assert.True(served is null || look.Seen.At - served.Seen.At >= look.Spec.Policy.UnreachableThreshold);
+        var threshold = verdict == Verdict.Crashed ? look.Spec.Policy.CrashedThreshold : look.Spec.Policy.UnreachableThreshold;
+        var served = past.LastOrDefault(earlier => !earlier.Now.Diagnosis.Verdict.IsFailure() && earlier.Now.Diagnosis.Verdict != Verdict.ServingElsewhere);
+        Assert.True(served is null || look.Seen.At - served.Seen.At >= threshold);
+        Assert.True(past.Count > 0 && past[^1].Now.Diagnosis.Verdict == verdict, "one look alone");
     });
 
     [Fact]
-    public void Nothing_is_promoted_while_a_standby_hears_its_primary() => Holds(look =>
-        Assert.False(look.IsNewDecision && look.Seen.Nodes.Any(node => node.Server?.WalReceiver is { IsStreaming: true })));
+    public void There_is_no_failure_while_a_node_hears_the_primary_but_a_hung_one() => Holds(look =>
+        Assert.False(look.Now.Diagnosis.Verdict.IsFailure() && look.Now.Diagnosis.Verdict != Verdict.Hung && look.Seen.Nodes.Any(Diagnostician.Hears)));
+
+    [Fact]
+    public void Nothing_is_promoted_that_is_not_fenced_where_fencing_is_required() => Holds(look =>
+    {
+        if (look.Now.Action is WatchdogAction.Promote)
+            Assert.True(look.Now.Memory.Procedure!.FencedBy is not FencedBy.Unknown && (look.Now.Memory.Procedure.FencedBy != FencedBy.Nothing || look.Spec.Policy.Fencing == Fencing.BestEffort));
+    });
+
+    /// <summary>A promotion rests on an order only that the primary's guard was seen to have, in the last look in which it served.</summary>
+    [Fact]
+    public void Guard_on_record_is_the_one_that_was_seen_last() => Holds((look, past) =>
+    {
+        if (look.Now.Memory.Guard is { } guard && past.LastOrDefault(earlier => earlier.Now.Diagnosis is { Verdict: Verdict.Serving } && earlier.Before.Procedure is null) is { } served)
+            Assert.Equal(served.Now.Diagnosis.Primary, look.Now.Diagnosis.Verdict == Verdict.Serving ? served.Now.Diagnosis.Primary : guard.Node);
+    });
+
+    [Fact]
+    public void Same_input_gives_the_same_output() => Holds(look =>
+    {
+        var (one, other) = (Decider.Decide(look.Spec, look.Before, WorkingMemory.Empty, look.Seen), Decider.Decide(look.Spec, look.Before, WorkingMemory.Empty, look.Seen));
+        Assert.Equal(Text(one), Text(other));
+
+        static string Text(Decision decision) => string.Join('|', Scenarios.ScenarioText.Result(decision), Scenarios.ScenarioText.Memory(decision.Memory),
+            decision.Silence, decision.LookAgainIn, string.Join(';', decision.Events.Select(told => told.Sentence)));
+    });
 
     [Fact]
     public void Nothing_is_promoted_while_a_node_serves_as_primary() => Holds(look =>
@@ -76,13 +111,14 @@ public class DeciderProperties
     [Fact]
     public void What_is_promoted_is_a_standby_of_ours_that_has_the_wal() => Holds(look =>
     {
-        if (!look.IsNewDecision || look.Now.Action is not WatchdogAction.Promote promote)
+        if (look.Now.Action is not WatchdogAction.Promote promote || look.Before.Procedure is { PromotedAt: not null })
             return;
         var chosen = look.Seen.Find(promote.Node)!.Server!;
         Assert.Equal((Role.Standby, look.Before.SystemIdentifier, false), (chosen.Role, (ulong?)chosen.SystemIdentifier, chosen.ReplayPaused));
         Assert.True(chosen.Timeline >= look.Before.NewestTimeline);
-        Assert.InRange(look.Now.Candidates[0].MissingBytes!.Value, 0, look.Spec.Policy.MaximumLagBytes);
-        Assert.Equal(look.Now.Candidates.Where(candidate => candidate.IsEligible).Max(candidate => candidate.Position), look.Now.Candidates[0].Position);
+        var candidate = look.Now.Candidates.Single(candidate => candidate.Node == promote.Node);
+        Assert.InRange(candidate.MissingBytes!.Value, 0, look.Spec.Policy.MaximumLagBytes);
+        Assert.True(look.Before.Procedure?.Step is ProcedureStep.Salvage or ProcedureStep.Promote || candidate == look.Now.Candidates[0], "not the furthest was elected");
     });
 
     [Fact]
@@ -91,7 +127,8 @@ public class DeciderProperties
         if (look.Now.Action is not WatchdogAction.Promote promote)
             return;
         var procedure = Assert.IsType<Procedure>(look.Now.Memory.Procedure);
-        Assert.Equal((promote.Node, ProcedureStep.Promote, look.Now.Memory.Epoch), (procedure.To, procedure.Step, procedure.Epoch));
+        Assert.Equal((promote.Node, ProcedureStep.Promote), (procedure.To, procedure.Step));
+        Assert.True(procedure.PromotedAt is not null && look.Now.Memory.Epoch > 1);
         Assert.InRange(procedure.Attempts, 1, look.Spec.Policy.PromotionAttempts);
         Assert.Equal(promote.Node, look.Now.Memory.IntendedPrimary);
         Assert.Contains(procedure.From, look.Now.Memory.Replaced);
@@ -112,9 +149,9 @@ public class DeciderProperties
     });
 
     [Fact]
-    public void Only_a_replaced_node_that_serves_as_primary_is_fenced() => Holds(look =>
+    public void Only_the_one_that_is_being_replaced_or_a_replaced_one_that_serves_as_primary_is_fenced() => Holds(look =>
     {
-        if (look.Now.Action is not WatchdogAction.Fence fence)
+        if (look.Now.Action is not WatchdogAction.Fence fence || fence.Node == look.Now.Memory.Procedure?.From)
             return;
         Assert.Contains(fence.Node, look.Before.Replaced);
         Assert.NotEqual(look.Before.IntendedPrimary, fence.Node);
@@ -149,11 +186,8 @@ public class DeciderProperties
 
     /// <summary>Also for a promotion on record: it is asked for only on the evidence that would begin it.</summary>
     [Fact]
-    public void Nothing_is_ever_promoted_unless_the_primary_is_down_in_that_look() => Holds(look =>
-    {
-        if (look.Now.Action is WatchdogAction.Promote)
-            Assert.Equal(Verdict.Down, look.Now.Diagnosis.Verdict);
-    });
+    public void Nothing_is_ever_promoted_unless_the_primary_has_failed_in_that_look() => Holds(look =>
+        Assert.False(look.Now.Action is WatchdogAction.Promote && !look.Now.Diagnosis.Verdict.IsFailure()));
 
     [Fact]
     public void Memory_is_the_same_instance_where_nothing_changed() => Holds(look =>
@@ -173,6 +207,5 @@ public class DeciderProperties
     public void Unwritable_journal_lets_no_failover_begin() => Holds(look => Assert.False(look.IsNewDecision && !look.Seen.JournalWritable));
 
     [Fact]
-    public void Automatic_off_lets_no_failover_begin() => Holds(look => Assert.IsNotType<WatchdogAction.Promote>(
-        Decider.Decide(Three(look.Spec.Policy with { Automatic = false }), look.Before with { Procedure = null }, WorkingMemory.Empty, look.Seen).Action));
+    public void Pause_lets_no_failover_begin() => Holds(look => Assert.False(look.IsNewDecision && look.Seen.Wish.Paused));
 }

@@ -11,6 +11,7 @@ internal sealed class Scenario
     private ClusterMemory memory = ClusterMemory.Empty;
     private WorkingMemory working = WorkingMemory.Empty;
     private Decision? last;
+    private string? guard = ""; // the id that the primary's guard shows; null where there is no guard
 
     public static string Play(string script)
     {
@@ -46,6 +47,9 @@ internal sealed class Scenario
             case "policy":
                 policy = words[1..].Aggregate(policy, ScenarioText.WithSetting);
                 break;
+            case "no" when words is [_, "guard"]:
+                guard = null;
+                break;
             case "restart":
                 (working, last) = (WorkingMemory.Empty, null);
                 break;
@@ -53,7 +57,7 @@ internal sealed class Scenario
                 Look(line.Split('|', StringSplitOptions.TrimEntries));
                 break;
             default:
-                throw new FormatException("a line begins with at, policy, nodes, restart or #");
+                throw new FormatException("a line begins with at, policy, nodes, no guard, restart or #");
         }
     }
 
@@ -65,22 +69,26 @@ internal sealed class Scenario
         for (var at = from; at <= to; at += policy.CheckInterval.TotalSeconds)
         {
             var result = LookAt(at, parts[1..]);
-            if (result != before)
-                written.AddRange($"->{(at > from ? string.Create(CultureInfo.InvariantCulture, $" from {at:0.0}:") : "")} {result}".Split('\n'));
+            Write(result, at > from, at, before);
+            before = result.Split('\n')[0];
+            if (last!.Action is not (WatchdogAction.ArmGuard or WatchdogAction.DisarmGuard) || guard is null)
+                continue;
+            guard = last.Action is WatchdogAction.ArmGuard arm ? arm.Order.Id : ""; // it does as told, and the tick looks again at once
+            result = LookAt(at, parts[1..]);
+            Write(result, at > from, at, before);
             before = result.Split('\n')[0];
         }
     }
 
-    private string LookAt(double at, string[] answers)
+    private void Write(string result, bool later, double at, string? before)
     {
-        const string JournalUnwritable = "journal unwritable";
-        const string ActionFailed = "action failed";
-        var nodesSeen = answers.Where(answer => answer is not (JournalUnwritable or ActionFailed)).Select(answer => ScenarioText.Node(answer, at));
-        var observation = Clusters.At(at, [.. nodesSeen]) with
-        {
-            JournalWritable = !answers.Contains(JournalUnwritable),
-            LastActionSucceeded = !answers.Contains(ActionFailed),
-        };
+        if (result != before)
+            written.AddRange($"->{(later ? string.Create(CultureInfo.InvariantCulture, $" from {at:0.0}:") : "")} {result}".Split('\n'));
+    }
+
+    private string LookAt(double at, string[] parts)
+    {
+        var observation = ScenarioText.Observation(parts, at, last, guard);
         var decision = Decider.Decide(ScenarioText.Spec(policy, nodes), memory, working, observation);
         List<string> lines =
         [

@@ -28,7 +28,8 @@ public class ScenarioTests
         [
             .. Enum.GetNames<Verdict>().Select(verdict => $" {verdict}  primary"),
             .. Enum.GetNames<Gate>().Where(gate => gate != nameof(Gate.Unknown)),
-            "action: promote", "action: withdraw", "action: fence", "action: none",
+            "action: promote", "action: withdraw", "action: fence alpha\n", "action: fence alpha by command", "action: none", "action: run the hook before", "action: run the hook after",
+            "action: freeze", "action: salvage", "action: repoint", "action: rejoin", "action: arm guard", "action: disarm guard",
         ];
         Assert.All(words, word => Assert.Contains(word, results, StringComparison.Ordinal));
     }
@@ -38,6 +39,7 @@ public class ScenarioTests
     [InlineData("at 1.0 | alpha dead")]
     [InlineData("at 1.0 | alpha primary")]
     [InlineData("at 1.0 | alpha primary 0/1 sleepy")]
+    [InlineData("at 1.0 | host alpha asleep")]
     [InlineData("at soon | alpha refused")]
     [InlineData("policy Threshold=10s")]
     [InlineData("policy UnreachableThreshold=10")]

@@ -19,6 +19,7 @@ internal static class ScenarioText
         var changed = policy with { };
         property.SetValue(changed, property.PropertyType == typeof(TimeSpan)
             ? Duration(text)
+            : property.PropertyType.IsEnum ? Enum.Parse(property.PropertyType, text)
             : Convert.ChangeType(text, property.PropertyType, CultureInfo.InvariantCulture));
         return changed;
     }
@@ -34,6 +35,47 @@ internal static class ScenarioText
             "min" => TimeSpan.FromMinutes(number),
             "h" => TimeSpan.FromHours(number),
             _ => throw new FormatException($"'{text}' is no time such as 10s: units are ms, s, min, h"),
+        };
+    }
+
+    /// <summary>One look: what each part says, and what follows from it where no part does. The last action has succeeded unless a part says otherwise.</summary>
+    public static ClusterObservation Observation(string[] parts, double at, Decision? last, string? guard)
+    {
+        var kinds = parts.ToLookup(part => part.Split(' ')[0] is "host" or "port" or "references" or "journal" or "action" or "salvaged" or "paused" or "freeze" or "acknowledged"
+            ? part.Split(' ')[0] : "node");
+        var nodes = kinds["node"].Select(part => Node(part, at))
+            .Select(node => node.IsServingPrimary ? node.With(server => server with { GuardOrderId = guard }) : node).ToArray();
+        return Clusters.At(at, nodes).With([.. kinds["host"].Select(part => Host(part.Split(' ')[1..]))]) with
+        {
+            PortViews = [.. kinds["port"].Select(part => part.Split(' ')).Select(words => new PortView(words[4], words[2], Enum.Parse<PortAnswer>(words[5], ignoreCase: true)))],
+            References = kinds["references"].Select(part => Enum.Parse<ReferenceAnswer>(part.Split(' ')[1], ignoreCase: true)).FirstOrDefault(),
+            JournalWritable = !kinds["journal"].Any(),
+            InFreezeWindow = kinds["freeze"].Any(),
+            Wish = new OperatorWish(kinds["paused"].Any(), kinds["acknowledged"].Select(part => long.Parse(part.Split(' ')[1], CultureInfo.InvariantCulture)).FirstOrDefault()),
+            Report = last?.Action is null or WatchdogAction.None ? null : new ActionReport(last.Action.Kind, last.Action.Node, !kinds["action"].Any(),
+                kinds["salvaged"].Select(part => (long?)long.Parse(part.Split(' ')[1], CultureInfo.InvariantCulture)).FirstOrDefault()),
+        };
+    }
+
+    private static HostObservation Host(string[] words)
+    {
+        var host = words[1] switch
+        {
+            "up" => Clusters.HostUp(words[0]),
+            "hung" => Clusters.HostHung(words[0]),
+            "starting" => Clusters.HostUp(words[0]) with { LocalAnswer = PortAnswer.Rejecting },
+            "dead" => Clusters.HostDead(words[0]),
+            "shut" => Clusters.HostDead(words[0], "shut down"),
+            "fenced" => Clusters.HostDead(words[0], blocked: true),
+            "unclear" => Clusters.HostUp(words[0]) with { PostmasterRuns = false, Processes = null, LocalAnswer = PortAnswer.Silent },
+            "gone" => Clusters.HostGone(words[0]),
+            _ => throw new FormatException($"'{words[1]}' says nothing of a host: up, hung, starting, dead, shut, fenced, unclear, gone"),
+        };
+        return words.Length == 2 ? host : words[2] switch
+        {
+            "unwritable" => host with { TriggerDirectoryWritable = false },
+            "job" => host with { Job = new HostJob(long.Parse(words[3], CultureInfo.InvariantCulture), words[4] == "running", words[4] == "exit" ? int.Parse(words[5], CultureInfo.InvariantCulture) : null, "its last line") },
+            _ => throw new FormatException($"'{words[2]}' says nothing more of a host: unwritable, job EPOCH running, job EPOCH exit STATUS"),
         };
     }
 
@@ -69,11 +111,14 @@ internal static class ScenarioText
                 "timeline" => Timeline(uint.Parse(words[++next], CultureInfo.InvariantCulture)),
                 "system" => System(ulong.Parse(words[++next], CultureInfo.InvariantCulture)),
                 "trigger" => Trigger(words[++next]),
-                _ => throw new FormatException($"'{words[next]}' says nothing of a server: silent, heard, paused, replayed, timeline, system, trigger"),
+                "may-promote" => seen.With(server => server with { MayPromote = true }),
+                "sees" => Sees(words[++next].Split(':')),
+                _ => throw new FormatException($"'{words[next]}' says nothing of a server: silent, heard, unreadable, paused, replayed, timeline, system, trigger, may-promote, sees"),
             };
         }
         return seen;
 
+        NodeObservation Sees(string[] standby) => seen.With(server => server with { WalSenders = [new WalSender(standby[0], standby[1], "async", null, null, null)] });
         NodeObservation Heard(double when) => seen.With(server => server with { WalReceiver = new WalReceiver("streaming", Clusters.Seconds(at - when)) });
         NodeObservation Replayed(Lsn position) => seen.With(server => server with { ReplayedLsn = position });
         NodeObservation Timeline(uint number) => seen.With(server => server with { Timeline = number });
@@ -90,16 +135,30 @@ internal static class ScenarioText
 
     private static string Action(WatchdogAction action) => action switch
     {
-        WatchdogAction.Promote promote => $"promote {promote.Node}",
+        WatchdogAction.None => "none",
+        WatchdogAction.Promote promote => $"promote {promote.Node} by {promote.Method}",
         WatchdogAction.WithdrawPromotion withdraw => $"withdraw the promotion of {withdraw.Node}",
         WatchdogAction.Fence fence => $"fence {fence.Node}",
-        _ => "none",
+        WatchdogAction.FenceByCommand fence => $"fence {fence.Node} by command",
+        WatchdogAction.Freeze freeze => $"freeze {freeze.Node}",
+        WatchdogAction.Salvage salvage => $"salvage {salvage.Node} after {salvage.After} for {salvage.To}",
+        WatchdogAction.RunHook hook => $"run the hook {hook.Moment.ToString().ToLowerInvariant()}",
+        WatchdogAction.Repoint repoint => $"repoint {repoint.Node} to {repoint.Primary}",
+        WatchdogAction.Rejoin rejoin => $"rejoin {rejoin.Node} to {rejoin.Primary}",
+        WatchdogAction.ArmGuard arm => $"arm guard of {arm.Node} with {string.Join(' ', arm.Order.Vouchers)}",
+        WatchdogAction.DisarmGuard disarm => $"disarm guard of {disarm.Node}",
+        _ => throw new FormatException($"no words for {action.Kind}"),
     };
 
     /// <summary>What is on record, but for the position: that changes all the time.</summary>
     public static string Memory(ClusterMemory memory) =>
         $"intended {memory.IntendedPrimary}, epoch {memory.Epoch}, timeline {memory.NewestTimeline}"
         + (memory.Replaced.IsEmpty ? "" : $", replaced {string.Join(' ', memory.Replaced)}")
-        + (memory.Procedure is { } procedure ? $", under way: {procedure.Step} {procedure.From} to {procedure.To}, attempt {procedure.Attempts}" : "")
+        + (memory.Following.IsEmpty ? "" : $", following {string.Join(' ', memory.Following)}")
+        + string.Concat(memory.Returning.Select(node => $", returning {node.Node}: {node.Step}, attempt {node.Attempts}"))
+        + (memory.Guard is { } guard ? $", guard of {guard.Node}: {string.Join(' ', guard.Order.Vouchers)}" : "")
+        + (memory.Procedure is { } procedure ? $", under way: {procedure.Step} {procedure.From} to {procedure.To}, attempt {procedure.Attempts}{Fenced(procedure)}" : "")
         + (memory.LastFailover is { } failover ? $", last failover {(failover.Succeeded ? "succeeded" : "failed")} at second {(failover.FinishedAt - Clusters.Start).TotalSeconds:0}" : "");
+
+    private static string Fenced(Procedure procedure) => procedure.FencedBy == FencedBy.Unknown ? "" : $", fenced by {procedure.FencedBy}";
 }

@@ -9,6 +9,14 @@ public class PolicyTests
         Assert.Equal(Seconds(9), new Policy { CheckInterval = Seconds(2), ProbeTimeout = Seconds(1) }.LateAfter);
 
     [Fact]
+    public void Guard_has_a_quarter_of_its_time_and_half_a_second_more_before_it_is_relied_on()
+    {
+        Assert.Equal(Seconds(2), new Policy().GuardMargin);
+        Assert.Equal(Seconds(8), new Policy().GuardSurelyStopped);
+        Assert.True(new Policy().GuardSurelyStopped < new Policy().UnreachableThreshold, "the guard delays a failover by default");
+    }
+
+    [Fact]
     public void Nothing_that_setup_leaves_lies_in_the_data_directory()
     {
         var node = Two().Node(Beta);

@@ -1,0 +1,80 @@
+using static PgReplWatchdog.Core.Tests.Clusters;
+
+namespace PgReplWatchdog.Core.Tests.Deciding;
+
+/// <summary>What the primary's guard shows, and what is done and remembered of it.</summary>
+public class GuardingTests
+{
+    private static readonly GuardOrder BetaVouches = new(Seconds(6), [Beta]);
+
+    private static NextStep Next(ClusterMemory memory, string? shown, double? triedAt = null, Policy? policy = null, NodeObservation? standby = null, OperatorWish? wish = null, bool freezeWindow = false)
+    {
+        var seen = At(20, Primary().With(server => server with { GuardOrderId = shown }), standby ?? Standby()) with { Wish = wish ?? OperatorWish.None, InFreezeWindow = freezeWindow };
+        return Guarding.Next(new Situation(Two(policy), memory, new Diagnosis(Verdict.Serving, Alpha, []), Suspicion.None, seen), triedAt is { } at ? Seconds(at) : null);
+    }
+
+    private static readonly ClusterMemory Unarmed = Known with { Guard = null };
+
+    [Fact]
+    public void Guard_that_shows_the_wanted_order_is_remembered_and_nothing_is_done()
+    {
+        var next = Next(Unarmed, BetaVouches.Id);
+        Assert.Equal((WatchdogAction.Nothing, new ArmedGuard(Alpha, BetaVouches)), (next.Action, next.Memory.Guard));
+        Assert.Empty(Next(next.Memory, BetaVouches.Id).Events);
+    }
+
+    [Theory]
+    [InlineData(null)]
+    [InlineData("")]
+    [InlineData("00000000")]
+    public void Guard_that_shows_anything_else_is_forgotten_before_it_is_armed(string? shown)
+    {
+        var next = Next(Known, shown);
+        Assert.Equal(BetaVouches, Assert.IsType<WatchdogAction.ArmGuard>(next.Action).Order);
+        Assert.Null(next.Memory.Guard);
+        Assert.Equal(EventKind.GuardChanged, Assert.Single(next.Events).Kind);
+    }
+
+    [Theory]
+    [InlineData(10.1, false)]
+    [InlineData(10, true)]
+    public void Guard_that_does_not_do_as_told_is_told_again_after_ten_seconds_and_not_relied_on(double triedAt, bool again)
+    {
+        var next = Next(Known, "", triedAt);
+        Assert.Equal(again, next.Action is WatchdogAction.ArmGuard);
+        Assert.Null(next.Memory.Guard);
+    }
+
+    public static TheoryData<string> Unwanted => ["paused", "freeze window", "automatic off", "a failover a short time ago", "no standby streams"];
+
+    [Theory, MemberData(nameof(Unwanted))]
+    public void Guard_is_forgotten_and_disarmed_while_nobody_could_take_over(string why)
+    {
+        var memory = why == "a failover a short time ago" ? Known with { LastFailover = Finished(1, Beta, Alpha, true, Start) } : Known;
+        var next = Next(memory, BetaVouches.Id, policy: why == "automatic off" ? new Policy { Automatic = false } : null, freezeWindow: why == "freeze window",
+            standby: why == "no standby streams" ? Deaf() : null, wish: new OperatorWish(why == "paused", 0));
+        Assert.Equal((new WatchdogAction.DisarmGuard(Alpha), null), (next.Action, next.Memory.Guard));
+    }
+
+    [Fact]
+    public void Without_a_time_to_live_there_is_no_guard() => Assert.Equal(WatchdogAction.Nothing, Next(Unarmed, null, policy: new Policy { GuardTimeToLive = TimeSpan.Zero }).Action);
+
+    [Fact]
+    public void Guard_that_shows_another_order_is_forgotten_also_in_a_look_that_does_something_else()
+    {
+        var memory = Known with { Following = [Beta] };
+        var decision = Decider.Decide(Two(), memory, WorkingMemory.Empty with { GuardToldAt = Seconds(19) }, At(20, Primary().SeenStreaming(Gamma).With(server => server with { GuardOrderId = null }), Deaf()));
+        Assert.Equal(new WatchdogAction.Repoint(Beta, Alpha), decision.Action);
+        Assert.Null(decision.Memory.Guard);
+    }
+
+    [Fact]
+    public void Order_has_one_id_whatever_the_order_of_its_vouchers()
+    {
+        Assert.Equal(new GuardOrder(Seconds(6), [Gamma, Beta]), new GuardOrder(Seconds(6), [Beta, Gamma]));
+        Assert.Equal(new GuardOrder(Seconds(6), [Gamma, Beta]).Id, new GuardOrder(Seconds(6), [Beta, Gamma]).Id);
+        Assert.Matches("^[0-9a-f]{8}$", BetaVouches.Id);
+        Assert.Distinct([BetaVouches.Id, new GuardOrder(Seconds(7), [Beta]).Id, new GuardOrder(Seconds(6), [Gamma]).Id, new GuardOrder(Seconds(6), [Beta, Gamma]).Id]);
+        Assert.Equal($"{BetaVouches.Id} 6000 watchdog beta\n", BetaVouches.Line("watchdog"));
+    }
+}

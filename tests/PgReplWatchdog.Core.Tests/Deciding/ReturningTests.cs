@@ -1,0 +1,106 @@
+using static PgReplWatchdog.Core.Tests.Clusters;
+
+namespace PgReplWatchdog.Core.Tests.Deciding;
+
+/// <summary>What is done about a node that does not stream from the new primary, by what is seen of it and its host.</summary>
+public class ReturningTests
+{
+    private static readonly WatchdogAction Rejoin = new WatchdogAction.Rejoin(Alpha, Beta, 2);
+    private static readonly WatchdogAction Repoint = new WatchdogAction.Repoint(Gamma, Beta);
+
+    /// <summary>Beta is primary; alpha was replaced, gamma is to follow.</summary>
+    private static ClusterMemory After(params ReturningNode[] returning) => FailedOver with { Following = [Gamma], Returning = [.. returning] };
+
+    private static NextStep Next(ClusterMemory memory, NodeObservation alpha, NodeObservation gamma, HostObservation host, Policy? policy = null, string? seen = null)
+    {
+        var beta = seen is null ? Primary(Beta, timeline: 2) : Primary(Beta, timeline: 2).With(server => server with { WalSenders = [new WalSender(Gamma, seen, "async", null, null, null)] });
+        var look = At(100, alpha, beta, gamma).With(host);
+        return Returning.Next(new Situation(Three(policy), memory, new Diagnosis(Verdict.Serving, Beta, []), Suspicion.None, look));
+    }
+
+    private static ReturningNode Tried(string node, ReturnStep step, int attempts, double at) => new(node, step, attempts, Start.AddSeconds(at));
+
+    private static HostObservation Job(int? exit, long epoch = 2) => HostDead(blocked: true) with { Job = new HostJob(epoch, exit is null, exit, "No space left on device") };
+
+    [Fact]
+    public void Standby_is_pointed_at_the_new_primary_and_is_back_when_that_sees_it_stream()
+    {
+        Assert.Equal(Repoint, Next(After(), Unreachable(), Deaf(Gamma), HostGone()).Action);
+        var back = Next(After(Tried(Gamma, ReturnStep.Repoint, 1, 99)), Unreachable(), Standby(Gamma, timeline: 2), HostGone());
+        Assert.Equal((WatchdogAction.Nothing, EventKind.NodeReplacedReturned), (back.Action, back.Events[0].Kind));
+        Assert.Empty(back.Memory.Following);
+        Assert.Empty(back.Memory.Returning);
+    }
+
+    [Theory]
+    [InlineData(97.1, 1, null)]
+    [InlineData(97, 1, typeof(WatchdogAction.Repoint))]
+    [InlineData(97, 4, typeof(WatchdogAction.Repoint))]
+    [InlineData(97, 5, typeof(WatchdogAction.Rejoin))]
+    public void Repoint_is_tried_five_times_three_seconds_apart_and_then_the_node_is_made_anew(double triedAt, int attempts, Type? action) =>
+        Assert.IsType(action ?? typeof(WatchdogAction.None), Next(After(Tried(Gamma, ReturnStep.Repoint, attempts, triedAt)), Unreachable(), Deaf(Gamma), HostGone()).Action);
+
+    [Fact]
+    public void Node_that_is_catching_up_is_left_to_it() =>
+        Assert.Equal(WatchdogAction.Nothing, Next(After(Tried(Gamma, ReturnStep.Repoint, 5, 0)), Unreachable(), Deaf(Gamma), HostGone(), seen: "catchup").Action);
+
+    [Fact]
+    public void Standby_beyond_the_switch_point_is_made_anew_at_once()
+    {
+        var memory = After() with { LastFailover = FailedOver.LastFailover! with { EstimatedLossBytes = null } };
+        Assert.Equal(new WatchdogAction.Rejoin(Gamma, Beta, 2), Next(memory, Unreachable(), Deaf(Gamma, new Lsn(Here.Value + 1)), HostGone()).Action);
+        Assert.Equal(Repoint, Next(memory, Unreachable(), Deaf(Gamma), HostGone()).Action);
+    }
+
+    private static readonly NodeObservation Streaming = Standby(Gamma, timeline: 2);
+
+    [Fact]
+    public void Replaced_node_is_made_a_standby_when_its_host_says_that_nothing_runs_there()
+    {
+        Assert.Equal(Rejoin, Next(After(), Refused(), Streaming, HostDead(blocked: true)).Action);
+        Assert.Equal(WatchdogAction.Nothing, Next(After(), Refused(), Streaming, HostGone()).Action);
+        Assert.Equal(WatchdogAction.Nothing, Next(After(), Refused(), Streaming, HostHung()).Action);
+    }
+
+    [Fact]
+    public void Standby_that_somebody_has_stopped_is_not_ours_to_start() =>
+        Assert.Equal(WatchdogAction.Nothing, Next(After(), Unreachable(), Refused(Gamma), HostDead(Gamma)).Action);
+
+    [Fact]
+    public void Work_that_goes_on_is_waited_for_and_work_that_failed_is_tried_again()
+    {
+        var memory = After(Tried(Alpha, ReturnStep.Rejoin, 1, 0));
+        Assert.Equal(WatchdogAction.Nothing, Next(memory, Refused(), Streaming, Job(null)).Action);
+        Assert.Equal(Rejoin, Next(memory, Refused(), Streaming, Job(1)).Action);
+        Assert.Equal(Rejoin, Next(memory, Refused(), Streaming, Job(0)).Action); // it ended well long ago, and the node does not stream
+        Assert.Equal(WatchdogAction.Nothing, Next(After(Tried(Alpha, ReturnStep.Rejoin, 1, 71)), Refused(), Streaming, Job(0)).Action);
+        Assert.Equal(WatchdogAction.Nothing, Next(memory, Busy(), Streaming, Job(0)).Action); // it recovers
+    }
+
+    [Fact]
+    public void After_three_attempts_a_person_is_called_once()
+    {
+        var next = Next(After(Tried(Alpha, ReturnStep.Rejoin, 3, 0)), Refused(), Streaming, Job(1));
+        Assert.Equal((WatchdogAction.Nothing, EventKind.NodeNotReturning), (next.Action, next.Events[^1].Kind));
+        Assert.Contains("No space left on device", next.Events[^1].Sentence, StringComparison.Ordinal);
+        Assert.Empty(Next(next.Memory, Refused(), Streaming, Job(1)).Events);
+    }
+
+    [Fact]
+    public void Rejoin_that_is_switched_off_is_left_to_a_person_who_is_told_once()
+    {
+        var next = Next(After(), Refused(), Streaming, HostDead(), new Policy { Rejoin = false });
+        Assert.Equal((WatchdogAction.Nothing, EventKind.NodeNotReturning), (next.Action, next.Events[^1].Kind));
+        Assert.Empty(Next(next.Memory, Refused(), Streaming, HostDead(), new Policy { Rejoin = false }).Events);
+    }
+
+    [Fact]
+    public void Nodes_have_their_own_counts_and_a_long_copy_keeps_no_other_waiting_but_one_that_needs_a_copy_too()
+    {
+        var alpha = Tried(Alpha, ReturnStep.Rejoin, 1, 0);
+        var repointed = Next(After(alpha), Refused(), Deaf(Gamma), Job(null));
+        Assert.Equal(Repoint, repointed.Action);
+        Assert.Equal([alpha, Tried(Gamma, ReturnStep.Repoint, 1, 100)], repointed.Memory.Returning);
+        Assert.Equal(WatchdogAction.Nothing, Next(After(alpha, Tried(Gamma, ReturnStep.Repoint, 5, 0)), Refused(), Deaf(Gamma), Job(null)).Action);
+    }
+}

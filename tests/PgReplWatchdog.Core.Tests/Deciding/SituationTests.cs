@@ -1,0 +1,85 @@
+using static PgReplWatchdog.Core.Tests.Clusters;
+
+namespace PgReplWatchdog.Core.Tests.Deciding;
+
+/// <summary>How long is still to wait, and by what the old primary is known to be stopped.</summary>
+public class SituationTests
+{
+    private static readonly TimeSpan Tick = TimeSpan.FromTicks(1);
+
+    private static Situation After(TimeSpan silence, Verdict verdict = Verdict.Down, Policy? policy = null, ClusterMemory? memory = null, HostObservation? host = null, Receipts? receipts = null)
+    {
+        var seen = At(100, Unreachable(), Deaf()).With(host is null ? [] : [host]);
+        return new Situation(Two(policy), memory ?? Known, new Diagnosis(verdict, Alpha, []),
+            new Suspicion(seen.At, seen.At - silence) { Finding = verdict.ToString(), FindingSince = seen.At - silence, Looks = 2 }, seen)
+        {
+            Receipts = receipts ?? Receipts.None.Looked(At(0, Unreachable(), Deaf())),
+        };
+    }
+
+    [Theory]
+    [InlineData(Verdict.Crashed, 2)]
+    [InlineData(Verdict.Hung, 10)]
+    [InlineData(Verdict.Down, 10)]
+    [InlineData(Verdict.Stopped, 10)]
+    public void Each_failure_has_its_threshold_to_the_tick(Verdict verdict, double threshold)
+    {
+        var policy = new Policy { FailoverWhenStopped = true };
+        Assert.Equal(Tick, After(Seconds(threshold) - Tick, verdict, policy).StillToWait);
+        Assert.Equal(TimeSpan.Zero, After(Seconds(threshold), verdict, policy).StillToWait);
+        Assert.Equal(TimeSpan.Zero, After(Seconds(threshold) + Tick, verdict, policy).StillToWait);
+    }
+
+    [Fact]
+    public void Primary_that_was_shut_down_and_one_that_has_not_failed_are_never_waited_for() =>
+        Assert.All([Verdict.Stopped, Verdict.Serving, Verdict.Busy, Verdict.ServingElsewhere, Verdict.WatchdogIsolated, Verdict.TwoPrimaries, Verdict.Unknown],
+            verdict => Assert.Null(After(Seconds(1000), verdict).StillToWait));
+
+    [Fact]
+    public void Guard_has_surely_done_its_work_at_its_time_and_not_a_tick_before()
+    {
+        var surely = new Policy().GuardSurelyStopped;
+        Assert.Equal((FencedBy.Unknown, Tick), (After(surely - Tick).FencedBy, After(surely - Tick).GuardStillToWait));
+        Assert.Equal(FencedBy.Guard, After(surely).FencedBy);
+    }
+
+    [Fact]
+    public void Guards_time_counts_from_what_a_voucher_received_last_however_long_the_silence()
+    {
+        var surely = new Policy().GuardSurelyStopped;
+        var receipts = Receipts.None.Looked(At(0, Deaf(at: Behind(8)))).Looked(At(95, Deaf()));
+        Assert.Equal(surely - Seconds(5), After(Seconds(50), receipts: receipts).GuardStillToWait);
+        Assert.Equal(surely, After(Seconds(50), receipts: Receipts.None).GuardStillToWait); // what it has received is not known
+    }
+
+    [Fact]
+    public void Guard_says_nothing_where_it_was_not_armed_or_is_another_nodes_or_a_voucher_cannot_be_asked()
+    {
+        Assert.All(
+            [
+                Known with { Guard = null },
+                Known with { Guard = Known.Guard! with { Node = Beta } },
+                Known with { Guard = Known.Guard! with { Order = new GuardOrder(Seconds(6), [Beta, Gamma]) } },
+            ],
+            memory => Assert.Equal((FencedBy.Unknown, null), (After(Seconds(1000), memory: memory).FencedBy, After(Seconds(1000), memory: memory).GuardStillToWait)));
+    }
+
+    [Fact]
+    public void What_the_host_says_goes_before_what_the_guard_must_have_done()
+    {
+        Assert.Equal(FencedBy.Guard, After(Seconds(50), host: HostGone()).FencedBy);
+        Assert.Equal(FencedBy.Unknown, After(Seconds(50), host: HostHung()).FencedBy);
+        Assert.Equal(FencedBy.Unknown, After(Seconds(50), host: HostDead()).FencedBy); // it may be started again
+        Assert.Equal(FencedBy.Ssh, After(Seconds(50), host: HostDead(blocked: true)).FencedBy);
+    }
+
+    [Fact]
+    public void Receipt_counts_from_the_look_in_which_the_position_was_found_first()
+    {
+        var receipts = Receipts.None.Looked(At(1, Deaf())).Looked(At(2, Unreachable(Beta))).Looked(At(3, Deaf()));
+        Assert.Equal(Seconds(1), receipts.Since(Beta));
+        Assert.Equal(Seconds(4), receipts.Looked(At(4, Deaf(at: Behind(1)))).Since(Beta)); // started again: what it acknowledged before is not known
+        Assert.Null(receipts.Looked(At(4, Deaf().With(server => server with { ReceivedLsn = null, ReplayedLsn = null }))).Since(Beta));
+        Assert.Same(receipts, receipts.Looked(At(5, Deaf(), Primary())));
+    }
+}
