@@ -24,7 +24,7 @@ public sealed class RunningCluster : IAsyncDisposable
     private static CancellationToken Cancellation => TestContext.Current.CancellationToken;
 
     /// <summary>Alpha the primary, beta its standby, failover ready. A short threshold, as tests have no patience.</summary>
-    public static async Task<RunningCluster> StartAsync(bool namespaces = false, bool service = true, Action<JsonObject>? change = null)
+    public static async Task<RunningCluster> StartAsync(bool namespaces = false, bool service = true, Action<JsonObject>? change = null, string[]? setUp = null)
     {
         if (namespaces)
             RequireNamespaces();
@@ -39,7 +39,7 @@ public sealed class RunningCluster : IAsyncDisposable
         try
         {
             await ClientWriter.PrepareAsync(lab["alpha"], Cancellation);
-            await running.RequireAsync("setup");
+            await running.RequireAsync(setUp ?? ["setup"]);
             if (service)
             {
                 await running.StartServiceAsync();
