@@ -73,7 +73,7 @@ public static class Json
         public override T Read(ref Utf8JsonReader reader, Type typeToConvert, JsonSerializerOptions options)
         {
             if (reader.TokenType == JsonTokenType.String)
-                return Enum.TryParse<T>(reader.GetString(), ignoreCase: true, out var value) && Enum.IsDefined(value) ? value : default;
+                return Enum.GetNames<T>().Contains(reader.GetString(), StringComparer.OrdinalIgnoreCase) ? Enum.Parse<T>(reader.GetString()!, ignoreCase: true) : default;
             reader.Skip();
             return default;
         }

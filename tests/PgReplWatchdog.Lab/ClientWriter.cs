@@ -51,17 +51,14 @@ public sealed class ClientWriter : IWriter
         return ConnectionString(host.Address, host.PostgresPort);
     }
 
-    /// <summary>Creates role and table on the primary, as the application's owner; with a network of its own, the host lets the application in.</summary>
+    /// <summary>Creates role and table on the primary, as the application's owner.</summary>
     public static async Task PrepareAsync(LabHost primary, CancellationToken ct = default)
     {
         ArgumentNullException.ThrowIfNull(primary);
-        if (primary.Namespace is not null)
-            await primary.RunAsync($"echo 'host postgres {Role} 0.0.0.0/0 scram-sha-256' >>{primary.DataDirectory}/pg_hba.conf", ct);
         await primary.PsqlAsync($"""
             CREATE ROLE {Role} LOGIN PASSWORD '{Password}';
             CREATE TABLE deed (id bigint, client text DEFAULT '', at timestamptz NOT NULL DEFAULT clock_timestamp(), PRIMARY KEY (client, id));
             GRANT SELECT, INSERT ON deed TO {Role};
-            SELECT pg_reload_conf();
             """, ct);
     }
 

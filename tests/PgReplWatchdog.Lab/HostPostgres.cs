@@ -26,7 +26,8 @@ internal sealed class HostPostgres(LabHost host, HostInit init)
     {
         await RunAsync(
             $"{Programs.PostgresBin}/initdb -N --locale=C -E UTF8 --auth-local=peer --auth-host=scram-sha-256 " +
-            $"-U {host.SuperUser} -D {host.DataDirectory} && cat >>{host.DataDirectory}/postgresql.conf",
+            $"-U {host.SuperUser} -D {host.DataDirectory} && cat >>{host.DataDirectory}/postgresql.conf"
+            + (host.Namespace is null ? "" : $" && echo 'host postgres {ClientWriter.Role} 0.0.0.0/0 scram-sha-256' >>{host.DataDirectory}/pg_hba.conf"), // for clients outside
             ct,
             Settings(fsync));
     }

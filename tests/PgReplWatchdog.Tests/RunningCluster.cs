@@ -29,7 +29,7 @@ public sealed class RunningCluster : IAsyncDisposable
 
     /// <summary>Alpha the primary, beta (and gamma) its standby, failover ready. A short threshold, as tests have no patience.</summary>
     public static async Task<RunningCluster> StartAsync(
-        bool namespaces = false, bool service = true, Action<JsonObject>? change = null, bool gamma = false, int diskMegabytes = 0)
+        bool namespaces = false, bool service = true, Action<JsonObject>? change = null, bool gamma = false, int diskMegabytes = 0, string[]? setUp = null)
     {
         if (namespaces)
             RequireNamespaces();
@@ -49,7 +49,7 @@ public sealed class RunningCluster : IAsyncDisposable
         try
         {
             await ClientWriter.PrepareAsync(lab["alpha"], Cancellation);
-            await running.RequireAsync("setup");
+            await running.RequireAsync(setUp ?? ["setup"]);
             if (service)
             {
                 await running.StartServiceAsync();

@@ -16,6 +16,12 @@ public sealed class CommandLine(ConfigurationFolder folder) : IClassFixture<Conf
     [InlineData("Required argument missing for option: '--overwrite'", "setup", "main", "--overwrite")]
     [InlineData("Required argument missing for option: '--config'", "check", "--config")]
     [InlineData("Required command was not provided", "config")]
+    [InlineData("--limit is 99999999; give a whole number", "events", "--limit", "99999999")]
+    [InlineData("Cannot parse argument 'many'", "events", "--limit", "many")]
+    [InlineData("'five' is no duration; give it such as 5s", "replay", "main", "--threshold", "five")]
+    [InlineData("'-5s' is no duration", "replay", "main", "--threshold=-5s")]
+    [InlineData("'5' is no duration", "replay", "main", "--threshold", "5")]
+    [InlineData("'yesterday' is no time; give it such as 2026-01-31", "replay", "main", "--from", "yesterday")]
     [InlineData("Required command was not provided")]
     public async Task A_word_that_is_not_understood_is_named_with_where_to_read_on(string words, params string[] arguments)
     {
@@ -44,6 +50,12 @@ public sealed class CommandLine(ConfigurationFolder folder) : IClassFixture<Conf
     [InlineData("pgwatchdog setup main --plan", "setup")]
     [InlineData("pgwatchdog status main --json", "status")]
     [InlineData("pgwatchdog check main", "check")]
+    [InlineData("pgwatchdog explain main", "explain")]
+    [InlineData("pgwatchdog events --follow", "events")]
+    [InlineData("pgwatchdog replay main --threshold 5s", "replay")]
+    [InlineData("pgwatchdog pause main", "pause")]
+    [InlineData("pgwatchdog resume main", "resume")]
+    [InlineData("pgwatchdog acknowledge main", "acknowledge")]
     [InlineData("pgwatchdog config validate", "config")]
     [InlineData("pgwatchdog config validate --config", "config", "validate")]
     public async Task Help_has_examples_and_exit_codes(string example, params string[] command)
@@ -59,6 +71,11 @@ public sealed class CommandLine(ConfigurationFolder folder) : IClassFixture<Conf
     [InlineData("status", 0, 64, 69, 78)]
     [InlineData("run", 0, 64, 69, 78)]
     [InlineData("check", 0, 1, 2, 3, 64, 78)]
+    [InlineData("explain", 0, 1, 64, 78)]
+    [InlineData("events", 0, 1, 64, 78)]
+    [InlineData("replay", 0, 1, 64, 78)]
+    [InlineData("pause", 0, 1, 64, 78)]
+    [InlineData("acknowledge", 0, 1, 64, 78)]
     public async Task Help_tells_every_exit_code_that_the_command_can_end_with(string command, params int[] codes)
     {
         var help = (await UserCommand.RunAsync(command, "--help")).Output;
@@ -83,6 +100,12 @@ public sealed class CommandLine(ConfigurationFolder folder) : IClassFixture<Conf
     [Theory]
     [InlineData("check", "mian")]
     [InlineData("setup", "mian")]
+    [InlineData("explain", "mian")]
+    [InlineData("events", "mian")]
+    [InlineData("replay", "mian")]
+    [InlineData("pause", "mian")]
+    [InlineData("resume", "mian")]
+    [InlineData("acknowledge", "mian")]
     public async Task An_unknown_cluster_is_named_with_those_there_are(params string[] command)
     {
         var result = await UserCommand.RunAsync([.. command, "--config", folder.Write()]);
@@ -92,6 +115,11 @@ public sealed class CommandLine(ConfigurationFolder folder) : IClassFixture<Conf
     [Theory]
     [InlineData("check")]
     [InlineData("setup")]
+    [InlineData("explain")]
+    [InlineData("replay")]
+    [InlineData("pause")]
+    [InlineData("resume")]
+    [InlineData("acknowledge")]
     public async Task With_several_clusters_one_has_to_be_named(params string[] command)
     {
         var result = await UserCommand.RunAsync([.. command, "--config", folder.Write()]);

@@ -1,4 +1,5 @@
 using System.CommandLine;
+using System.Globalization;
 using System.Text.Json;
 using PgReplWatchdog.Configuration;
 using PgReplWatchdog.Deciding;
@@ -19,8 +20,8 @@ public static class EventsCommand
         var limit = new Option<int>("--limit") { Description = $"How many, the newest ones. By default {ShownByDefault}.", HelpName = "N", DefaultValueFactory = _ => ShownByDefault };
         limit.Validators.Add(result =>
         {
-            if (result.GetValueOrDefault<int>() is < 0 or > Endpoints.EventsLimit)
-                result.AddError($"--limit is {result.Tokens[0].Value}; give a whole number from 0 to {Endpoints.EventsLimit}.");
+            if (result.Tokens is [{ Value: var text }] && int.TryParse(text, CultureInfo.InvariantCulture, out var given) && given is < 0 or > Endpoints.EventsLimit)
+                result.AddError($"--limit is {text}; give a whole number from 0 to {Endpoints.EventsLimit}.");
         });
         var follow = new Option<bool>("--follow", "-f") { Description = "Go on with those that come, until interrupted." };
         var json = new Option<bool>("--json") { Description = "One JSON object a line." };
