@@ -69,7 +69,7 @@ internal sealed class Prober(World world, Clock clock, Crash crash) : IProber
         if (isAsked && kept)
             Heartbeat(node);
         var roundTrip = network.RoundTrip(world.Watchdog, node.Index, now);
-        var comesBack = arrives && network.IsUp(node.Index, world.Watchdog, now) && roundTrip < Timeout && !world.Chance(world.Setting.Mischief);
+        var comesBack = arrives && network.IsUp(node.Index, world.Watchdog, now) && roundTrip < Timeout && !world.Chance(world.Mischief);
         if (!comesBack || (node.IsRunning && (!isAsked || (fresh && node.Hang != Hang.None))))
         {
             Costs(Timeout);
@@ -81,7 +81,7 @@ internal sealed class Prober(World world, Clock clock, Crash crash) : IProber
             return new NodeObservation(node.Name, Reach.Refused, "", null);
         if (node.Process == Process.Starting)
             return new NodeObservation(node.Name, Reach.Alive, "the database system is starting up", null);
-        if (world.Chance(world.Setting.Mischief))
+        if (world.Chance(world.Mischief))
             return Garbage(node);
         (session[node.Index], sessionRun[node.Index]) = (true, node.Run);
         if (!kept)
@@ -151,7 +151,7 @@ internal sealed class Prober(World world, Clock clock, Crash crash) : IProber
     }
 
     private bool Shell(Node node) => node.HostUp && world.Network.BothUp(node.Index, world.Watchdog, world.Now)
-        && world.Network.RoundTrip(node.Index, world.Watchdog, world.Now) < Timeout && !world.Chance(world.Setting.Mischief);
+        && world.Network.RoundTrip(node.Index, world.Watchdog, world.Now) < Timeout && !world.Chance(world.Mischief);
 
     private HostObservation AskHost(Node node)
     {
@@ -161,12 +161,12 @@ internal sealed class Prober(World world, Clock clock, Crash crash) : IProber
             return new HostObservation(node.Name, HostReach.Unreachable, "nothing came back", clock.Elapsed);
         }
         Costs(0.03);
-        if (world.Chance(world.Setting.Mischief))
+        if (world.Chance(world.Mischief))
             return new HostObservation(node.Name, HostReach.Failed, "no shell", clock.Elapsed);
         return new HostObservation(node.Name, HostReach.Reachable, "", clock.Elapsed)
         {
             PostmasterRuns = node.Process != Process.Stopped,
-            Processes = world.Chance(world.Setting.Mischief) ? null : node.Process == Process.Stopped ? 0 : 7,
+            Processes = world.Chance(world.Mischief) ? null : node.Process == Process.Stopped ? 0 : 7,
             ControlState = node.Process == Process.Running ? "in production" : node.ControlState,
             LocalAnswer = Answer(node),
             StartBlocked = node.StartBlocked,

@@ -131,10 +131,9 @@ internal sealed class Run
         world.Truth.Violated("Whole", $"{states}; {journal.Memory.IntendedPrimary} is intended, verdict {watchdog.Last?.Decision.Diagnosis.Verdict}, gates {string.Join(' ', watchdog.Last?.Decision.Gates.Select(gate => gate.Gate) ?? [])}");
     }
 
-    /// <summary>What only a person mends, by the documents: a rejoin that was given up or is switched off, and gates that stay shut.
-    /// A primary that died while nobody watched: how far its standby is behind is not known, and the gate stays shut.</summary>
+    /// <summary>What only a person mends, by the documents: a rejoin that was given up or is switched off, and gates that stay shut.</summary>
     private bool IsForAPerson() =>
         journal.Memory.Returning is { Step: ReturnStep.GivenUp } || !world.Setting.Spec.Policy.Rejoin
-        || watchdog.Last?.Decision.Gates.Any(gate => gate.Gate == Gate.RecentFailover || (gate.Gate == Gate.CandidateTooFarBehind && journal.Memory.Procedure is null)) == true
+        || watchdog.Last?.Decision.Gates.Any(gate => gate.Gate == Gate.RecentFailover) == true
         || Array.Exists(world.Nodes, node => node.IsStandby && node.StartBlocked && node.Process == Process.Stopped && !journal.Memory.Replaced.Contains(node.Name));
 }

@@ -31,7 +31,7 @@ internal sealed class Runner(World world, Journal journal, Prober prober, Crash 
             WatchdogAction.DisarmGuard disarm => OnHost(world.Find(disarm.Node), node => node.Guard.Order = null),
             _ => Wait(world.Between(0, 1)) && !world.Chance(0.1),
         };
-        var succeeded = done && !world.Chance(3 * world.Setting.Mischief);
+        var succeeded = done && !world.Chance(3 * world.Mischief);
         if (world.Trace is not null)
             world.Tell($"  {action} {(succeeded ? "succeeded" : done ? "was done, and the answer lost" : "failed")}");
         crash.Step();
@@ -89,7 +89,7 @@ internal sealed class Runner(World world, Journal journal, Prober prober, Crash 
     private bool FenceByCommand(Node node)
     {
         world.Advance(world.Between(0.5, 3));
-        if (world.Chance(world.Setting.Mischief * 5))
+        if (world.Chance(world.Mischief * 5))
             return false;
         world.PowerOff(node);
         (node.PowerAt, node.FencedByCommand) = (double.PositiveInfinity, true);

@@ -23,21 +23,27 @@ public static class CandidateSelection
     [
         .. spec.Nodes
             .Where(node => node.Name != primary)
-            .Select(node => Assess(node, spec.Policy, memory, lastKnownPosition, observation.Find(node.Name), observation.Host(node.Name)))
+            .Select(node => Assess(node, spec.Policy, memory, lastKnownPosition, MayBeShipped(primary, observation), observation.Find(node.Name), observation.Host(node.Name)))
             .OrderByDescending(candidate => candidate.IsEligible)
             .ThenByDescending(candidate => candidate.Position ?? default)
             .ThenByDescending(candidate => spec.Node(candidate.Node).Priority)
             .ThenBy(candidate => candidate.Node, StringComparer.Ordinal),
     ];
 
-    private static Candidate Assess(NodeSpec node, Policy policy, ClusterMemory memory, Lsn? lastKnownPosition, NodeObservation? seen, HostObservation? host)
+    /// <summary>The host of a primary that serves no more answers: what a standby lacks is there, and is shipped before the promotion.</summary>
+    private static bool MayBeShipped(string? primary, ClusterObservation observation) =>
+        observation.Find(primary) is { IsSilent: true } && observation.Host(primary) is { IsReachable: true };
+
+    private static Candidate Assess(
+        NodeSpec node, Policy policy, ClusterMemory memory, Lsn? lastKnownPosition, bool mayBeShipped, NodeObservation? seen, HostObservation? host)
     {
         var position = Lsn.Greater(seen?.Server?.ReceivedLsn, seen?.Server?.ReplayedLsn);
         long? missing = position is { } reached && lastKnownPosition is { } written ? written.BytesSince(reached) : null;
-        return new Candidate(node.Name, position, missing, [.. Reasons(node, policy, memory, missing, seen, host)]);
+        return new Candidate(node.Name, position, missing, [.. Reasons(node, policy, memory, missing, mayBeShipped, seen, host)]);
     }
 
-    private static IEnumerable<ShutGate> Reasons(NodeSpec node, Policy policy, ClusterMemory memory, long? missing, NodeObservation? seen, HostObservation? host)
+    private static IEnumerable<ShutGate> Reasons(
+        NodeSpec node, Policy policy, ClusterMemory memory, long? missing, bool mayBeShipped, NodeObservation? seen, HostObservation? host)
     {
         if (node.Priority == 0)
             yield return Shut(Gate.CandidateExcluded, $"{node.Name} has priority 0 and is never promoted");
@@ -57,7 +63,7 @@ public static class CandidateSelection
             yield return Shut(Gate.CandidateOtherSystem, $"{node.Name} has system identifier {server.SystemIdentifier}, the cluster's is {system}");
         if (server.Timeline < memory.NewestTimeline)
             yield return Shut(Gate.CandidateTimeline, $"{node.Name} follows timeline {server.Timeline}, the newest known is {memory.NewestTimeline}");
-        if (missing is null)
+        if (missing is null && !mayBeShipped)
             yield return Shut(Gate.CandidateTooFarBehind, $"how far {node.Name} is behind is unknown: the primary's position has not been seen");
         else if (missing > policy.MaximumLagBytes)
             yield return Shut(Gate.CandidateTooFarBehind, $"{node.Name} lacks {missing} bytes of WAL, MaximumLagBytes is {policy.MaximumLagBytes}");

@@ -40,7 +40,8 @@ public static class Failover
         };
         var decided = new WatchdogEvent(EventKind.FailoverDecided, FormattableString.Invariant(
             $"failover from {procedure.From} (verdict {verdict} for {Max(now.Silence, now.Suspicion.StandsFor(now.Observation.At)).TotalSeconds:0.0} s); ")
-            + $"candidate {candidate.Node} at {candidate.Position} lacks {candidate.MissingBytes} bytes of the WAL last seen");
+            + (candidate.MissingBytes is { } missing ? FormattableString.Invariant($"candidate {candidate.Node} at {candidate.Position} lacks {missing} bytes of the WAL last seen")
+                : $"what candidate {candidate.Node} at {candidate.Position} lacks is not known: it is shipped from {procedure.From} before the promotion"));
         var step = now.Policy.HasHookBefore ? HookBefore(now, Enter(now, procedure, ProcedureStep.HookBefore)) : Fence(now, Enter(now, procedure, ProcedureStep.Fence));
         return step with { Events = step.Events.Insert(0, decided) };
     }
@@ -138,7 +139,7 @@ public static class Failover
         if (now.Candidates is not [{ IsEligible: true } elected, ..])
             return NextStep.Wait(With(now, procedure)); // the gates say why; as soon as one is eligible again, it goes on
         procedure = procedure with { To = elected.Node };
-        return now.Observation.Host(procedure.From) is { IsDead: true }
+        return procedure.KnownPosition is null || now.Observation.Host(procedure.From) is { IsDead: true }
             ? Salvage(now, Enter(now, procedure, ProcedureStep.Salvage))
             : Promote(now, Enter(now, procedure, ProcedureStep.Promote));
     }
@@ -149,9 +150,11 @@ public static class Failover
             return Promote(now, Enter(now, procedure with { SalvagedBytes = now.Observation.Report!.Bytes ?? 0 }, ProcedureStep.Promote));
         var began = procedure.Phases[^1].At;
         var standby = now.Observation.Find(procedure.To)?.Server;
-        if (procedure.Attempts >= SalvageAttempts || now.Observation.Time - began >= now.Policy.SalvageLimit
-            || now.Observation.Host(procedure.From) is not { IsDead: true } || standby is null || Position(standby) is not { } position)
+        var known = procedure.KnownPosition is not null; // else nobody knows what would be lost: it is tried until it works
+        if (known && (procedure.Attempts >= SalvageAttempts || now.Observation.Time - began >= now.Policy.SalvageLimit))
             return Promote(now, Enter(now, procedure, ProcedureStep.Promote));
+        if (now.Observation.Host(procedure.From) is not { IsDead: true } || standby is null || Position(standby) is not { } position)
+            return known ? Promote(now, Enter(now, procedure, ProcedureStep.Promote)) : NextStep.Wait(With(now, procedure));
         return Do(now, procedure, new WatchdogAction.Salvage(procedure.From, procedure.To, position, standby.Timeline));
     }
 
