@@ -33,7 +33,8 @@ public static class Decider
             Candidates = CandidateSelection.Assess(spec, memory, known, diagnosis.Primary, observation),
         };
         var gates = Gates.Shut(now);
-        var step = Next(now, gates, working.GuardToldAt);
+        var startedAt = working.StartedAt ?? observation.At;
+        var step = Next(now, gates, working.GuardToldAt, startedAt);
 
         return new Decision
         {
@@ -48,6 +49,7 @@ public static class Decider
             {
                 Suspicion = suspicion,
                 Trail = trail,
+                StartedAt = startedAt,
                 GuardToldAt = step.Action is WatchdogAction.ArmGuard or WatchdogAction.DisarmGuard ? observation.At : working.GuardToldAt,
             },
             Action = step.Action,
@@ -78,7 +80,7 @@ public static class Decider
     }
 
     /// <summary>Fencing first (two primaries cost data by the second), then what is under way, then what is new, then what mends and keeps.</summary>
-    private static NextStep Next(Situation now, ImmutableArray<ShutGate> gates, TimeSpan? guardToldAt)
+    private static NextStep Next(Situation now, ImmutableArray<ShutGate> gates, TimeSpan? guardToldAt, TimeSpan startedAt)
     {
         var memory = now.Memory;
         // The one that is being replaced is the procedure's own business: if it serves again, the failover is taken back.
@@ -93,7 +95,7 @@ public static class Decider
             return learned;
         now = now with { Memory = learned.Memory };
         var returning = Returning.Next(now);
-        var next = returning.Action is WatchdogAction.None ? Guarding.Next(now with { Memory = returning.Memory }, guardToldAt) : returning;
+        var next = returning.Action is WatchdogAction.None ? Guarding.Next(now with { Memory = returning.Memory }, guardToldAt, startedAt) : returning;
         return next with { Events = [.. learned.Events, .. returning.Events, .. ReferenceEquals(next, returning) ? [] : next.Events] };
     }
 

@@ -10,6 +10,9 @@ public sealed record WorkingMemory
     public Suspicion Suspicion { get; init; } = Suspicion.None;
     public PrimaryTrail Trail { get; init; } = PrimaryTrail.Empty;
 
+    /// <summary>The process's first look, on the monotonic clock.</summary>
+    public TimeSpan? StartedAt { get; init; }
+
     /// <summary>When the guard was last told something, on the monotonic clock.</summary>
     public TimeSpan? GuardToldAt { get; init; }
 }
