@@ -81,7 +81,7 @@ public static class Returning
                 : Try(now, memory, node, ReturnStep.Repoint, before, new WatchdogAction.Repoint(node, memory.IntendedPrimary!));
         }
         // A standby that somebody has stopped is not ours to start.
-        return memory.Replaced.Contains(node) && (host is { IsDead: true } || before is { Step: ReturnStep.Rejoin }) ? Rejoin(now, memory, node, before, host) : null;
+        return before is { Step: ReturnStep.Rejoin } || (memory.Replaced.Contains(node) && host is { IsDead: true }) ? Rejoin(now, memory, node, before, host) : null;
     }
 
     private static NextStep? Rejoin(Situation now, ClusterMemory memory, string node, ReturningNode? before, HostObservation? host) =>
