@@ -46,8 +46,8 @@ internal sealed class World
 
     public double Now { get; private set; }
 
-    /// <summary>How often answers get lost, steps fail and nodes talk nonsense; until all is healed.</summary>
-    public double Mischief => Now < Faults.HealedAt ? Setting.Mischief : 0;
+    /// <summary>How often answers get lost, steps fail and nodes talk nonsense; from when the cluster is known until all is healed.</summary>
+    public double Mischief => Now is > 5 and < Faults.HealedAt ? Setting.Mischief : 0;
 
     /// <summary>A session of the watchdog's was closed by a dying postmaster: a check runs at once.</summary>
     public bool Alarm { get; set; }
