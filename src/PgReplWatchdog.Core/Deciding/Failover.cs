@@ -258,7 +258,7 @@ public static class Failover
                 IntendedPrimary = procedure.From,
                 Epoch = procedure.PromotedAt is null ? now.Memory.Epoch : now.Memory.Epoch + 1,
                 Replaced = now.Memory.Replaced.Remove(procedure.From),
-                Following = [.. procedure.Frozen],
+                Following = [.. now.Memory.Following.Union(procedure.Frozen)],
                 LastFailover = failed
                     ? new(now.Memory.Epoch + 1, procedure.From, procedure.To, Succeeded: false, now.Observation.Time, null, procedure)
                     : now.Memory.LastFailover,
