@@ -58,7 +58,7 @@ public static class Returning
     }
 
     private static bool Streams(Situation now, string node) =>
-        now.Observation.Find(node) is { IsServingStandby: true }
+        now.Observation.Find(node) is { IsServingStandby: true, Server: { WalReceiver.IsStreaming: true } or { ReadsStatistics: false } } // the primary may not have noticed yet that it is gone
         && now.Observation.Find(now.Memory.IntendedPrimary)?.Server is { } primary
         && primary.WalSenders.Any(sender => sender.ApplicationName == node && sender.State == "streaming");
 
