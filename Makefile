@@ -4,13 +4,15 @@ SHELL := /bin/bash
 CONFIGURATION ?= Release
 LAB := tests/PgReplWatchdog.Lab/bin/$(CONFIGURATION)/net10.0/pgwatchdog-lab
 BENCHMARKS := tests/PgReplWatchdog.Benchmarks/bin/$(CONFIGURATION)/net10.0/PgReplWatchdog.Benchmarks
+SIMULATION := tests/PgReplWatchdog.Simulation/bin/$(CONFIGURATION)/net10.0/PgReplWatchdog.Simulation
+SEEDS ?= 10000
 KEEP ?=
 MINUTES ?= 20
 SEED ?= 1
 ONLY ?=
 REPLAY ?=
 
-.PHONY: help tools build demo playground chaos test test-core format bench clean
+.PHONY: help tools build demo playground chaos test test-core simulate format bench clean
 
 help: ## this list
 	@sed -n 's/^\([a-z-]*\):.*## /\1\t/p' $(MAKEFILE_LIST) | expand -t 14
@@ -36,6 +38,10 @@ test: build ## format check and all tests, real servers included
 test-core: ## the pure core alone; seconds, no servers
 	@dotnet build tests/PgReplWatchdog.Core.Tests -c $(CONFIGURATION) -v quiet --nologo
 	@tests/PgReplWatchdog.Core.Tests/bin/$(CONFIGURATION)/net10.0/PgReplWatchdog.Core.Tests
+
+simulate: ## SEEDS=100000 runs of the real watchdog in a simulated world; SEED=7 replays one
+	@dotnet build tests/PgReplWatchdog.Simulation -c $(CONFIGURATION) -v quiet --nologo -consoleLoggerParameters:'ErrorsOnly;NoSummary'
+	@$(SIMULATION) $(if $(filter command line,$(origin SEED)),replay $(SEED),$(SEEDS))
 
 bench: build ## measure the decision, failover, the check's cost, memory
 	@$(BENCHMARKS)

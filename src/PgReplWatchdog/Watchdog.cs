@@ -27,7 +27,7 @@ public sealed class Watchdog(
     private ClusterMemory memory = journal.Load(spec.Name);
     private WorkingMemory working = WorkingMemory.Empty;
     private bool journalWritable = true;
-    private Inquiry inquiry = Inquiry.Initial;
+    private Inquiry? inquiry;
     private ActionReport? report;
     private ImmutableArray<JournalEntry> unwritten = [];
     private string lastFailure = "";
@@ -46,7 +46,7 @@ public sealed class Watchdog(
         for (var look = 1; ; look++)
         {
             var started = clock.GetTimestamp();
-            var seen = await prober.ObserveAsync(inquiry, cancellation);
+            var seen = await prober.ObserveAsync(inquiry ?? FirstInquiry, cancellation);
             var observation = seen with
             {
                 JournalWritable = journalWritable,
@@ -71,6 +71,9 @@ public sealed class Watchdog(
                 return null;
         }
     }
+
+    /// <summary>A new process knows nothing of any host, and may find a failover on record: it asks everybody before it goes on with that.</summary>
+    private Inquiry FirstInquiry => new(memory.Procedure?.From ?? memory.IntendedPrimary, Suspicious: true, [.. spec.Nodes.Select(node => node.Name)]);
 
     /// <summary>Before anything is done: what is not on record is not done. Writes only what changed.</summary>
     private bool Remember(Decision decision, ClusterObservation observation)

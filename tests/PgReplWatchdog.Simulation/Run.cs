@@ -110,7 +110,9 @@ internal sealed class Run
                 world.Truth.Violated("Hold", $"a standby was promoted, and a person had shut {world.Nodes[0]} down");
             return;
         }
-        if (faults.Failure is "power" or "cut off" && !isGuarded)
+        // Restarted in the middle, a watchdog may find the position on record too old to judge a standby by.
+        var isForgotten = restarts > 0 && watchdog.Last?.Decision.Gates.Any(gate => gate.Gate == Gate.CandidateTooFarBehind) == true;
+        if (faults.Failure is "power" or "cut off" && (!isGuarded || isForgotten))
             return;
         var threshold = faults.Failure == "crash" ? policy.CrashedThreshold : policy.UnreachableThreshold;
         var limit = faults.FailedAt + ((threshold.TotalSeconds * (1 + restarts)) + (restarts * RestartSeconds)) * 1.12 + MostSecondsBeyondThreshold;

@@ -46,8 +46,8 @@ internal sealed class World
 
     public double Now { get; private set; }
 
-    /// <summary>How often answers get lost, steps fail and nodes talk nonsense; until all is healed.</summary>
-    public double Mischief => Now < Faults.HealedAt ? Setting.Mischief : 0;
+    /// <summary>How often answers get lost, steps fail and nodes talk nonsense; from when the cluster is known until all is healed.</summary>
+    public double Mischief => Now is > 5 and < Faults.HealedAt ? Setting.Mischief : 0;
 
     /// <summary>A session of the watchdog's was closed by a dying postmaster: a check runs at once.</summary>
     public bool Alarm { get; set; }
@@ -218,13 +218,13 @@ internal sealed class World
     }
 
     /// <summary>
-    /// The guard's boot check. Nobody that answers may be on a newer timeline or be a standby that is pointed nowhere (a failover is under way). One that was
-    /// armed when it went down needs an answer from every voucher of its order, for any of them may have been promoted, and each must still be its own standby.
+    /// The guard's boot check. Nobody that answers may be on a newer timeline. One that was armed when it went down needs an answer from every voucher of
+    /// its order, for any of them may have been promoted, and each must still be its own standby: one that is pointed nowhere is about to be promoted.
     /// </summary>
     private bool MayBoot(Node node)
     {
         var told = Array.FindAll(Nodes, other => other != node && other.IsServing && Network.BothUp(node.Index, other.Index, Now));
-        var may = Array.TrueForAll(told, other => other.Branch.Timeline <= node.Branch.Timeline && other is not { IsStandby: true, Upstream: null })
+        var may = Array.TrueForAll(told, other => other.Branch.Timeline <= node.Branch.Timeline)
             && (node.Guard.Order is not { } order || order.Vouchers.All(name => Array.Exists(told, other => other.Name == name && other.IsStandby && other.Upstream == node)));
         if (!may)
             Tell($"the boot check keeps {node} from starting");

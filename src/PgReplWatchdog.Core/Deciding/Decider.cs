@@ -35,7 +35,8 @@ public static class Decider
             Candidates = CandidateSelection.Assess(spec, memory, known, diagnosis.Primary, observation),
         };
         var gates = Gates.Shut(now);
-        var step = Next(now, gates, working.GuardToldAt);
+        var startedAt = working.StartedAt ?? observation.At;
+        var step = Next(now, gates, working.GuardToldAt, startedAt);
 
         return new Decision
         {
@@ -51,6 +52,7 @@ public static class Decider
                 Suspicion = suspicion,
                 Trail = trail,
                 Receipts = receipts,
+                StartedAt = startedAt,
                 GuardToldAt = step.Action is WatchdogAction.ArmGuard or WatchdogAction.DisarmGuard ? observation.At : working.GuardToldAt,
             },
             Action = step.Action,
@@ -85,7 +87,7 @@ public static class Decider
     private static TimeSpan Longest(params TimeSpan[] times) => times.Max();
 
     /// <summary>Fencing first (two primaries cost data by the second), then what is under way, then what is new, then what mends and keeps.</summary>
-    private static NextStep Next(Situation now, ImmutableArray<ShutGate> gates, TimeSpan? guardToldAt)
+    private static NextStep Next(Situation now, ImmutableArray<ShutGate> gates, TimeSpan? guardToldAt, TimeSpan startedAt)
     {
         var memory = now.Memory;
         // The one that is being replaced is the procedure's own business: if it serves again before it is replaced, the failover is taken back.
@@ -100,7 +102,7 @@ public static class Decider
         if (now.Diagnosis.Verdict != Verdict.Serving || learned.Memory.IntendedPrimary != now.Diagnosis.Primary)
             return learned;
         now = now with { Memory = learned.Memory };
-        var guarding = Guarding.Next(now, guardToldAt); // first: a guard that is not as remembered is forgotten whatever else is done
+        var guarding = Guarding.Next(now, guardToldAt, startedAt); // first: a guard that is not as remembered is forgotten whatever else is done
         var next = guarding.Action is WatchdogAction.None ? Returning.Next(now with { Memory = guarding.Memory }) : guarding;
         return next with { Events = [.. learned.Events, .. guarding.Events, .. ReferenceEquals(next, guarding) ? [] : next.Events] };
     }

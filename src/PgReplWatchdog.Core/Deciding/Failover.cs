@@ -63,7 +63,10 @@ public static class Failover
         // Whatever stopped it from afar: now that its host answers, it is made sure there, before it starts again.
         if (procedure is { PromotedAt: null, FencedBy: FencedBy.Guard or FencedBy.Command } && now.Diagnosis.Verdict.IsFailure()
             && now.Observation.Host(procedure.From) is { IsReachable: true, IsFenced: false })
-            return Fence(now, Enter(now, procedure with { FencedBy = FencedBy.Unknown }, ProcedureStep.Fence));
+        {
+            var unsure = procedure with { FencedBy = FencedBy.Unknown };
+            return Fence(now with { Memory = now.Memory with { Procedure = unsure } }, Enter(now, unsure, ProcedureStep.Fence));
+        }
         // On record is not enough: each step is taken only on the evidence that would begin it.
         return !now.Diagnosis.Verdict.IsFailure() ? NextStep.Wait(now.Memory) : procedure.Step switch
         {

@@ -13,22 +13,30 @@ public static class Guarding
     /// <summary>How often a guard that does not do as told is told again.</summary>
     private static readonly TimeSpan BetweenAttempts = TimeSpan.FromSeconds(10);
 
+    /// <summary>A guard looks at its order now and then: what it shows may be what it was told before. A new process does not know what that was.</summary>
+    private static readonly TimeSpan SettlesWithin = TimeSpan.FromSeconds(2);
+
     /// <summary>Called while the intended primary serves and nothing else is under way.</summary>
-    public static NextStep Next(Situation now, TimeSpan? triedAt)
+    /// <param name="now">What is known.</param>
+    /// <param name="triedAt">When this process last told the guard something.</param>
+    /// <param name="startedAt">This process's first look.</param>
+    public static NextStep Next(Situation now, TimeSpan? triedAt, TimeSpan startedAt)
     {
         ArgumentNullException.ThrowIfNull(now);
         var memory = now.Memory;
         if (now.Policy.GuardTimeToLive <= TimeSpan.Zero || now.Observation.Find(memory.IntendedPrimary) is not { IsServingPrimary: true, Server: { } primary } node)
             return NextStep.Wait(memory);
         var wanted = Wanted(now, primary);
+        var forgotten = memory.Guard is null ? memory : memory with { Guard = null };
+        ImmutableArray<WatchdogEvent> told = memory.Guard is null ? [] : [new(EventKind.GuardChanged, $"the guard of {node.Node} is not armed as it should be any more")];
         if (primary.GuardOrderId == (wanted?.Id ?? ""))
         {
             var armed = wanted is null ? null : new ArmedGuard(node.Node, wanted);
-            return armed == memory.Guard ? NextStep.Wait(memory) : new NextStep(memory with { Guard = armed }, WatchdogAction.Nothing,
-                [new(EventKind.GuardChanged, armed is null ? $"the guard of {node.Node} is disarmed" : $"the guard of {node.Node} is armed; vouchers: {string.Join(", ", wanted!.Vouchers)}")]);
+            return armed == memory.Guard ? NextStep.Wait(memory)
+                : armed is null || now.Observation.At - (triedAt ?? startedAt) < SettlesWithin ? new NextStep(forgotten, WatchdogAction.Nothing, told)
+                : new NextStep(memory with { Guard = armed }, WatchdogAction.Nothing,
+                    [new(EventKind.GuardChanged, $"the guard of {node.Node} is armed; vouchers: {string.Join(", ", wanted!.Vouchers)}")]);
         }
-        var forgotten = memory.Guard is null ? memory : memory with { Guard = null };
-        ImmutableArray<WatchdogEvent> told = memory.Guard is null ? [] : [new(EventKind.GuardChanged, $"the guard of {node.Node} is not armed as it should be any more")];
         if (wanted is null && primary.GuardOrderId is null)
             return new NextStep(forgotten, WatchdogAction.Nothing, told);
         return triedAt is { } tried && now.Observation.At - tried < BetweenAttempts

@@ -52,7 +52,8 @@ public static class Returning
     }
 
     private static bool Streams(Situation now, string node) =>
-        now.Observation.Find(node) is { IsServingStandby: true } && IsSeen(now, node, "streaming");
+        now.Observation.Find(node) is { IsServingStandby: true, Server: { WalReceiver.IsStreaming: true } or { ReadsStatistics: false } } // the primary may not have noticed yet that it is gone
+        && IsSeen(now, node, "streaming");
 
     /// <summary>The primary itself sees it in this state (manual, pg_stat_replication).</summary>
     private static bool IsSeen(Situation now, string node, string state) =>
@@ -78,7 +79,7 @@ public static class Returning
                 : Try(now, memory, node, ReturnStep.Repoint, before, new WatchdogAction.Repoint(node, memory.IntendedPrimary!));
         }
         // A standby that somebody has stopped is not ours to start.
-        return memory.Replaced.Contains(node) && (host is { IsDead: true } || before is { Step: ReturnStep.Rejoin }) ? Rejoin(now, memory, node, before, host) : null;
+        return before is { Step: ReturnStep.Rejoin } || (memory.Replaced.Contains(node) && host is { IsDead: true }) ? Rejoin(now, memory, node, before, host) : null;
     }
 
     private static NextStep? Rejoin(Situation now, ClusterMemory memory, string node, ReturningNode? before, HostObservation? host) =>

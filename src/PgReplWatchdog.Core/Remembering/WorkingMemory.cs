@@ -12,6 +12,9 @@ public sealed record WorkingMemory
     public PrimaryTrail Trail { get; init; } = PrimaryTrail.Empty;
     public Receipts Receipts { get; init; } = Receipts.None;
 
+    /// <summary>The process's first look, on the monotonic clock.</summary>
+    public TimeSpan? StartedAt { get; init; }
+
     /// <summary>When the guard was last told something, on the monotonic clock.</summary>
     public TimeSpan? GuardToldAt { get; init; }
 }
