@@ -17,7 +17,6 @@ public class GatesTests
         ["the journal cannot be written"] = new(Gate.JournalUnwritable, Seen: seen => seen with { JournalWritable = false }),
         ["a person has paused it"] = new(Gate.Paused, Seen: seen => seen with { Wish = new OperatorWish(true, 0) }),
         ["a freeze window is open"] = new(Gate.FreezeWindow, Seen: seen => seen with { InFreezeWindow = true }),
-        ["the failover before the last was acknowledged"] = new(Gate.RecentFailover, Memory: FailedOverMinutesAgo(59), Seen: seen => seen with { Wish = new OperatorWish(false, 0) }),
         ["no guard was armed and the host was not asked"] = new(Gate.OldPrimaryNotFenced, Memory: Known with { Guard = null }),
         ["the host does not answer either"] = new(Gate.OldPrimaryNotFenced, Memory: Known with { Guard = null }, Seen: seen => seen.With(HostGone())),
         ["the guard of another node was armed"] = new(Gate.OldPrimaryNotFenced, Memory: Known with { Guard = Known.Guard! with { Node = Beta } }),

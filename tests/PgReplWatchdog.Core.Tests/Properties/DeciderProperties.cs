@@ -86,14 +86,6 @@ public class DeciderProperties
             Assert.True(look.Now.Memory.Procedure!.FencedBy is not FencedBy.Unknown && (look.Now.Memory.Procedure.FencedBy != FencedBy.Nothing || look.Spec.Policy.Fencing == Fencing.BestEffort));
     });
 
-    /// <summary>A promotion rests on an order only that the primary's guard was seen to have, in the last look in which it served.</summary>
-    [Fact]
-    public void Guard_on_record_is_the_one_that_was_seen_last() => Holds((look, past) =>
-    {
-        if (look.Now.Memory.Guard is { } guard && past.LastOrDefault(earlier => earlier.Now.Diagnosis is { Verdict: Verdict.Serving } && earlier.Before.Procedure is null) is { } served)
-            Assert.Equal(served.Now.Diagnosis.Primary, look.Now.Diagnosis.Verdict == Verdict.Serving ? served.Now.Diagnosis.Primary : guard.Node);
-    });
-
     [Fact]
     public void Same_input_gives_the_same_output() => Holds(look =>
     {

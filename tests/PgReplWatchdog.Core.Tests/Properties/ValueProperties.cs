@@ -64,13 +64,27 @@ public class ValueProperties
 
     /// <summary>I7: whatever a host answers, a decision comes out, and garbage promotes nobody.</summary>
     [Fact]
-    public void Garbage_makes_no_decision_fail() => Gen.Select(Garbage(Alpha), Garbage(Beta), Gen.Double[0, 1e6], Gen.Bool).Hold(Many, sample =>
+    public void Garbage_makes_no_decision_fail() => Gen.Select(Garbage(Alpha), Garbage(Beta), Garbled, Gen.Double[0, 1e6], Gen.Int[0, 2]).Hold(Many, sample =>
     {
-        var (alpha, beta, at, known) = sample;
-        var decision = new Watch(Two(), known ? Known : ClusterMemory.Empty).Look(at, alpha, beta);
+        var (alpha, beta, host, at, known) = sample;
+        var watch = new Watch(Two(), known switch { 0 => ClusterMemory.Empty, 1 => Known, _ => UnderWay(ProcedureStep.Fence) });
+        var decision = watch.Look(At(at, alpha, beta).With(host));
         Assert.IsNotType<WatchdogAction.Promote>(decision.Action);
         Assert.NotEmpty(Changes.Between(null, decision));
     });
+
+    private static readonly Gen<HostObservation> Garbled = Gen.Select(
+        Gen.Enum<HostReach>(), Gen.Bool, Gen.Int[-1, 3], Gen.OneOf(Gen.Const(""), Gen.Const("in production"), Gen.Const("shut down"), Gen.Const("\0")), Gen.Enum<PortAnswer>(), Gen.Bool, Gen.Long,
+        (reach, runs, processes, state, local, blocked, epoch) => HostUp(Alpha) with
+        {
+            Reach = reach,
+            PostmasterRuns = runs,
+            Processes = processes < 0 ? null : processes,
+            ControlState = state.Length == 0 ? null : state,
+            LocalAnswer = local,
+            StartBlocked = blocked,
+            Job = new HostJob(epoch, runs, processes, state),
+        });
 
     private static Gen<NodeObservation> Garbage(string node) => Gen.Select(
         Gen.Enum<Reach>(), Gen.Bool, Gen.Enum<Role>(), Gen.ULong, Gen.UInt, Gen.OneOf(Gen.Const((Lsn?)null), Lsns.Select(lsn => (Lsn?)lsn)), Gen.Double[-1e9, 1e9],
@@ -81,6 +95,6 @@ public class ValueProperties
             Timeline = timeline,
             CurrentLsn = lsn,
             ReceivedLsn = lsn,
-            WalReceiver = new WalReceiver(age > 0 ? "streaming" : "", TimeSpan.FromSeconds(age)),
+            WalReceiver = new WalReceiver(age > 0 ? "streaming" : "", age > 9.9e8 ? TimeSpan.MinValue : TimeSpan.FromSeconds(age)),
         }));
 }
