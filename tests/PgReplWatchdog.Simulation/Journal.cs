@@ -32,5 +32,9 @@ internal sealed class Journal(World world, Crash crash) : IJournal
 
     public OperatorWish Wish(string cluster) => Asked;
 
-    public IReadOnlyList<JournalEntry> Recent(string cluster, int limit) => [];
+    public void Saw(string cluster, Look look, bool keep)
+    {
+    }
+
+    public IReadOnlyList<JournalEntry> Recent(string? cluster, int limit, long after = 0) => [];
 }

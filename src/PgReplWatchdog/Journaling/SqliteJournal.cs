@@ -68,7 +68,8 @@ public sealed class SqliteJournal : IJournal, IDisposable
         var (memory, notUnderstood) = MemoryText.Read(text);
         if (!notUnderstood.IsEmpty)
         {
-            var told = new WatchdogEvent(EventKind.MemoryNotUnderstood, $"of what another version remembered this is not understood and taken as not there: {string.Join(", ", notUnderstood)}; it said {text}");
+            var told = new WatchdogEvent(EventKind.MemoryNotUnderstood,
+                $"of what another version remembered this is not understood and taken as not there: {string.Join(", ", notUnderstood)}; it said {text}");
             Log.Event(logger, cluster, told);
             Append(cluster, memory, [new(TimeProvider.System.GetUtcNow(), told.Kind, told.Sentence)]);
         }

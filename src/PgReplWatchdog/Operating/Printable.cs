@@ -24,7 +24,8 @@ public static class Printable
         : letter == '\u007f' ? DeletePicture
         : Replacement;
 
-    private static bool IsHarmful(char letter) => char.IsControl(letter) || char.GetUnicodeCategory(letter) is UnicodeCategory.Format or UnicodeCategory.LineSeparator or UnicodeCategory.ParagraphSeparator;
+    private static bool IsHarmful(char letter) =>
+        char.IsControl(letter) || char.GetUnicodeCategory(letter) is UnicodeCategory.Format or UnicodeCategory.LineSeparator or UnicodeCategory.ParagraphSeparator;
 
     /// <summary>Everything that a screen renders goes through it; the screen's own colours do not come as text.</summary>
     public sealed class Hook : IRenderHook

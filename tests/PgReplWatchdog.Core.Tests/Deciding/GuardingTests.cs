@@ -10,7 +10,7 @@ public class GuardingTests
     private static NextStep Next(ClusterMemory memory, string? shown, double? triedAt = null, Policy? policy = null, NodeObservation? standby = null, OperatorWish? wish = null, bool freezeWindow = false)
     {
         var seen = At(20, Primary().With(server => server with { GuardOrderId = shown }), standby ?? Standby()) with { Wish = wish ?? OperatorWish.None, InFreezeWindow = freezeWindow };
-        return Guarding.Next(new Situation(Two(policy), memory, new Diagnosis(Verdict.Serving, Alpha, []), Suspicion.None, seen), triedAt is { } at ? Seconds(at) : null);
+        return Guarding.Next(new Situation(Two(policy), memory, new Diagnosis(Verdict.Serving, Alpha, []), Suspicion.None, seen), triedAt is { } at ? Seconds(at) : null, startedAt: Seconds(10));
     }
 
     private static readonly ClusterMemory Unarmed = Known with { Guard = null };

@@ -5,7 +5,7 @@ namespace PgReplWatchdog.Core.Tests.Deciding;
 /// <summary>What is done about a node that does not stream from the new primary, by what is seen of it and its host.</summary>
 public class ReturningTests
 {
-    private static readonly WatchdogAction Rejoin = new WatchdogAction.Rejoin(Alpha, Beta, 2);
+    private static readonly WatchdogAction Rejoin = new WatchdogAction.Rejoin(Alpha, Beta, 2, FreshCopy: false);
     private static readonly WatchdogAction Repoint = new WatchdogAction.Repoint(Gamma, Beta);
 
     /// <summary>Beta is primary; alpha was replaced, gamma is to follow.</summary>
@@ -48,7 +48,7 @@ public class ReturningTests
     public void Standby_beyond_the_switch_point_is_made_anew_at_once()
     {
         var memory = After() with { LastFailover = FailedOver.LastFailover! with { EstimatedLossBytes = null } };
-        Assert.Equal(new WatchdogAction.Rejoin(Gamma, Beta, 2), Next(memory, Unreachable(), Deaf(Gamma, new Lsn(Here.Value + 1)), HostGone()).Action);
+        Assert.Equal(new WatchdogAction.Rejoin(Gamma, Beta, 2, FreshCopy: false), Next(memory, Unreachable(), Deaf(Gamma, new Lsn(Here.Value + 1)), HostGone()).Action);
         Assert.Equal(Repoint, Next(memory, Unreachable(), Deaf(Gamma), HostGone()).Action);
     }
 

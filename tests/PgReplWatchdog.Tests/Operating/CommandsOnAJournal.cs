@@ -19,7 +19,11 @@ public sealed class CommandsOnAJournal(ConfigurationFolder folder) : IClassFixtu
     {
         IntendedPrimary = "beta",
         Epoch = 2,
-        LastFailover = new(2, "alpha", "beta", true, Looks.Start.AddSeconds(4), 0, Looks.Procedure with { Evidence = [Hostile], Phases = [.. Looks.Procedure.Phases, new(ProcedureStep.HookAfter, Looks.Start.AddSeconds(4))] }),
+        LastFailover = new(2, "alpha", "beta", true, Looks.Start.AddSeconds(4), 0, Looks.Procedure with
+        {
+            Evidence = [Hostile],
+            Phases = [.. Looks.Procedure.Phases, new(ProcedureStep.HookAfter, Looks.Start.AddSeconds(4))],
+        }),
     };
 
     [Theory]

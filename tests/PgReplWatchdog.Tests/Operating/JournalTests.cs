@@ -19,7 +19,7 @@ public sealed class JournalTests : IDisposable
     {
         Replaced = ["alpha"],
         Following = ["gamma"],
-        Returning = new("alpha", ReturnStep.Rejoin, 2, Looks.Start),
+        Returning = [new("alpha", ReturnStep.Rejoin, 2, Looks.Start)],
         Guard = new("alpha", new GuardOrder(TimeSpan.FromSeconds(6), ["beta"])),
         Procedure = Looks.Procedure,
         LastFailover = Failover(2),

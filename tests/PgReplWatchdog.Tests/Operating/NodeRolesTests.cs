@@ -106,7 +106,8 @@ public sealed class NodeRolesTests
         ClusterMemory[] memories = [ClusterMemory.Empty, Looks.Known, Replacing, Replaced, Replaced with { Replaced = [] }, Looks.Known with { Replaced = ["beta"] }];
         var seen = (string node) => new[]
         {
-            Looks.Gone(node), Looks.Standby(node), Looks.Standby(node, timeline: 2), Looks.Primary(node), Looks.Primary(node, timeline: 2), Looks.Primary(node, timeline: 3), Looks.Primary(node, system: 42),
+            Looks.Gone(node), Looks.Standby(node), Looks.Standby(node, timeline: 2),
+            Looks.Primary(node), Looks.Primary(node, timeline: 2), Looks.Primary(node, timeline: 3), Looks.Primary(node, system: 42),
         };
         var told = 0;
         foreach (var (memory, alpha, beta) in from memory in memories from alpha in seen("alpha") from beta in seen("beta") select (memory, alpha, beta))

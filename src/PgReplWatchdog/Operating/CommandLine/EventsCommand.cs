@@ -71,7 +71,8 @@ public static class EventsCommand
                 if (json)
                     Console.Out.WriteLine(JsonSerializer.Serialize(entry, Json.Options));
                 else
-                    screen.MarkupLine(Invariant($"[dim]{entry.Time.UtcDateTime:yyyy-MM-dd HH:mm:ss.fff}Z[/]  {(withCluster ? entry.Cluster + "  " : "")}[{Colour(entry.Kind)}]{entry.Kind}[/]  {Markup.Escape(entry.Sentence)}"));
+                    screen.MarkupLine(Invariant($"[dim]{entry.Time.UtcDateTime:yyyy-MM-dd HH:mm:ss.fff}Z[/]  {(withCluster ? Markup.Escape(entry.Cluster) + "  " : "")}")
+                        + $"[{Colour(entry.Kind)}]{entry.Kind}[/]  {Markup.Escape(entry.Sentence)}");
             }
             return entries.Count > 0 ? entries[0].Id : 0;
         };

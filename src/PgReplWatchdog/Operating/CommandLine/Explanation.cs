@@ -42,7 +42,7 @@ public static class Explanation
         var waits = cluster.Gates.FirstOrDefault(gate => gate.Gate == Gate.ThresholdNotReached);
         var best = cluster.Candidates.FirstOrDefault(candidate => candidate.Eligible);
         if (shut.Count > 0)
-            return [$"{(cluster.Verdict.IsFailure() ? "no failover begins" : "were the primary to fail now, no failover would begin")}: {string.Join(", ", shut.Select(gate => gate.Gate).Distinct())}"];
+            return [(cluster.Verdict.IsFailure() ? "no failover begins: " : "were the primary to fail now, no failover would begin: ") + string.Join(", ", shut.Select(gate => gate.Gate).Distinct())];
         var loss = $"what {best?.Node} lacks of the WAL last seen and would be lost with a host that never returns: {Bytes(cluster.ExpectedLossBytes)}";
         return cluster.Verdict.IsFailure()
             ? [waits is null ? $"{best?.Node} is promoted" : $"{best?.Node} is promoted unless the primary recovers: {waits.Sentence}", loss]
@@ -62,7 +62,8 @@ public static class Explanation
         if (cluster.Wish.Paused)
             yield return $"failover is paused: pgwatchdog resume {cluster.Name}";
         if (cluster.Guard is { } guard)
-            yield return Invariant($"the guard of {guard.Node} is armed: without a word from outside for {guard.Order.TimeToLive.TotalSeconds:0.#} s it stops PostgreSQL; vouchers: {string.Join(", ", guard.Order.Vouchers)}");
+            yield return Invariant($"the guard of {guard.Node} is armed: without a word from outside for {guard.Order.TimeToLive.TotalSeconds:0.#} s it stops PostgreSQL; ")
+                + $"vouchers: {string.Join(", ", guard.Order.Vouchers)}";
         else if (cluster.Policy is { } policy && policy.GuardTimeToLive > TimeSpan.Zero)
             yield return "no guard is armed";
         foreach (var node in cluster.Replaced)

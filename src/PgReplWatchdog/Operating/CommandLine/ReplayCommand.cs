@@ -17,7 +17,7 @@ public static class ReplayCommand
         var threshold = new Option<TimeSpan?>("--threshold") { Description = "UnreachableThreshold, such as 5s, 500ms or 00:00:05.", HelpName = "TIME", CustomParser = Duration };
         var crashed = new Option<TimeSpan?>("--crashed-threshold") { Description = "CrashedThreshold.", HelpName = "TIME", CustomParser = Duration };
         var lag = new Option<long?>("--maximum-lag-bytes") { Description = "MaximumLagBytes.", HelpName = "N" };
-        var from = new Option<DateTimeOffset?>("--from") { Description = "No look before, such as 2026-01-31 or 2026-01-31T12:00:00Z; UTC where nothing is said.", HelpName = "TIME", CustomParser = Moment };
+        var from = new Option<DateTimeOffset?>("--from") { Description = "No look before, such as 2026-01-31 or 2026-01-31T12:00:00Z (UTC).", HelpName = "TIME", CustomParser = Moment };
         var to = new Option<DateTimeOffset?>("--to") { Description = "No look after.", HelpName = "TIME", CustomParser = Moment };
         var json = new Option<bool>("--json") { Description = "The incidents as JSON." };
         var command = new Command("replay", Text.Replay) { name, threshold, crashed, lag, from, to, json };
