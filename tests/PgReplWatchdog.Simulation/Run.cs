@@ -45,6 +45,7 @@ internal sealed class Run
     private void StartWatchdog()
     {
         var prober = new Prober(world, clock, crash);
+        journal.Decided = prober.Judge;
         watchdog = new Watchdog(world.Setting.Spec, prober, new Runner(world, journal, prober, crash), journal, metrics, clock, NullLogger<Watchdog>.Instance);
     }
 
