@@ -210,7 +210,7 @@ internal sealed class Faults(World world, Journal journal, Crash crash)
         {
             world.Tell($"a person acknowledges epoch {journal.Memory.Epoch}");
             journal.Asked = journal.Asked with { AcknowledgedEpoch = journal.Memory.Epoch };
-            world.Truth.Failovers.Clear();
+            world.Truth.AcknowledgedEpoch = journal.Memory.Epoch;
         }
         else if (world.Chance(0.8))
         {

@@ -6,6 +6,9 @@ namespace PgReplWatchdog.Simulation;
 internal sealed class Journal(World world, Crash crash) : IJournal
 {
     public ClusterMemory Memory { get; private set; } = ClusterMemory.Empty;
+    /// <summary>Told of each decision to fail over, when it is on record.</summary>
+    public Action<Procedure>? Decided { get; set; }
+
     public OperatorWish Asked { get; set; } = OperatorWish.None;
     public double UnwritableUntil { get; set; }
     public int Written { get; private set; }
@@ -25,6 +28,8 @@ internal sealed class Journal(World world, Crash crash) : IJournal
         foreach (var entry in events)
         {
             Told[entry.Kind] = Told.GetValueOrDefault(entry.Kind) + 1;
+            if (entry.Kind == EventKind.FailoverDecided)
+                Decided?.Invoke(memory.Procedure!);
             world.Trace?.WriteLine(FormattableString.Invariant($"{world.Now,8:0.000}    | {entry.Kind}: {entry.Sentence}"));
         }
         crash.Step();

@@ -20,6 +20,9 @@ internal sealed class Prober(World world, Clock clock, Crash crash) : IProber
     /// <summary>When the last look began: what the decision rests on is not older.</summary>
     public double BeganAt { get; private set; }
 
+    /// <summary>When this process last saw a node serve as primary, or else first looked, by its own clock; and how many looks ago.</summary>
+    private readonly (DateTimeOffset At, int Look)[] served = new (DateTimeOffset, int)[Setting.MostNodes];
+
     /// <summary>Where each node was when it answered in the last look; for the truth.</summary>
     public ClusterObservation? Last { get; private set; }
 
@@ -45,8 +48,25 @@ internal sealed class Prober(World world, Clock clock, Crash crash) : IProber
             PortViews = views,
             References = references,
         };
+        foreach (var node in world.Nodes)
+        {
+            if (looks == 1 || answers[node.Index].IsServingPrimary)
+                served[node.Index] = (Last.Time, looks);
+        }
         crash.Step();
         return Task.FromResult(Last);
+    }
+
+    /// <summary>A failover was decided: for the whole threshold, and in two looks at least, this process must not have seen the old primary serve.</summary>
+    public void Judge(Procedure decided)
+    {
+        var policy = world.Setting.Spec.Policy;
+        var threshold = decided.Verdict == nameof(Verdict.Crashed) ? policy.CrashedThreshold : policy.UnreachableThreshold;
+        var (at, look) = served[world.Find(decided.From).Index];
+        if (decided.DecidedAt - at < threshold)
+            world.Truth.Violated("Threshold", $"{decided.From} is replaced {(decided.DecidedAt - at).TotalSeconds:0.00} s after it was seen serving; the threshold is {threshold.TotalSeconds} s");
+        if (looks - look < 2 && looks > 2)
+            world.Truth.Violated("Looks", $"{decided.From} is replaced after one look at which it did not serve");
     }
 
     private void Wait()

@@ -1,5 +1,6 @@
 using Microsoft.Extensions.Logging.Abstractions;
 using PgReplWatchdog.Metrics;
+using PgReplWatchdog.Scheduling;
 
 namespace PgReplWatchdog.Simulation;
 
@@ -45,7 +46,8 @@ internal sealed class Run
     private void StartWatchdog()
     {
         var prober = new Prober(world, clock, crash);
-        watchdog = new Watchdog(world.Setting.Spec, prober, new Runner(world, journal, prober, crash), journal, metrics, clock, NullLogger<Watchdog>.Instance);
+        journal.Decided = prober.Judge;
+        watchdog = new Watchdog(world.Setting.Spec, prober, new Runner(world, journal, prober, crash), FreezeWindows.None, journal, metrics, clock, NullLogger<Watchdog>.Instance);
     }
 
     private Outcome Play()
@@ -133,9 +135,14 @@ internal sealed class Run
         world.Truth.Violated("Whole", $"{states}; {journal.Memory.IntendedPrimary} is intended, verdict {watchdog.Last?.Decision.Diagnosis.Verdict}, gates {string.Join(' ', watchdog.Last?.Decision.Gates.Select(gate => gate.Gate) ?? [])}");
     }
 
-    /// <summary>What only a person mends, by the documents: a rejoin that was given up or is switched off, and gates that stay shut.</summary>
+    /// <summary>
+    /// What only a person mends, by the documents: a rejoin that was given up or is switched off, a failover that failed, a gate that stays shut, a standby that
+    /// was promoted after all when its failover had been taken back, a fence command's victim without power.
+    /// </summary>
     private bool IsForAPerson() =>
-        journal.Memory.Returning is { Step: ReturnStep.GivenUp } || !world.Setting.Spec.Policy.Rejoin
+        journal.Memory.Returning.Any(node => node.Step == ReturnStep.GivenUp) || !world.Setting.Spec.Policy.Rejoin
+        || Count(EventKind.FailoverFailed) > 0 || (Count(EventKind.FailoverWithdrawn) > 0 && Count(EventKind.PrimaryAdopted) > 1)
         || watchdog.Last?.Decision.Gates.Any(gate => gate.Gate == Gate.RecentFailover) == true
+        || Array.Exists(world.Nodes, node => node is { HostUp: false, FencedByCommand: true })
         || Array.Exists(world.Nodes, node => node.IsStandby && node.StartBlocked && node.Process == Process.Stopped && !journal.Memory.Replaced.Contains(node.Name));
 }

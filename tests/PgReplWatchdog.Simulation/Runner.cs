@@ -48,7 +48,7 @@ internal sealed class Runner(World world, Journal journal, Prober prober, Crash 
             WatchdogAction.Fence or WatchdogAction.FenceByCommand => memory.Procedure?.From == action.Node || memory.Replaced.Contains(action.Node),
             WatchdogAction.Salvage => memory.Procedure?.From == action.Node,
             WatchdogAction.ArmGuard or WatchdogAction.DisarmGuard => memory.Guard is null,
-            WatchdogAction.Rejoin or WatchdogAction.Repoint => memory.Returning?.Node == action.Node,
+            WatchdogAction.Rejoin or WatchdogAction.Repoint => memory.Returning.Any(node => node.Node == action.Node),
             WatchdogAction.Freeze freeze => memory.Procedure is { } under && freeze.Nodes.All(node => under.Frozen.Contains(node)),
             _ => true,
         };
@@ -127,7 +127,7 @@ internal sealed class Runner(World world, Journal journal, Prober prober, Crash 
     {
         if (journal.Memory.Procedure is { Attempts: <= 1 } procedure)
             Judge(node, world.Find(procedure.From));
-        world.Truth.Asked.TryAdd(node, world.Now);
+        world.Truth.Asked.TryAdd(node, (world.Now, journal.Memory.Epoch));
         var promoting = false;
         OnHost(node, host =>
         {

@@ -18,11 +18,14 @@ internal sealed class Truth(World world)
     /// <summary>A person has promoted a standby: who is primary is not the watchdog's doing any more.</summary>
     public bool PersonIntervened { get; set; }
 
-    /// <summary>Nodes that the watchdog asked to promote themselves, with the time of its own clock at which it first did.</summary>
-    public Dictionary<Node, double> Asked { get; } = [];
+    /// <summary>Nodes that the watchdog asked to promote themselves: when it first did, and the epoch on record then.</summary>
+    public Dictionary<Node, (double At, long Epoch)> Asked { get; } = [];
 
-    /// <summary>Promotions that the watchdog asked for and that came about: when, by the world's time.</summary>
-    public List<double> Failovers { get; } = [];
+    /// <summary>The failover that a person has seen to.</summary>
+    public long AcknowledgedEpoch { get; set; }
+
+    /// <summary>The last promotion that the watchdog asked for and that came about.</summary>
+    private (double At, long Epoch)? lastFailover;
 
     public int Promotions { get; private set; }
     public double FirstPromotionAt { get; private set; } = double.PositiveInfinity;
@@ -55,13 +58,13 @@ internal sealed class Truth(World world)
             FirstPromotionAt = world.Now;
         if (Array.Exists(world.Nodes, other => other != node && other.AcceptsWrites))
             FalsePromotions++;
-        if (!Asked.Remove(node, out var askedAt))
+        if (!Asked.Remove(node, out var asked))
             return;
         // I6: the interval counts from the end of the one before, by the watchdog's clock.
         var interval = world.Setting.Spec.Policy.MinimumInterval.TotalSeconds / world.Setting.WatchdogRate;
-        if (Failovers.Count > 0 && askedAt - Failovers[^1] < interval)
-            Violated("I6", $"{node} is promoted {askedAt - Failovers[^1]:0.0} s after the failover before; the interval is {interval:0.0} s");
-        Failovers.Add(world.Now);
+        if (lastFailover is { } last && last.Epoch > AcknowledgedEpoch && asked.At - last.At < interval)
+            Violated("I6", $"{node} is promoted {asked.At - last.At:0.0} s after the failover before; the interval is {interval:0.0} s");
+        lastFailover = (world.Now, asked.Epoch);
     }
 
     /// <summary>For I2: since when each node serves and somebody who can say so sees it.</summary>

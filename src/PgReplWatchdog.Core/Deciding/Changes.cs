@@ -23,7 +23,8 @@ public static class Changes
                 ? "failover is ready"
                 : "failover is not ready: " + string.Join("; ", now.Gates.Where(IsReadinessGate).Select(gate => gate.Sentence))));
         }
-        if (now.Action is WatchdogAction.Fence fence && before?.Action != now.Action && now.Memory.Procedure is null or { Step: ProcedureStep.HookAfter })
+        if (now.Action is WatchdogAction.Fence fence && before?.Action != now.Action && (now.Memory.Procedure is null or { Step: ProcedureStep.HookAfter })
+            && now.Events.All(told => told.Kind != EventKind.FencingDecided))
         {
             events.Add(new(EventKind.FencingDecided,
                 $"{fence.Node} came back as a primary; {now.Memory.IntendedPrimary} replaced it (epoch {now.Memory.Epoch}): stopping {fence.Node}"));

@@ -98,6 +98,11 @@ public static class Decider
             return Failover.Continue(now, procedure);
         if (gates.IsEmpty && now.Candidates is [{ IsEligible: true } candidate, ..])
             return Failover.Begin(now, candidate);
+        if (memory.Replaced.FirstOrDefault(node => MayStart(now.Observation, node)) is { } unblocked)
+        {
+            return new NextStep(memory, new WatchdogAction.Fence(unblocked),
+                [new(EventKind.FencingDecided, $"{unblocked} was replaced and is stopped, but nothing keeps it from starting as a primary: blocking it")]);
+        }
         var learned = Learn(now);
         if (now.Diagnosis.Verdict != Verdict.Serving || learned.Memory.IntendedPrimary != now.Diagnosis.Primary)
             return learned;
@@ -113,6 +118,11 @@ public static class Decider
     /// </summary>
     private static bool IsStale(ClusterMemory memory, NodeObservation? node) => node is { IsServingPrimary: true, Server: { } server }
         && server.SystemIdentifier == memory.SystemIdentifier && server.Timeline < memory.NewestTimeline;
+
+    /// <summary>A replaced node that is stopped without a start block (its disk was full, it was fenced from afar). Where that just failed, the rest has its turn.</summary>
+    private static bool MayStart(ClusterObservation observation, string node) =>
+        observation.Host(node) is { IsDead: true, IsFenced: false, StandbySignal: false, Job: not { Running: true } }
+        && observation.Report is not { Action: nameof(WatchdogAction.Fence), Succeeded: false };
 
     /// <summary>What a quiet look adds to the durable memory; the same instance where it adds nothing.</summary>
     private static NextStep Learn(Situation now)

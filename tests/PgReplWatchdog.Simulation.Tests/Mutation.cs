@@ -1,0 +1,47 @@
+namespace PgReplWatchdog.Simulation.Tests;
+
+/// <summary>One place in the source that a mutation changes.</summary>
+/// <param name="File">From the repository's root.</param>
+/// <param name="Original">Must be there exactly once.</param>
+/// <param name="Mutated">Put in its place; MUTANT stands for the question whether this mutation is switched on.</param>
+public sealed record Patch(string File, string Original, string Mutated);
+
+/// <summary>A mistake that the simulator must find.</summary>
+public sealed record Mutation(string Name, params Patch[] Patches)
+{
+    private const string Deciding = "src/PgReplWatchdog.Core/Deciding/";
+
+    public static readonly IReadOnlyList<Mutation> All =
+    [
+        new("recent-failover-ignored", new Patch(Deciding + "Gates.cs",
+            "if (IsTooSoon(now) && now.Memory.LastFailover is { } last)", "if (!MUTANT && IsTooSoon(now) && now.Memory.LastFailover is { } last)")),
+        new("fence-gate-removed",
+            new Patch(Deciding + "Gates.cs", "if (now.Policy.Fencing == Fencing.BestEffort ||", "if (MUTANT || now.Policy.Fencing == Fencing.BestEffort ||"),
+            new Patch(Deciding + "Failover.cs", "now.Policy is { Fencing: Fencing.BestEffort, HasFenceCommand: false } &&", "(MUTANT || now.Policy is { Fencing: Fencing.BestEffort, HasFenceCommand: false }) &&")),
+        new("fence-skipped", new Patch(Deciding + "Failover.cs",
+            "var by = now.FencedBy != FencedBy.Unknown ? now.FencedBy", "var by = MUTANT ? FencedBy.Nothing : now.FencedBy != FencedBy.Unknown ? now.FencedBy")),
+        new("threshold-a-check-short", new Patch(Deciding + "Situation.cs",
+            "since >= enough ? TimeSpan.Zero", "since >= (MUTANT ? enough - Policy.CheckInterval : enough) ? TimeSpan.Zero")),
+        new("one-look-is-enough", new Patch(Deciding + "Gates.cs", "now.Suspicion.Looks < 2", "now.Suspicion.Looks < (MUTANT ? 1 : 2)")),
+        new("freeze-skipped", new Patch(Deciding + "Failover.cs", "var still = procedure.FencedBy == FencedBy.Ssh", "var still = MUTANT || procedure.FencedBy == FencedBy.Ssh")),
+        new("guard-margin-negative", new Patch("src/PgReplWatchdog.Core/Topology/Policy.cs",
+            "GuardMargin => (0.25 * GuardTimeToLive)", "GuardMargin => ((MUTANT ? -0.5 : 0.25) * GuardTimeToLive)")),
+        new("guard-forgotten-after-arming", new Patch(Deciding + "Guarding.cs",
+            ": new NextStep(forgotten, wanted is null ?", ": new NextStep(MUTANT ? memory : forgotten, wanted is null ?")),
+        new("silent-voucher-ignored", new Patch(Deciding + "Situation.cs", "IsGuarded && SilentVouchers.IsEmpty ?", "IsGuarded && (MUTANT || SilentVouchers.IsEmpty) ?")),
+        new("recorded-after-the-action", new Patch("src/PgReplWatchdog/Watchdog.cs",
+            "var onRecord = Remember(decision, observation);", "if (MUTANT) await runner.RunAsync(decision.Action, cancellation); var onRecord = Remember(decision, observation);")),
+        new("walreceiver-not-believed",
+            new Patch("src/PgReplWatchdog.Core/Diagnosing/Diagnostician.cs", "observation.Nodes.Any(Hears) || PortIs(PortAnswer.Accepting", "(!MUTANT && observation.Nodes.Any(Hears)) || PortIs(PortAnswer.Accepting"),
+            new Patch(Deciding + "Decider.cs", "node.Server?.WalReceiver is { IsStreaming: true } receiver", "!MUTANT && node.Server?.WalReceiver is { IsStreaming: true } receiver")),
+        new("lesser-candidate-first", new Patch(Deciding + "CandidateSelection.cs",
+            ".ThenByDescending(candidate => candidate.Position ?? default)", ".ThenByDescending(candidate => MUTANT ? new Lsn(ulong.MaxValue - (candidate.Position ?? default).Value) : candidate.Position ?? default)")),
+        new("stale-primary-not-fenced", new Patch(Deciding + "Decider.cs", "=> node is { IsServingPrimary: true, Server: { } server }", "=> !MUTANT && node is { IsServingPrimary: true, Server: { } server }")),
+        new("trigger-file-left-behind", new Patch(Deciding + "Failover.cs", "if (procedure.PromotedAt is not null && !(Reports(", "if (!MUTANT && procedure.PromotedAt is not null && !(Reports(")),
+        new("rejoin-given-up-at-once", new Patch(Deciding + "Returning.cs", "return before is { Step: ReturnStep.Rejoin } ||", "return (!MUTANT && before is { Step: ReturnStep.Rejoin }) ||")),
+        new("boot-check-asks-anybody", new Patch("tests/PgReplWatchdog.Simulation/World.cs",
+            "&& (node.Guard.Order is not { } order || order.Vouchers.All(", "&& (node.Guard.Order is not { } order || (MUTANT && told.Length > 0) || order.Vouchers.All(")),
+    ];
+
+    public override string ToString() => Name;
+}

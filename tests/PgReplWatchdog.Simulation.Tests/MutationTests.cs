@@ -1,0 +1,24 @@
+namespace PgReplWatchdog.Simulation.Tests;
+
+/// <summary>The simulator finds what is wrong, and nothing where nothing is.</summary>
+public class MutationTests(MutatedBuild build) : IClassFixture<MutatedBuild>
+{
+    private const int SeedsForMutant = 6000;
+    private const int SeedsForEngine = 1500;
+
+    public static TheoryData<string> Names => [.. Mutation.All.Select(mutation => mutation.Name)];
+
+    [Theory, MemberData(nameof(Names))]
+    public void Simulator_finds_the_mutation(string name)
+    {
+        var (exitCode, output) = build.Hunt(name, SeedsForMutant);
+        Assert.True(exitCode == 1 && output.Contains("violations, seeds", StringComparison.Ordinal), $"{name} was not found:\n{output}");
+    }
+
+    [Fact]
+    public void Engine_as_it_is_violates_nothing()
+    {
+        var (exitCode, output) = build.Hunt("", SeedsForEngine);
+        Assert.True(exitCode == 0, output);
+    }
+}
