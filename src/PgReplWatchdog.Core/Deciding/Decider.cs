@@ -23,7 +23,7 @@ public static class Decider
         ArgumentNullException.ThrowIfNull(working);
         var diagnosis = Diagnostician.Diagnose(memory, observation);
         var primary = observation.Find(diagnosis.Primary)?.Server is { Role: Role.Primary } serving ? serving : null;
-        var suspicion = working.Suspicion.Looked(observation.At, SignOfLife(diagnosis, observation), spec.Policy.LateAfter,
+        var suspicion = working.Suspicion.Looked(observation.At, SignOfLife(diagnosis, observation, working.Received), spec.Policy.LateAfter,
             diagnosis.Verdict.IsFailure() ? diagnosis.Verdict.ToString() : "");
         var trail = primary?.CurrentLsn is { } current ? working.Trail.Add(observation.At, current) : working.Trail;
         var known = Known(spec.Policy, trail, memory, suspicion, observation);
@@ -50,6 +50,8 @@ public static class Decider
                 Suspicion = suspicion,
                 Trail = trail,
                 StartedAt = startedAt,
+                Received = working.Received.SetItems(observation.Nodes.Select(node => (node.Node, Position: Received(node))).Where(seen => seen.Position is not null)
+                    .Select(seen => KeyValuePair.Create(seen.Node, seen.Position!.Value))),
                 GuardToldAt = step.Action is WatchdogAction.ArmGuard or WatchdogAction.DisarmGuard ? observation.At : working.GuardToldAt,
             },
             Action = step.Action,
@@ -149,9 +151,10 @@ public static class Decider
 
     /// <summary>
     /// The newest moment at which somebody had a sign of life; null where this look brought none. An answer that says nothing
-    /// counts as one: it must not bring a failover nearer.
+    /// counts as one: it must not bring a failover nearer. A standby whose walreceiver is gone may have heard the primary until just now, unless it has
+    /// nothing that it had not when it was last asked.
     /// </summary>
-    private static TimeSpan? SignOfLife(Diagnosis diagnosis, ClusterObservation observation)
+    private static TimeSpan? SignOfLife(Diagnosis diagnosis, ClusterObservation observation, ImmutableDictionary<string, Lsn> before)
     {
         if (diagnosis.Verdict is not Verdict.ServingElsewhere && !diagnosis.Verdict.IsFailure())
             return observation.At;
@@ -160,9 +163,11 @@ public static class Decider
         return observation.Nodes
             .Select(node => node.Server?.WalReceiver is { IsStreaming: true } receiver
                 ? observation.At - (receiver.LastMessageAge ?? TimeSpan.Zero)
-                : (TimeSpan?)null)
+                : Received(node) is { } position && !(before.TryGetValue(node.Node, out var last) && position <= last) ? observation.At : (TimeSpan?)null)
             .Max();
     }
+
+    private static Lsn? Received(NodeObservation node) => node.Server is { Role: Role.Standby } server ? Lsn.Greater(server.ReceivedLsn, server.ReplayedLsn) : null;
 
     /// <summary>
     /// Where the primary's WAL was when it fell silent, or was found failed. A position seen long before that says nothing of what was written since:

@@ -1,4 +1,5 @@
 using PgReplWatchdog.Observing;
+using PgReplWatchdog.Topology;
 
 namespace PgReplWatchdog.Remembering;
 
@@ -9,6 +10,9 @@ public sealed record WorkingMemory
 
     public Suspicion Suspicion { get; init; } = Suspicion.None;
     public PrimaryTrail Trail { get; init; } = PrimaryTrail.Empty;
+
+    /// <summary>What each standby had received when it was last asked.</summary>
+    public ImmutableDictionary<string, Lsn> Received { get; init; } = ImmutableDictionary<string, Lsn>.Empty;
 
     /// <summary>The process's first look, on the monotonic clock.</summary>
     public TimeSpan? StartedAt { get; init; }
