@@ -55,7 +55,7 @@ internal sealed class Truth(World world)
             return;
         }
         // Known, and open: a guarded primary that starts anew while its silence is being counted has a lease that the watchdog has not heard of.
-        if (newestPromotedAt - node.ReadyAt is > -10 and < 20 && node.Run > 0 && node.Guard.Order is not null)
+        if (newestPromotedAt - node.StartedAt is > 0 and < 15 && node.Run > 0 && node.Guard.Order is not null)
         {
             RestartedUnseen = 1;
             return;
