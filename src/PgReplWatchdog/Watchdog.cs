@@ -24,11 +24,15 @@ public sealed class Watchdog(
     /// <summary>Events kept for a journal that cannot be written; older ones are in the log.</summary>
     private const int UnwrittenLimit = 100;
 
+    /// <summary>A look that comes this much before it is due is not too soon.</summary>
+    private static readonly TimeSpan Soon = TimeSpan.FromMilliseconds(5);
+
     private ClusterMemory memory = journal.Load(spec.Name);
     private WorkingMemory working = WorkingMemory.Empty;
     private bool journalWritable = true;
     private Inquiry? inquiry;
     private ActionReport? report;
+    private long dueAt;
     private ImmutableArray<JournalEntry> unwritten = [];
     private string lastFailure = "";
 
@@ -43,6 +47,8 @@ public sealed class Watchdog(
     /// <summary>One check. Returns when the next one should be if that is sooner than the schedule has it; null otherwise.</summary>
     public async Task<TimeSpan?> TickAsync(CancellationToken cancellation)
     {
+        if (clock.GetElapsedTime(clock.GetTimestamp(), dueAt) is { } early && early > Soon)
+            return early;
         for (var look = 1; ; look++)
         {
             var started = clock.GetTimestamp();
@@ -60,6 +66,7 @@ public sealed class Watchdog(
             Log.Checked(logger, spec.Name, decision.Diagnosis.Verdict.ToString(), clock.GetElapsedTime(started).TotalMilliseconds);
 
             (inquiry, report) = (decision.Inquiry, null);
+            dueAt = decision is { NotSooner: true, LookAgainIn: { } soon } ? clock.GetTimestamp() + (long)(soon.TotalSeconds * clock.TimestampFrequency) : 0;
             if (decision.Diagnosis.Verdict.IsFailure() && decision is { Candidates: [{ IsEligible: true } candidate, ..] })
                 runner.Prepare(candidate.Node);
             if (!onRecord || decision.Action is WatchdogAction.None)

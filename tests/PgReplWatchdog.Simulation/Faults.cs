@@ -62,7 +62,7 @@ internal sealed class Faults(World world, Journal journal, Crash crash)
             return;
         var until = Math.Min(world.Now + Math.Max(0.1, Duration()), HealedAt);
         var node = Somebody();
-        switch (world.Random.Next(22))
+        switch (world.Random.Next(23))
         {
             case 0 or 1:
                 Crashes(node);
@@ -111,10 +111,30 @@ internal sealed class Faults(World world, Journal journal, Crash crash)
             case 20:
                 ReplayPauses(until);
                 break;
+            case 21:
+                OneHearsAlone(until);
+                break;
             default:
                 Meddle();
                 break;
         }
+    }
+
+    /// <summary>The watchdog reaches neither the primary nor the one standby that still hears it; when that standby can be asked again, it has just lost the primary too.</summary>
+    private void OneHearsAlone(double until)
+    {
+        if (Array.Find(world.Nodes, node => node.IsPrimary) is not { } primary)
+            return;
+        var listener = world.Nodes[(primary.Index + 1) % world.Nodes.Length];
+        var lost = Math.Min(HealedAt, world.Now + world.Between(0.5, 12));
+        world.Tell($"only {listener} hears {primary}, until {lost:0.0}, and the watchdog reaches neither");
+        for (var other = 0; other <= world.Watchdog; other++)
+        {
+            if (other != primary.Index && other != listener.Index)
+                CutBoth(primary.Index, other, Math.Max(until, lost + 12));
+        }
+        CutBoth(world.Watchdog, listener.Index, Math.Min(HealedAt, lost + world.Between(-1, 8)));
+        world.At(lost, () => CutBoth(primary.Index, listener.Index, Math.Min(HealedAt, lost + 12)));
     }
 
     private void Crashes(Node node)

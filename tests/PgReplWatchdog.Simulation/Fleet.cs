@@ -15,7 +15,7 @@ internal static class Fleet
     {
         var watch = Stopwatch.StartNew();
         var violated = new ConcurrentBag<(int Seed, Violation Violation)>();
-        var (runs, failovers, falsePromotions, seconds) = (0, 0, 0, 0.0);
+        var (runs, failovers, falsePromotions, restartedUnseen, seconds) = (0, 0, 0, 0, 0.0);
         var gate = new Lock();
         var next = first - 1;
         Parallel.For(0, Environment.ProcessorCount, _ =>
@@ -31,6 +31,7 @@ internal static class Fleet
                     runs++;
                     failovers += outcome.Failovers;
                     falsePromotions += outcome.FalsePromotions;
+                    restartedUnseen += outcome.RestartedUnseen;
                     seconds += outcome.Seconds;
                 }
             }
@@ -38,7 +39,7 @@ internal static class Fleet
         foreach (var (seed, violation) in violated.OrderBy(found => found.Seed).Take(MostShown))
             Console.WriteLine(string.Create(CultureInfo.InvariantCulture, $"{violation.Invariant} at {violation.When:0.0} s: {violation.What}\n  replay: make simulate SEED={seed}"));
         Console.WriteLine(string.Create(CultureInfo.InvariantCulture,
-            $"{runs} runs, {seconds / 3600:0} simulated hours, {failovers} failovers, {falsePromotions} false promotions, {watch.Elapsed.TotalSeconds:0.0} s"));
+            $"{runs} runs, {seconds / 3600:0} simulated hours, {failovers} failovers, {falsePromotions} false promotions, {restartedUnseen} known two primaries (restarted unseen), {watch.Elapsed.TotalSeconds:0.0} s"));
         foreach (var kind in violated.GroupBy(found => found.Violation.Invariant).OrderBy(group => group.Key, StringComparer.Ordinal))
             Console.WriteLine($"  {kind.Key}: {kind.Count()} violations, seeds {string.Join(' ', kind.Select(found => found.Seed).Order().Take(10))}");
         Console.WriteLine(violated.IsEmpty ? "no violations" : $"{violated.Count} violations");

@@ -37,6 +37,9 @@ internal sealed class Node(int index, Guard guard)
     /// <summary>Grows with each start of PostgreSQL.</summary>
     public int Run { get; set; }
 
+    /// <summary>When its last start began.</summary>
+    public double StartedAt { get; set; }
+
     /// <summary>When a starting one is up.</summary>
     public double ReadyAt { get; set; }
 

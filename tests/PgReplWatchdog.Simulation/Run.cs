@@ -5,13 +5,13 @@ using PgReplWatchdog.Scheduling;
 namespace PgReplWatchdog.Simulation;
 
 /// <summary>What one seed came to.</summary>
-internal sealed record Outcome(int Seed, double Seconds, int Failovers, int FalsePromotions, IReadOnlyList<Violation> Violations, string Trace);
+internal sealed record Outcome(int Seed, double Seconds, int Failovers, int FalsePromotions, int RestartedUnseen, IReadOnlyList<Violation> Violations, string Trace);
 
 /// <summary>One seed: draws configuration and faults, lets the real watchdog run through them, and judges.</summary>
 internal sealed class Run
 {
     /// <summary>I4: what a failover may take beyond its threshold, a restart of the watchdog (and the threshold anew) not included.</summary>
-    private const double MostSecondsBeyondThreshold = 12;
+    private const double MostSecondsBeyondThreshold = 15;
     private const double RestartSeconds = 4;
 
     private readonly int seed;
@@ -64,7 +64,7 @@ internal sealed class Run
         }
         if (world.Truth.Violations.Count == 0)
             Judge();
-        return new Outcome(seed, world.Now, Count(EventKind.FailoverSucceeded), world.Truth.FalsePromotions, world.Truth.Violations, trace?.ToString() ?? "");
+        return new Outcome(seed, world.Now, Count(EventKind.FailoverSucceeded), world.Truth.FalsePromotions, world.Truth.RestartedUnseen, world.Truth.Violations, trace?.ToString() ?? "");
     }
 
     private int Count(EventKind kind) => journal.Told.GetValueOrDefault(kind);
@@ -141,7 +141,8 @@ internal sealed class Run
     /// </summary>
     private bool IsForAPerson() =>
         journal.Memory.Returning.Any(node => node.Step == ReturnStep.GivenUp) || !world.Setting.Spec.Policy.Rejoin
-        || Count(EventKind.FailoverFailed) > 0 || (Count(EventKind.FailoverWithdrawn) > 0 && Count(EventKind.PrimaryAdopted) > 1)
+        || Count(EventKind.FailoverFailed) > 0
+        || (Count(EventKind.FailoverWithdrawn) > 0 && (Count(EventKind.PrimaryAdopted) > 1 || watchdog.Last?.Decision.Diagnosis.Verdict == Verdict.TwoPrimaries))
         || watchdog.Last?.Decision.Gates.Any(gate => gate.Gate == Gate.RecentFailover) == true
         || Array.Exists(world.Nodes, node => node is { HostUp: false, FencedByCommand: true })
         || Array.Exists(world.Nodes, node => node.IsStandby && node.StartBlocked && node.Process == Process.Stopped && !journal.Memory.Replaced.Contains(node.Name));

@@ -152,7 +152,7 @@ internal sealed class Runner(World world, Journal journal, Prober prober, Crash 
             var seen = prober.Last!.Find(node.Name)?.Server;
             if (node != elected && node is { IsServing: true, IsStandby: true, ReplayPaused: false } && seen is { Role: Role.Standby, SystemIdentifier: World.SystemIdentifier, ReplayPaused: false }
                 && seen.ReceivedLsn?.Value == node.Position && node.Position > elected.Position && seen.Timeline >= elected.Branch.Timeline
-                && world.Setting.Spec.Nodes[node.Index].Priority > 0)
+                && world.Setting.Spec.Nodes[node.Index].Priority > 0 && (world.Setting.MayPromote || prober.Last.Host(node.Name) is { IsReachable: true, TriggerDirectoryWritable: true }))
                 world.Truth.Violated("Election", $"{elected} is promoted at {elected.Position}, {node} has {node.Position}");
         }
     }

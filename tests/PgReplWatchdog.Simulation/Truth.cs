@@ -11,6 +11,7 @@ internal sealed class Truth(World world)
 {
     private Branch? newest;
     private Node? newestBy;
+    private double newestPromotedAt;
     private readonly double[] seenSince = new double[Setting.MostNodes];
 
     public List<Violation> Violations { get; } = [];
@@ -26,6 +27,9 @@ internal sealed class Truth(World world)
 
     /// <summary>The last promotion that the watchdog asked for and that came about.</summary>
     private (double At, long Epoch)? lastFailover;
+
+    /// <summary>1 where an old primary wrote beside the new one because it had started anew within the watchdog's silence: known, counted apart.</summary>
+    public int RestartedUnseen { get; private set; }
 
     public int Promotions { get; private set; }
     public double FirstPromotionAt { get; private set; } = double.PositiveInfinity;
@@ -45,7 +49,15 @@ internal sealed class Truth(World world)
     {
         if (newest is null || node.Branch.Order >= newest.Order)
         {
+            if (newest != node.Branch)
+                newestPromotedAt = world.Now;
             (newest, newestBy) = (node.Branch, node);
+            return;
+        }
+        // Known, and open: a guarded primary that starts anew while its silence is being counted has a lease that the watchdog has not heard of.
+        if (newestPromotedAt - node.StartedAt is > 0 and < 15 && node.Run > 0 && node.Guard.Order is not null)
+        {
+            RestartedUnseen = 1;
             return;
         }
         if (world.Setting.Spec.Policy.Fencing == Fencing.Required && !PersonIntervened && Violations.TrueForAll(violation => violation.Invariant != "I1"))

@@ -212,7 +212,7 @@ internal sealed class World
         if (!node.HostUp || node.Process != Process.Stopped || node.StartBlocked || node.FencedByCommand || (!node.IsStandby && !MayBoot(node)))
             return;
         node.Run++;
-        (node.Process, node.ReadyAt, node.Hang) = (Process.Starting, Now + Between(0.2, 1.5), Hang.None);
+        (node.Process, node.StartedAt, node.ReadyAt, node.Hang) = (Process.Starting, Now, Now + Between(0.2, 1.5), Hang.None);
         node.Replayed = node.Position;
         Tell($"{node} starts as {(node.IsStandby ? "standby" : "primary")}");
     }

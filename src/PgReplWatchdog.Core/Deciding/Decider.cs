@@ -38,6 +38,8 @@ public static class Decider
         var startedAt = working.StartedAt ?? observation.At;
         var step = Next(now, gates, working.GuardToldAt, startedAt);
 
+        var lookAgainIn = LookAgainIn(now, step.Memory, gates);
+
         return new Decision
         {
             Diagnosis = diagnosis,
@@ -58,13 +60,14 @@ public static class Decider
             Action = step.Action,
             Events = step.Events,
             Inquiry = new Inquiry(step.Memory.Procedure?.From ?? step.Memory.IntendedPrimary, diagnosis.Verdict is not (Verdict.Serving or Verdict.Busy),
-                [.. step.Memory.Replaced.Union(step.Memory.Returning.Select(back => back.Node))]),
-            LookAgainIn = LookAgainIn(now, step.Memory, gates),
+                [.. step.Memory.Replaced.Union(step.Memory.Returning.Select(back => back.Node))], Again: step is { Action: not WatchdogAction.None, Memory.Procedure: not null }),
+            LookAgainIn = lookAgainIn,
+            NotSooner = diagnosis.Verdict == Verdict.Down && step.Memory.Procedure is null && lookAgainIn < spec.Policy.CheckInterval + spec.Policy.ProbeTimeout,
         };
     }
 
     /// <summary>
-    /// The threshold is reached between two regular checks: one more is due just then. A dead host's primary is looked at again soon. And a replaced
+    /// The threshold is reached between two regular checks: one more is due so as to end just then. A dead host's primary is looked at again soon. And a replaced
     /// primary whose host answers may start at any moment: each second that it serves costs rows.
     /// </summary>
     private static TimeSpan? LookAgainIn(Situation now, ClusterMemory memory, ImmutableArray<ShutGate> gates)
@@ -73,10 +76,12 @@ public static class Decider
             return ReturnLookInterval;
         if (now.Diagnosis.Verdict.IsFailure() && gates.All(gate => gate.Gate is Gate.ThresholdNotReached or Gate.OldPrimaryNotFenced) && now.StillToWait is { } wait)
         {
+            // A look at a silent node takes as long as it is waited for: it is to end when the threshold is reached.
+            var takes = now.Diagnosis.Verdict == Verdict.Down ? now.Policy.ProbeTimeout : TimeSpan.Zero;
             if (gates.All(gate => gate.Gate != Gate.OldPrimaryNotFenced))
-                return Longest(wait, SecondLookInterval);
+                return Longest(wait - takes, SecondLookInterval);
             if (now.GuardStillToWait is { } guard)
-                return Longest(wait, guard, SecondLookInterval);
+                return Longest(wait - takes, guard - takes, SecondLookInterval);
         }
         // A walreceiver may not have noticed yet that its primary is gone.
         if (now.Diagnosis.Verdict == Verdict.ServingElsewhere && now.Observation.Host(now.OldPrimary) is { IsDead: true })

@@ -41,6 +41,9 @@ public sealed record Decision
     /// <summary>The next look should be no later than this; null where the schedule's next check will do.</summary>
     public TimeSpan? LookAgainIn { get; init; }
 
+    /// <summary>And no sooner: a scheduled look in between would not have ended when the one that counts has to begin.</summary>
+    public bool NotSooner { get; init; }
+
     /// <summary>Whether a failover would work right now.</summary>
     public bool IsReady => Deciding.Gates.AreReady(Gates);
 }

@@ -36,7 +36,8 @@ public sealed record ClusterObservation(TimeSpan At, DateTimeOffset Time, Immuta
 /// <param name="Subject">The node that is to be primary: where SQL does not find it serving, its host is asked, and the other hosts about its port.</param>
 /// <param name="Suspicious">It was not serving in the last look: ask all of it at once instead of one after the other.</param>
 /// <param name="Hosts">Nodes whose hosts are asked in any case: something is being done there, or waited for.</param>
-public sealed record Inquiry(string? Subject, bool Suspicious, ImmutableArray<string> Hosts)
+/// <param name="Again">It follows an action: who was silent in the last look, which waited long enough, is not waited for as long again.</param>
+public sealed record Inquiry(string? Subject, bool Suspicious, ImmutableArray<string> Hosts, bool Again = false)
 {
     public static readonly Inquiry Initial = new(null, false, []);
 }

@@ -21,10 +21,11 @@ public sealed class HostProber(ClusterAccess cluster, SshHosts hosts, TimeProvid
     private readonly Dictionary<string, Task<HostObservation>> asking = [];
     private readonly TimeSpan timeout = cluster.Spec.Policy.ProbeTimeout;
 
-    private string ShellTimeout => (0.8 * timeout.TotalSeconds).ToString("0.00", CultureInfo.InvariantCulture);
+    /// <summary>For pg_isready on a host, so that the host's answer is in time also where the server gives none.</summary>
+    private string ShellTimeout => (0.4 * timeout.TotalSeconds).ToString("0.00", CultureInfo.InvariantCulture);
 
     /// <summary>What is known of all hosts. Those named are asked now and waited for; the others when their last word is old, without waiting.</summary>
-    public async Task<ImmutableArray<HostObservation>> AskAsync(IReadOnlyCollection<string> now, CancellationToken cancellation)
+    public async Task<ImmutableArray<HostObservation>> AskAsync(IReadOnlyCollection<string> now, bool again, CancellationToken cancellation)
     {
         foreach (var node in cluster.Spec.Nodes.Select(node => node.Name))
         {
@@ -32,7 +33,7 @@ public sealed class HostProber(ClusterAccess cluster, SshHosts hosts, TimeProvid
             if (!now.Contains(node) && !asking.ContainsKey(node) && IsOld(node))
                 asking[node] = AskAsync(node, ProofTimeout);
         }
-        foreach (var answer in await Task.WhenAll(now.Select(node => AskAsync(node, timeout))).WaitAsync(cancellation))
+        foreach (var answer in await Task.WhenAll(now.Select(node => AskAsync(node, again && last.GetValueOrDefault(node) is { IsReachable: false } ? PostgresProber.AgainTimeout(timeout) : timeout))).WaitAsync(cancellation))
             Keep(answer);
         return [.. cluster.Spec.Nodes.Where(node => last.ContainsKey(node.Name)).Select(node => last[node.Name])];
     }

@@ -12,6 +12,8 @@ public sealed class PostgresProber : IProber, IAsyncDisposable
     private readonly TimeSpan timeout;
     private readonly TimeProvider clock;
     private readonly long start;
+    private ImmutableArray<string> silent = [];
+    private ImmutableArray<PortView> ports = [];
 
     public PostgresProber(ClusterAccess cluster, SshHosts hosts, TimeProvider clock)
     {
@@ -22,17 +24,21 @@ public sealed class PostgresProber : IProber, IAsyncDisposable
         this.hosts = new HostProber(cluster, hosts, clock, start);
     }
 
+    /// <summary>For those who were silent a moment ago, in a look that follows an action: as good as the time-out for one that is back, and short for one that is not.</summary>
+    internal static TimeSpan AgainTimeout(TimeSpan timeout) => timeout / 4;
+
     public async Task<ClusterObservation> ObserveAsync(Inquiry inquiry, CancellationToken cancellation)
     {
-        var asking = Task.WhenAll(sessions.Select(session => AskAsync(session, cancellation)));
+        var asking = Task.WhenAll(sessions.Select(session => AskAsync(session, inquiry.Again && silent.Contains(session.Node.Name) ? AgainTimeout(timeout) : timeout, cancellation)));
         // Suspicion of long standing does not wait for SQL to time out first.
-        var early = inquiry is { Suspicious: true, Subject: { } suspect } ? WitnessesAsync(suspect, inquiry.Hosts, cancellation) : null;
-        var others = early is null ? hosts.AskAsync(inquiry.Hosts, cancellation) : null;
+        var early = inquiry is { Suspicious: true, Subject: { } suspect } ? WitnessesAsync(suspect, inquiry, cancellation) : null;
+        var others = early is null ? hosts.AskAsync(inquiry.Hosts, again: false, cancellation) : null;
         var nodes = await asking;
+        silent = [.. nodes.Where(node => node.IsSilent).Select(node => node.Node)];
         var known = others is null ? [] : await others;
         var failed = inquiry.Subject is { } subject && nodes.First(node => node.Node == subject) is { Reach: not Reach.Serving };
         var witnesses = early is not null ? await early
-            : failed ? await WitnessesAsync(inquiry.Subject!, inquiry.Hosts, cancellation)
+            : failed ? await WitnessesAsync(inquiry.Subject!, inquiry, cancellation)
             : new Witnesses(known, [], ReferenceAnswer.Unknown);
         return new ClusterObservation(clock.GetElapsedTime(start), clock.GetUtcNow(), [.. nodes])
         {
@@ -42,19 +48,21 @@ public sealed class PostgresProber : IProber, IAsyncDisposable
         };
     }
 
-    private async Task<Witnesses> WitnessesAsync(string suspect, ImmutableArray<string> more, CancellationToken cancellation)
+    private async Task<Witnesses> WitnessesAsync(string suspect, Inquiry inquiry, CancellationToken cancellation)
     {
-        var asked = hosts.AskAsync([suspect, .. more.Remove(suspect)], cancellation);
-        var seen = hosts.LookAtPortAsync(suspect, cancellation);
-        var references = hosts.AskReferencesAsync(cancellation);
+        var asked = hosts.AskAsync([suspect, .. inquiry.Hosts.Remove(suspect)], inquiry.Again, cancellation);
+        // What a look that follows an action needs to know anew is what the action has changed.
+        var seen = inquiry.Again ? Task.FromResult(ports) : hosts.LookAtPortAsync(suspect, cancellation);
+        var references = inquiry.Again ? Task.FromResult(ReferenceAnswer.Unknown) : hosts.AskReferencesAsync(cancellation);
+        ports = await seen;
         return new Witnesses(await asked, await seen, await references);
     }
 
-    private async Task<NodeObservation> AskAsync(NodeSession session, CancellationToken cancellation)
+    private async Task<NodeObservation> AskAsync(NodeSession session, TimeSpan limit, CancellationToken cancellation)
     {
         try
         {
-            return new NodeObservation(session.Node.Name, Reach.Serving, "", await session.AskAsync(timeout, clock, cancellation));
+            return new NodeObservation(session.Node.Name, Reach.Serving, "", await session.AskAsync(limit, clock, cancellation));
         }
         catch (OperationCanceledException) when (cancellation.IsCancellationRequested)
         {
@@ -63,7 +71,7 @@ public sealed class PostgresProber : IProber, IAsyncDisposable
         // One of the two broad catches of the house: whatever a node does to its probe is an answer.
         catch (Exception failure)
         {
-            var (reach, detail) = ProbeFailure.Classify(failure, session.Node.Host, session.Node.Port, timeout);
+            var (reach, detail) = ProbeFailure.Classify(failure, session.Node.Host, session.Node.Port, limit);
             return new NodeObservation(session.Node.Name, reach, detail, null);
         }
     }

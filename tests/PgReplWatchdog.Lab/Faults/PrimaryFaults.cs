@@ -28,7 +28,7 @@ public sealed record HostGone(bool PostgresStartsAtBoot) : Fault
     {
         await scene.Primary.ReviveAsync(startPostgres: false, ct);
         if (PostgresStartsAtBoot)
-            await Scene.TryStartAsync(scene.Primary, ct);
+            await Scene.TryBootAsync(scene.Primary, ct);
         else
             await scene.StartPrimaryUnlessReplacedAsync(ct); // somebody has to, where nobody was promoted
     }
@@ -73,7 +73,7 @@ public sealed record OldPrimaryReturns(bool HostToo) : Fault
             if (HostToo)
                 await scene.Primary.ReviveAsync(startPostgres: false, ct);
         }
-        await Scene.TryStartAsync(scene.Primary, ct);
+        await (HostToo ? Scene.TryBootAsync(scene.Primary, ct) : Scene.TryStartAsync(scene.Primary, ct));
     }
 
     public override Task EndAsync(Scene scene, CancellationToken ct = default) => Task.CompletedTask;

@@ -56,6 +56,20 @@ public sealed record Scene(LabCluster Lab, LabHost Primary)
             await TryStartAsync(Primary, ct);
     }
 
+    /// <summary>Starts PostgreSQL as a service manager does at boot: where set-up has left a guard, its boot check is a condition of the start (docs/runbook.md).</summary>
+    internal static async Task TryBootAsync(LabHost host, CancellationToken ct)
+    {
+        try
+        {
+            await host.RunAsync($"[ ! -e {host.DataDirectory}.pgwatchdog/guard ] || /bin/sh {host.DataDirectory}.pgwatchdog/guard boot-check", ct);
+            await TryStartAsync(host, ct);
+        }
+        catch (LabException) when (!ct.IsCancellationRequested)
+        {
+            // It may not start: that is what the check is for.
+        }
+    }
+
     /// <summary>Starts PostgreSQL; that it may be kept from it, or be stopped at once, is the watchdog's good right.</summary>
     internal static async Task TryStartAsync(LabHost host, CancellationToken ct)
     {
