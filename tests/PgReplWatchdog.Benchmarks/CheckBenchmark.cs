@@ -15,7 +15,7 @@ internal static partial class CheckBenchmark
 
     public static async Task RunAsync(int checks, CancellationToken ct)
     {
-        await using var cluster = await WatchedCluster.StartAsync(section =>
+        await using var cluster = await WatchedCluster.StartAsync(false, section =>
         {
             section["CheckInterval"] = "00:00:00.1";
             section["ProbeTimeout"] = "00:00:00.1";

@@ -1,10 +1,10 @@
 using System.CommandLine;
 using PgReplWatchdog.Benchmarks;
 
-var runs = new Option<int>("--runs") { Description = "Failovers to measure.", DefaultValueFactory = _ => 5 };
-var threshold = new Option<double>("--threshold") { Description = "UnreachableThreshold in seconds.", DefaultValueFactory = _ => 10 };
-var failover = new Command("failover", "SIGKILL of the primary's postmaster until the first acknowledged write on the new primary.") { runs, threshold };
-failover.SetAction((parsed, ct) => FailoverBenchmark.RunAsync(parsed.GetValue(runs), parsed.GetValue(threshold), ct));
+var runs = new Option<int>("--runs") { Description = "Failovers to measure a case.", DefaultValueFactory = _ => 10 };
+var only = new Option<string[]>("--case") { Description = "Only these: " + string.Join(", ", FailoverCase.All.Select(one => one.Name)), AllowMultipleArgumentsPerToken = true };
+var failover = new Command("failover", "A fault until the first acknowledged write on the new primary, and the old one's way back.") { runs, only };
+failover.SetAction((parsed, ct) => FailoverBenchmark.RunAsync(parsed.GetValue(runs), parsed.GetValue(only) ?? [], ct));
 
 var checks = new Option<int>("--checks") { Description = "Checks to run, at ten a second.", DefaultValueFactory = _ => 3600 };
 var check = new Command("check", "CPU and resident memory of the service over an hour's worth of checks.") { checks };
@@ -18,7 +18,7 @@ var all = new RootCommand("Measures on real servers. Keep the machine quiet.") {
 all.SetAction(async (_, ct) =>
 {
     DecideBenchmark.Run(5);
-    await FailoverBenchmark.RunAsync(5, 10, ct);
+    await FailoverBenchmark.RunAsync(10, [], ct);
     await CheckBenchmark.RunAsync(3600, ct);
 });
 return await all.Parse(args).InvokeAsync();

@@ -11,9 +11,9 @@ internal sealed class WatchedCluster(LabCluster lab, Service service) : IAsyncDi
     public LabCluster Lab => lab;
     public Service Service => service;
 
-    public static async Task<WatchedCluster> StartAsync(Action<JsonObject> change, CancellationToken ct)
+    public static async Task<WatchedCluster> StartAsync(bool namespaces, Action<JsonObject> change, CancellationToken ct)
     {
-        var lab = await LabCluster.StartAsync(new LabOptions(), ct);
+        var lab = await LabCluster.StartAsync(new LabOptions { Namespaces = namespaces }, ct);
         try
         {
             await ClientWriter.PrepareAsync(lab["alpha"], ct);

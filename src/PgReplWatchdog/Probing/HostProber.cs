@@ -47,10 +47,10 @@ public sealed class HostProber(ClusterAccess cluster, SshHosts hosts, TimeProvid
             try
             {
                 var host = hosts[from.Name];
-                var seen = await host.RunAsync(HostScripts.PortView(host.Host, to, ShellTimeout), timeout, cancellation).WaitAsync(2 * timeout, clock, cancellation);
+                var seen = await host.RunAsync(HostScripts.PortView(host.Host, to, ShellTimeout), timeout, cancellation);
                 return new PortView(from.Name, suspect, Answer(seen.ExitStatus));
             }
-            catch (Exception failure) when (failure is SshFailureException or TimeoutException)
+            catch (SshFailureException)
             {
                 return new PortView(from.Name, suspect, PortAnswer.Unknown);
             }
@@ -111,18 +111,13 @@ public sealed class HostProber(ClusterAccess cluster, SshHosts hosts, TimeProvid
         try
         {
             var host = hosts[node];
-            // Whatever the library waits for: the answer is due.
-            var said = await host.RequireAsync(HostScripts.Evidence(host.Host, ShellTimeout), limit, CancellationToken.None).WaitAsync(2 * limit, clock, CancellationToken.None);
+            var said = await host.RequireAsync(HostScripts.Evidence(host.Host, ShellTimeout), limit, CancellationToken.None);
             return Read(node, said, at);
         }
         catch (SshFailureException failure)
         {
             var reach = failure.Kind is SshFailureKind.Unreachable or SshFailureKind.TimedOut or SshFailureKind.CutOff ? HostReach.Unreachable : HostReach.Failed;
             return new HostObservation(node, reach, failure.Message, at);
-        }
-        catch (TimeoutException)
-        {
-            return new HostObservation(node, HostReach.Unreachable, $"no answer within {limit.TotalMilliseconds:0} ms", at);
         }
     }
 

@@ -18,6 +18,9 @@ public sealed class SshHost(HostAccess host, string user, string keyFile) : IDis
 {
     private static readonly TimeSpan ConnectTimeout = TimeSpan.FromSeconds(5);
 
+    /// <summary>For a deadline that the library keeps by itself.</summary>
+    private static readonly TimeSpan Grace = TimeSpan.FromMilliseconds(10);
+
     private static readonly TimeSpan KeepAlive = TimeSpan.FromSeconds(15);
 
     private readonly SemaphoreSlim connecting = new(1, 1);
@@ -25,9 +28,27 @@ public sealed class SshHost(HostAccess host, string user, string keyFile) : IDis
 
     public HostAccess Host => host;
 
-    /// <summary>Runs a POSIX shell script; <paramref name="input"/>, where there is any, goes to its standard input, so that a secret is on no command line.</summary>
+    /// <summary>
+    /// Runs a POSIX shell script; <paramref name="input"/>, where there is any, goes to its standard input, so that a secret is on no command line. Returns or throws
+    /// within <paramref name="timeout"/>: the library opens a channel in the caller's thread and waits seconds for a host that is gone, so it gets a thread of its own.
+    /// </summary>
     /// <exception cref="SshFailureException">The host could not be reached, or the deadline passed.</exception>
     public async Task<SshResult> RunAsync(string script, TimeSpan timeout, CancellationToken cancellation, string? input = null, Encoding? encoding = null)
+    {
+        var running = Task.Run(() => ExecuteAsync(script, timeout, input, encoding, cancellation), CancellationToken.None);
+        try
+        {
+            return await running.WaitAsync(timeout + Grace, cancellation);
+        }
+        catch (TimeoutException)
+        {
+            _ = running.ContinueWith(static late => late.Exception, TaskScheduler.Default); // told now; what it comes to does not count any more
+            Drop(client);
+            throw TimedOut(timeout);
+        }
+    }
+
+    private async Task<SshResult> ExecuteAsync(string script, TimeSpan timeout, string? input, Encoding? encoding, CancellationToken cancellation)
     {
         using var deadline = CancellationTokenSource.CreateLinkedTokenSource(cancellation);
         deadline.CancelAfter(timeout);
@@ -48,7 +69,7 @@ public sealed class SshHost(HostAccess host, string user, string keyFile) : IDis
         catch (OperationCanceledException) when (!cancellation.IsCancellationRequested)
         {
             Drop(connected); // a connection into silence looks open for a quarter of an hour
-            throw new SshFailureException(SshFailureKind.TimedOut, $"{host.Node.Name}: the host did not finish a command within {timeout.TotalSeconds:0.#} s");
+            throw TimedOut(timeout);
         }
         catch (Exception failure) when (failure is SshException or SocketException or IOException or ObjectDisposedException or InvalidOperationException or UnauthorizedAccessException)
         {
@@ -56,6 +77,9 @@ public sealed class SshHost(HostAccess host, string user, string keyFile) : IDis
             throw new SshFailureException(SshFailureKind.CutOff, $"{host.Node.Name}: the SSH connection broke ({failure.Message})", failure);
         }
     }
+
+    private SshFailureException TimedOut(TimeSpan timeout) =>
+        new(SshFailureKind.TimedOut, $"{host.Node.Name}: the host did not finish a command within {timeout.TotalSeconds:0.##} s");
 
     /// <summary>As <see cref="RunAsync"/>, but anything other than exit status 0 is a failure, told with what the command said.</summary>
     public async Task<string> RequireAsync(string script, TimeSpan timeout, CancellationToken cancellation, string? input = null, Encoding? encoding = null)
@@ -133,7 +157,7 @@ public sealed class SshHost(HostAccess host, string user, string keyFile) : IDis
     private void Drop(SshClient? used)
     {
         if (used is not null && ReferenceEquals(Interlocked.CompareExchange(ref client, null, used), used))
-            used.Dispose();
+            _ = Task.Run(used.Dispose); // it says goodbye, and waits for an answer
     }
 
     public void Dispose()

@@ -1,0 +1,27 @@
+using System.Text.Json.Nodes;
+using PgReplWatchdog.Lab.Faults;
+
+namespace PgReplWatchdog.Benchmarks;
+
+/// <summary>A fault under some settings, and the longest that clients should go without writes.</summary>
+internal sealed record FailoverCase(string Name, Fault Fault, double AtMost, Action<JsonObject> Change)
+{
+    public static IReadOnlyList<FailoverCase> All { get; } =
+    [
+        new("F1", new Crash(PostmasterAlone: false), 3.0, _ => { }),
+        new("F1-at-once", new Crash(PostmasterAlone: false), 0.7, section => section["CrashedThreshold"] = "00:00:00"),
+        new("F2", new HostGone(PostgresStartsAtBoot: false), 11.0, _ => { }),
+        new("F6", new Partition(Between.PrimaryAndEverybody), 11.0, _ => { }),
+        new("F2-tuned", new HostGone(PostgresStartsAtBoot: false), 5.0, Tuned),
+        new("F6-tuned", new Partition(Between.PrimaryAndEverybody), 5.0, Tuned),
+    ];
+
+    /// <summary>As docs/settings.md has it for fast failover of a vanished host.</summary>
+    private static void Tuned(JsonObject section)
+    {
+        section["UnreachableThreshold"] = "00:00:04.3";
+        section["GuardTimeToLive"] = "00:00:03";
+        section["CheckInterval"] = "00:00:00.5";
+        section["ProbeTimeout"] = "00:00:00.4";
+    }
+}
