@@ -171,6 +171,30 @@ public class FailoverTests
         Assert.Null(next.Memory.Guard);
     }
 
+    [Theory]
+    [InlineData("beta as far as gamma", Beta)]
+    [InlineData("gamma further", Gamma)]
+    [InlineData("gamma further but paused", Beta)]
+    [InlineData("beta gone", Gamma)]
+    [InlineData("gamma further, and beta was asked", Beta)]
+    public void Who_is_best_when_the_promotion_is_first_asked_for_is_promoted(string who, string promoted)
+    {
+        var beta = who switch { "beta gone" => Unreachable(Beta), "beta as far as gamma" => Deaf(), _ => Deaf(at: Behind(8)) };
+        var gamma = who == "gamma further but paused" ? Deaf(Gamma).With(server => server with { ReplayPaused = true }) : Deaf(Gamma);
+        var seen = At(3, Refused(), beta, gamma);
+        var memory = who == "gamma further, and beta was asked" ? Promoting : UnderWay(ProcedureStep.Promote, FencedBy.Guard);
+        var next = Continue(memory, seen);
+        if (promoted == Gamma)
+        {
+            // Elected anew, from the freeze on.
+            Assert.Equal((ProcedureStep.Freeze, Alpha), (next.Memory.Procedure!.Step, next.Memory.IntendedPrimary));
+            Assert.IsType<WatchdogAction.Freeze>(next.Action);
+            next = Continue(next.Memory, seen);
+        }
+        Assert.Equal(promoted, Assert.IsType<WatchdogAction.Promote>(next.Action).Node);
+        Assert.Equal((promoted, promoted, 2L), (next.Memory.Procedure!.To, next.Memory.IntendedPrimary, next.Memory.Epoch));
+    }
+
     [Fact]
     public void Promotion_that_has_not_happened_yet_is_asked_for_again()
     {
@@ -325,7 +349,8 @@ public class FailoverTests
 
     [Fact]
     public void Start_block_that_is_left_is_told_of() =>
-        Assert.Contains("remove recovery.conf", Continue(Tried(UnderWay(ProcedureStep.Fence), 1), At(3, Primary(), Deaf()).With(HostUp(Alpha) with { StartBlocked = true })).Events[^1].Sentence, StringComparison.Ordinal);
+        Assert.Contains("remove recovery.conf", Continue(Tried(UnderWay(ProcedureStep.Fence), 1), At(3, Primary(), Deaf()).With(HostUp(Alpha) with { StartBlocked = true })).Events[^1].Sentence,
+            StringComparison.Ordinal);
 
     [Fact]
     public void Step_that_this_version_does_not_know_is_taken_back() =>
