@@ -76,6 +76,7 @@ public class SituationTests
     [Theory]
     [InlineData(3d, 2)]
     [InlineData(0d, 5)]
+    [InlineData(-3600d, 5)] // its clock was set back
     [InlineData(null, 5)]
     public void Walreceiver_that_is_there_says_when_it_received_last(double? age, double since)
     {
