@@ -159,6 +159,15 @@ public class FailoverTests
         });
     }
 
+    [Fact]
+    public void What_was_shipped_to_one_that_is_gone_does_not_count_for_the_one_elected_in_its_place()
+    {
+        var seen = At(3, Refused(), Unreachable(Beta), Deaf(Gamma, Behind(8))).With(HostDead(blocked: true));
+        var next = Continue(Tried(UnderWay(ProcedureStep.Salvage, FencedBy.Ssh), 1), Reporting(seen, nameof(WatchdogAction.Salvage), Alpha, bytes: 4096));
+        Assert.Equal(new WatchdogAction.Salvage(Alpha, Gamma, Behind(8), 1), next.Action);
+        Assert.Null(next.Memory.Procedure!.SalvagedBytes);
+    }
+
     // Promote.
 
     [Fact]
