@@ -12,6 +12,9 @@ internal static class Clusters
     /// <summary>The wall clock at second 0 of every test.</summary>
     public static readonly DateTimeOffset Start = new(2026, 1, 1, 0, 0, 0, TimeSpan.Zero);
 
+    /// <summary>How long after it was told something a guard is believed what it shows.</summary>
+    public static readonly TimeSpan GuardSettlesWithin = TimeSpan.FromSeconds(2);
+
     /// <summary>Where the healthy primary's WAL is.</summary>
     public static readonly Lsn Here = new(0x3000000);
 
@@ -152,7 +155,10 @@ internal static class Clusters
     private static NodeObservation Serves(string node, ServerFacts facts) => new(node, Reach.Serving, "", facts);
 }
 
-/// <summary>Threads the two memories from look to look, as the tick does. The guard of whoever is primary does as it is told.</summary>
+/// <summary>
+/// Threads the two memories from look to look, as the tick does. The guard of whoever is primary does as it is told, and no test waits until what it shows
+/// is believed: how long that takes is GuardingTests' business.
+/// </summary>
 internal sealed class Watch(ClusterSpec spec, ClusterMemory? memory = null)
 {
     public ClusterMemory Memory { get; private set; } = memory ?? Clusters.Known;
@@ -160,7 +166,7 @@ internal sealed class Watch(ClusterSpec spec, ClusterMemory? memory = null)
 
     private string shown = (memory ?? Clusters.Known).Guard?.Order.Id ?? "";
 
-    /// <summary>Told something, the guard has done it, and the tick looks again at once.</summary>
+    /// <summary>Told something long enough ago, the guard has done it, and the tick looks again.</summary>
     public Decision Look(ClusterObservation observation)
     {
         var decision = Decider.Decide(spec, Memory, Working, Guarded(observation));
@@ -168,7 +174,9 @@ internal sealed class Watch(ClusterSpec spec, ClusterMemory? memory = null)
         if (decision.Action is not (WatchdogAction.ArmGuard or WatchdogAction.DisarmGuard))
             return decision;
         shown = decision.Action is WatchdogAction.ArmGuard arm ? arm.Order.Id : "";
+        Working = Working with { GuardToldAt = observation.At - Clusters.GuardSettlesWithin };
         var again = Look(observation);
+        Working = Working with { GuardToldAt = observation.At };
         return again with { Events = decision.Events.AddRange(again.Events) };
     }
 

@@ -171,11 +171,8 @@ public static class Decider
         if (diagnosis.Verdict == Verdict.ServingElsewhere && !observation.Nodes.Any(Diagnostician.Hears))
             return observation.At; // its port was seen open
         return observation.Nodes
-            .Select(node => node.Server?.WalReceiver is { IsStreaming: true } receiver ? observation.At - Age(receiver) : (TimeSpan?)null)
+            .Select(node => node.Server?.WalReceiver is { IsStreaming: true } receiver ? observation.At - receiver.Heard() : (TimeSpan?)null)
             .Max();
-
-        // A standby's clock that was set back makes a message come from the future: that would hold the silence at zero until then.
-        static TimeSpan Age(WalReceiver receiver) => receiver.LastMessageAge is { } age && age > TimeSpan.Zero ? age : TimeSpan.Zero;
     }
 
     /// <summary>

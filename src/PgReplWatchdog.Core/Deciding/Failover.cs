@@ -166,9 +166,9 @@ public static class Failover
     /// <summary>The first time: from here on the candidate is the intended primary, and the old one is fenced where it returns. On disk before anything is asked.</summary>
     private static NextStep Promote(Situation now, Procedure procedure)
     {
-        // Between election and promotion much time may have passed: the elected one is gone, or a better one is back.
+        // Between election and promotion much time may have passed: the elected one is gone, or a better one is back. What was shipped was shipped to that one.
         if (procedure.PromotedAt is null && now.Candidates is [{ IsEligible: true } best, ..] && best.Node != procedure.To)
-            return Freeze(now, Enter(now, procedure, ProcedureStep.Freeze));
+            return Freeze(now with { Observation = now.Observation with { Report = null } }, Enter(now, procedure with { SalvagedBytes = null }, ProcedureStep.Freeze));
         if (now.Observation.Find(procedure.To) is not { IsServingStandby: true, Server: { } server })
             return NextStep.Wait(With(now, procedure));
         var memory = now.Memory;

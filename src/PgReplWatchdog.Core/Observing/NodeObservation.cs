@@ -108,6 +108,9 @@ public sealed record ServerFacts
 public sealed record WalReceiver(string Status, TimeSpan? LastMessageAge, string SenderHost = "", int? SenderPort = null)
 {
     public bool IsStreaming => Status == "streaming";
+
+    /// <summary>How long ago it heard something. A clock that was set back makes a message come from the future: then it is one of now, as is one without a time.</summary>
+    public TimeSpan Heard() => LastMessageAge is { } age && age > TimeSpan.Zero ? age : TimeSpan.Zero;
 }
 
 /// <summary>A row of pg_stat_replication: a standby as the primary sees it.</summary>

@@ -41,7 +41,7 @@ public sealed record Receipts
             if (Lsn.Greater(server.ReceivedLsn, server.ReplayedLsn) is not { } position)
                 found = found.Remove(node);
             else if (!found.TryGetValue(node, out var before) || before.Position != position)
-                found = found.SetItem(node, new Receipt(position, observation.At - (server.WalReceiver?.LastMessageAge ?? TimeSpan.Zero)));
+                found = found.SetItem(node, new Receipt(position, observation.At - (server.WalReceiver?.Heard() ?? TimeSpan.Zero)));
         }
         return ReferenceEquals(found, ByNode) ? this : new Receipts { ByNode = found };
     }

@@ -26,7 +26,12 @@ public sealed class ActionRunner(ClusterAccess cluster, SshHosts hosts, TimeProv
     {
         ArgumentNullException.ThrowIfNull(action);
         var started = clock.GetTimestamp();
-        var limit = ActionLimit + (action is WatchdogAction.FenceByCommand ? cluster.Procedures.FenceCommandTimeout : action is WatchdogAction.RunHook ? cluster.Procedures.HookTimeout : TimeSpan.Zero);
+        var limit = ActionLimit + action switch
+        {
+            WatchdogAction.FenceByCommand => cluster.Procedures.FenceCommandTimeout,
+            WatchdogAction.RunHook => cluster.Procedures.HookTimeout,
+            _ => TimeSpan.Zero,
+        };
         try
         {
             var (words, bytes) = await DoAsync(action, cancellation).WaitAsync(limit, clock, cancellation);

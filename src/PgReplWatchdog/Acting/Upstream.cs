@@ -55,14 +55,18 @@ public sealed class Upstream(ClusterAccess cluster, SshHosts hosts, TimeProvider
         return $"{node.Name}: {(rejoin.FreshCopy ? "a fresh copy" : "pg_rewind")} from {primary.Name} was started on its host";
     }
 
-    private static string Start(NodeSpec node, long epoch, IEnumerable<string> arguments) => Shell.Script($$"""
-        cd {0} || exit 1
-        [ -r job ] && read -r epoch pid < job && grep -q rejoin "/proc/$pid/cmdline" 2>/dev/null && { cat > /dev/null; exit 0; }
-        cat > rejoin.sh || exit 1
-        rm -f job.status
-        setsid /bin/sh -c '/bin/sh {{node.StateDirectory.Replace("'", "'\\''", StringComparison.Ordinal)}}/rejoin.sh "$@"; echo $? > job.status' rejoin {{string.Join(' ', arguments.Select(Shell.Quote))}} > job.log 2>&1 < /dev/null &
-        echo "{{epoch}} $!" > job
-        """, node.StateDirectory);
+    private static string Start(NodeSpec node, long epoch, IEnumerable<string> arguments)
+    {
+        var script = $"{node.StateDirectory.Replace("'", "'\\''", StringComparison.Ordinal)}/rejoin.sh";
+        return Shell.Script($$"""
+            cd {0} || exit 1
+            [ -r job ] && read -r epoch pid < job && grep -q rejoin "/proc/$pid/cmdline" 2>/dev/null && { cat > /dev/null; exit 0; }
+            cat > rejoin.sh || exit 1
+            rm -f job.status
+            setsid /bin/sh -c '/bin/sh {{script}} "$@"; echo $? > job.status' rejoin {{string.Join(' ', arguments.Select(Shell.Quote))}} > job.log 2>&1 < /dev/null &
+            echo "{{epoch}} $!" > job
+            """, node.StateDirectory);
+    }
 
     private Task<string> PsqlAsync(NodeSpec node, string sql, CancellationToken cancellation) =>
         hosts[node.Name].RequireAsync(SetupScripts.Psql(hosts[node.Name].Host, readOnly: false), PrepareLimit, cancellation, sql);

@@ -33,9 +33,11 @@ public sealed class HostProber(ClusterAccess cluster, SshHosts hosts, TimeProvid
             if (!now.Contains(node) && !asking.ContainsKey(node) && IsOld(node))
                 asking[node] = AskAsync(node, ProofTimeout);
         }
-        foreach (var answer in await Task.WhenAll(now.Select(node => AskAsync(node, again && last.GetValueOrDefault(node) is { IsReachable: false } ? PostgresProber.AgainTimeout(timeout) : timeout))).WaitAsync(cancellation))
+        foreach (var answer in await Task.WhenAll(now.Select(node => AskAsync(node, Patience(node)))).WaitAsync(cancellation))
             Keep(answer);
         return [.. cluster.Spec.Nodes.Where(node => last.ContainsKey(node.Name)).Select(node => last[node.Name])];
+
+        TimeSpan Patience(string node) => again && last.GetValueOrDefault(node) is { IsReachable: false } ? PostgresProber.AgainTimeout(timeout) : timeout;
     }
 
     /// <summary>The suspect's port as pg_isready finds it from each other node's host.</summary>

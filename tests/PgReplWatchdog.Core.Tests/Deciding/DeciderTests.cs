@@ -266,36 +266,6 @@ public class DeciderTests
         Assert.Equal(Start, watch.Look(0, Primary(at: new Lsn(Here.Value + 1)), Standby()).Memory.LastPosition!.Time);
     }
 
-    // When to look again.
-
-    [Fact]
-    public void Next_look_is_due_when_the_threshold_will_be_reached()
-    {
-        var watch = new Watch(Two());
-        watch.Look(0, Primary(), Standby());
-        Assert.Equal(Seconds(9), watch.Look(1, Refused(), Deaf()).LookAgainIn);
-        Assert.Equal(Seconds(6.5), watch.Look(3.5, Refused(), Deaf()).LookAgainIn);
-    }
-
-    [Fact]
-    public void Looks_are_not_hurried_while_nothing_can_come_of_them()
-    {
-        var stopped = new Watch(Two());
-        stopped.Look(0, Primary(), Standby());
-        Assert.Null(stopped.Look(At(1, Refused(), Deaf()).With(HostDead(Alpha, "shut down"))).LookAgainIn);
-        var unguarded = new Watch(Two(), Known with { Guard = null });
-        unguarded.LookFrom(0, 11, Unreachable(), Deaf());
-        Assert.Null(unguarded.Look(12, Unreachable(), Deaf()).LookAgainIn);
-    }
-
-    [Fact]
-    public void Next_look_is_due_when_the_guard_has_had_its_time()
-    {
-        var watch = new Watch(Two(new Policy { GuardTimeToLive = Seconds(12) }), Known);
-        watch.Look(0, Primary(), Standby());
-        Assert.Equal(Seconds(14.5), watch.Look(1, Unreachable(), Deaf()).LookAgainIn);
-    }
-
     [Fact]
     public void Message_from_the_future_holds_the_silence_no_longer_than_one_of_now()
     {
@@ -326,25 +296,6 @@ public class DeciderTests
         var decision = new Watch(Three(), UnderWay(ProcedureStep.Salvage, FencedBy.Ssh)).Look(At(9, Refused(), paused, Deaf(Gamma)).With(HostDead(blocked: true)));
         Assert.Equal((Gamma, FencedBy.Ssh), (decision.Memory.Procedure!.To, decision.Memory.Procedure.FencedBy));
     }
-
-    [Fact]
-    public void Quiet_look_leaves_the_next_one_to_the_schedule() => Assert.Null(new Watch(Two()).Look(0, Primary(), Standby()).LookAgainIn);
-
-    [Fact]
-    public void Threshold_that_would_open_nothing_hurries_no_look()
-    {
-        var watch = new Watch(Two(new Policy { Automatic = false }));
-        watch.Look(0, Primary(), Standby());
-        Assert.Null(watch.Look(1, Refused(), Deaf()).LookAgainIn);
-    }
-
-    [Theory]
-    [InlineData(Reach.Refused, true)]
-    [InlineData(Reach.Alive, true)]
-    [InlineData(Reach.Unreachable, false)]
-    [InlineData(Reach.Failed, false)]
-    public void Replaced_node_whose_host_answers_may_come_back_at_any_moment(Reach reach, bool soon) =>
-        Assert.Equal(soon ? Seconds(0.25) : null, new Watch(Two(), FailedOver).Look(0, Without(reach, Alpha), Primary(Beta, timeline: 2)).LookAgainIn);
 
     // What is shown.
 

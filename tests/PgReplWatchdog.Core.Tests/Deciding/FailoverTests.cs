@@ -159,6 +159,15 @@ public class FailoverTests
         });
     }
 
+    [Fact]
+    public void What_was_shipped_to_one_that_is_gone_does_not_count_for_the_one_elected_in_its_place()
+    {
+        var seen = At(3, Refused(), Unreachable(Beta), Deaf(Gamma, Behind(8))).With(HostDead(blocked: true));
+        var next = Continue(Tried(UnderWay(ProcedureStep.Salvage, FencedBy.Ssh), 1), Reporting(seen, nameof(WatchdogAction.Salvage), Alpha, bytes: 4096));
+        Assert.Equal(new WatchdogAction.Salvage(Alpha, Gamma, Behind(8), 1), next.Action);
+        Assert.Null(next.Memory.Procedure!.SalvagedBytes);
+    }
+
     // Promote.
 
     [Fact]
@@ -169,6 +178,30 @@ public class FailoverTests
         Assert.Equal((Beta, 2L, Here), (next.Memory.IntendedPrimary, next.Memory.Epoch, next.Memory.Procedure!.PromotedAt));
         Assert.Equal([Gamma, Alpha], next.Memory.Replaced);
         Assert.Null(next.Memory.Guard);
+    }
+
+    [Theory]
+    [InlineData("beta as far as gamma", Beta)]
+    [InlineData("gamma further", Gamma)]
+    [InlineData("gamma further but paused", Beta)]
+    [InlineData("beta gone", Gamma)]
+    [InlineData("gamma further, and beta was asked", Beta)]
+    public void Who_is_best_when_the_promotion_is_first_asked_for_is_promoted(string who, string promoted)
+    {
+        var beta = who switch { "beta gone" => Unreachable(Beta), "beta as far as gamma" => Deaf(), _ => Deaf(at: Behind(8)) };
+        var gamma = who == "gamma further but paused" ? Deaf(Gamma).With(server => server with { ReplayPaused = true }) : Deaf(Gamma);
+        var seen = At(3, Refused(), beta, gamma);
+        var memory = who == "gamma further, and beta was asked" ? Promoting : UnderWay(ProcedureStep.Promote, FencedBy.Guard);
+        var next = Continue(memory, seen);
+        if (promoted == Gamma)
+        {
+            // Elected anew, from the freeze on.
+            Assert.Equal((ProcedureStep.Freeze, Alpha), (next.Memory.Procedure!.Step, next.Memory.IntendedPrimary));
+            Assert.IsType<WatchdogAction.Freeze>(next.Action);
+            next = Continue(next.Memory, seen);
+        }
+        Assert.Equal(promoted, Assert.IsType<WatchdogAction.Promote>(next.Action).Node);
+        Assert.Equal((promoted, promoted, 2L), (next.Memory.Procedure!.To, next.Memory.IntendedPrimary, next.Memory.Epoch));
     }
 
     [Fact]
@@ -325,7 +358,8 @@ public class FailoverTests
 
     [Fact]
     public void Start_block_that_is_left_is_told_of() =>
-        Assert.Contains("remove recovery.conf", Continue(Tried(UnderWay(ProcedureStep.Fence), 1), At(3, Primary(), Deaf()).With(HostUp(Alpha) with { StartBlocked = true })).Events[^1].Sentence, StringComparison.Ordinal);
+        Assert.Contains("remove recovery.conf", Continue(Tried(UnderWay(ProcedureStep.Fence), 1), At(3, Primary(), Deaf()).With(HostUp(Alpha) with { StartBlocked = true })).Events[^1].Sentence,
+            StringComparison.Ordinal);
 
     [Fact]
     public void Step_that_this_version_does_not_know_is_taken_back() =>

@@ -7,10 +7,12 @@ public class GuardingTests
 {
     private static readonly GuardOrder BetaVouches = new(Seconds(6), [Beta]);
 
-    private static NextStep Next(ClusterMemory memory, string? shown, double? triedAt = null, Policy? policy = null, NodeObservation? standby = null, OperatorWish? wish = null, bool freezeWindow = false)
+    private static NextStep Next(
+        ClusterMemory memory, string? shown, double? triedAt = null, Policy? policy = null, NodeObservation? standby = null, OperatorWish? wish = null, bool freezeWindow = false,
+        double startedAt = 10)
     {
         var seen = At(20, Primary().With(server => server with { GuardOrderId = shown }), standby ?? Standby()) with { Wish = wish ?? OperatorWish.None, InFreezeWindow = freezeWindow };
-        return Guarding.Next(new Situation(Two(policy), memory, new Diagnosis(Verdict.Serving, Alpha, []), Suspicion.None, seen), triedAt is { } at ? Seconds(at) : null, startedAt: Seconds(10));
+        return Guarding.Next(new Situation(Two(policy), memory, new Diagnosis(Verdict.Serving, Alpha, []), Suspicion.None, seen), triedAt is { } at ? Seconds(at) : null, Seconds(startedAt));
     }
 
     private static readonly ClusterMemory Unarmed = Known with { Guard = null };
@@ -21,6 +23,41 @@ public class GuardingTests
         var next = Next(Unarmed, BetaVouches.Id);
         Assert.Equal((WatchdogAction.Nothing, new ArmedGuard(Alpha, BetaVouches)), (next.Action, next.Memory.Guard));
         Assert.Empty(Next(next.Memory, BetaVouches.Id).Events);
+    }
+
+    private const double Settled = 18;
+    private const double JustNotSettled = 18.0000001; // one tick
+
+    [Theory]
+    [InlineData(Settled, 1, true)]
+    [InlineData(JustNotSettled, 1, false)]
+    [InlineData(null, Settled, true)]
+    [InlineData(null, JustNotSettled, false)]
+    public void What_a_guard_shows_is_believed_two_seconds_after_it_was_told_or_this_process_began_to_look(double? toldAt, double startedAt, bool believed)
+    {
+        var forAnother = Known with { Guard = new ArmedGuard(Alpha, new GuardOrder(Seconds(6), [Gamma])) };
+        Assert.All([Next(Unarmed, BetaVouches.Id, toldAt, startedAt: startedAt), Next(forAnother, BetaVouches.Id, toldAt, startedAt: startedAt)],
+            next => Assert.Equal((WatchdogAction.Nothing, believed ? new ArmedGuard(Alpha, BetaVouches) : null), (next.Action, next.Memory.Guard)));
+    }
+
+    [Fact]
+    public void Guard_on_record_that_shows_its_order_is_relied_on_from_a_new_processs_first_look()
+    {
+        var known = Known;
+        Assert.Same(known, Next(known, BetaVouches.Id, startedAt: 20).Memory);
+    }
+
+    [Theory]
+    [InlineData(2.9999999, false)]
+    [InlineData(3, true)]
+    public void New_process_waits_from_its_first_look_and_not_from_each(double second, bool believed)
+    {
+        var working = WorkingMemory.Empty;
+        foreach (var at in (double[])[1, 2])
+            working = Look(at).Working;
+        Assert.Equal(believed, Look(second).Memory.Guard is not null);
+
+        Decision Look(double at) => Decider.Decide(Two(), Unarmed, working, At(at, Primary().SeenStreaming(Beta).With(server => server with { GuardOrderId = BetaVouches.Id }), Standby()));
     }
 
     [Theory]
@@ -63,7 +100,8 @@ public class GuardingTests
     public void Guard_that_shows_another_order_is_forgotten_also_in_a_look_that_does_something_else()
     {
         var memory = Known with { Following = [Beta] };
-        var decision = Decider.Decide(Two(), memory, WorkingMemory.Empty with { GuardToldAt = Seconds(19) }, At(20, Primary().SeenStreaming(Gamma).With(server => server with { GuardOrderId = null }), Deaf()));
+        var primary = Primary().SeenStreaming(Gamma).With(server => server with { GuardOrderId = null });
+        var decision = Decider.Decide(Two(), memory, WorkingMemory.Empty with { GuardToldAt = Seconds(19) }, At(20, primary, Deaf()));
         Assert.Equal(new WatchdogAction.Repoint(Beta, Alpha), decision.Action);
         Assert.Null(decision.Memory.Guard);
     }

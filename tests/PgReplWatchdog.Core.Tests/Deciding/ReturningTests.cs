@@ -6,6 +6,7 @@ namespace PgReplWatchdog.Core.Tests.Deciding;
 public class ReturningTests
 {
     private static readonly WatchdogAction Rejoin = new WatchdogAction.Rejoin(Alpha, Beta, 2, FreshCopy: false);
+    private static readonly WatchdogAction FreshRejoin = new WatchdogAction.Rejoin(Alpha, Beta, 2, FreshCopy: true);
     private static readonly WatchdogAction Repoint = new WatchdogAction.Repoint(Gamma, Beta);
 
     /// <summary>Beta is primary; alpha was replaced, gamma is to follow.</summary>
@@ -30,6 +31,17 @@ public class ReturningTests
         Assert.Equal((WatchdogAction.Nothing, EventKind.NodeReplacedReturned), (back.Action, back.Events[0].Kind));
         Assert.Empty(back.Memory.Following);
         Assert.Empty(back.Memory.Returning);
+    }
+
+    [Theory]
+    [InlineData("streaming", true)]
+    [InlineData("starting", false)]
+    [InlineData(null, false)]
+    public void Standby_is_back_only_when_it_says_itself_that_it_streams(string? says, bool back)
+    {
+        var standby = Deaf(Gamma, timeline: 2).With(server => server with { WalReceiver = says is null ? null : new WalReceiver(says, null) });
+        Assert.Equal(back, Next(After(), Unreachable(), standby, HostGone(), seen: "streaming").Memory.Following.IsEmpty);
+        Assert.Empty(Next(After(), Unreachable(), standby.With(server => server with { ReadsStatistics = false }), HostGone(), seen: "streaming").Memory.Following); // it cannot say
     }
 
     [Theory]
@@ -71,11 +83,18 @@ public class ReturningTests
     {
         var memory = After(Tried(Alpha, ReturnStep.Rejoin, 1, 0));
         Assert.Equal(WatchdogAction.Nothing, Next(memory, Refused(), Streaming, Job(null)).Action);
-        Assert.Equal(Rejoin, Next(memory, Refused(), Streaming, Job(1)).Action);
-        Assert.Equal(Rejoin, Next(memory, Refused(), Streaming, Job(0)).Action); // it ended well long ago, and the node does not stream
+        Assert.Equal(FreshRejoin, Next(memory, Refused(), Streaming, Job(1)).Action);
+        Assert.Equal(FreshRejoin, Next(memory, Refused(), Streaming, Job(0)).Action); // it ended well long ago, and the node does not stream
         Assert.Equal(WatchdogAction.Nothing, Next(After(Tried(Alpha, ReturnStep.Rejoin, 1, 71)), Refused(), Streaming, Job(0)).Action);
         Assert.Equal(WatchdogAction.Nothing, Next(memory, Busy(), Streaming, Job(0)).Action); // it recovers
     }
+
+    [Theory]
+    [InlineData(ReturnStep.Repoint, 5, false)]
+    [InlineData(ReturnStep.Rejoin, 1, true)]
+    [InlineData(ReturnStep.Rejoin, 2, true)]
+    public void Only_the_first_attempt_rewinds_and_each_further_one_is_a_fresh_copy(ReturnStep before, int attempts, bool freshCopy) =>
+        Assert.Equal(new WatchdogAction.Rejoin(Gamma, Beta, 2, freshCopy), Next(After(Tried(Gamma, before, attempts, 0)), Unreachable(), Deaf(Gamma), HostDead(Gamma)).Action);
 
     [Fact]
     public void After_three_attempts_a_person_is_called_once()

@@ -73,6 +73,18 @@ public class SituationTests
         Assert.Equal(FencedBy.Ssh, After(Seconds(50), host: HostDead(blocked: true)).FencedBy);
     }
 
+    [Theory]
+    [InlineData(3d, 2)]
+    [InlineData(0d, 5)]
+    [InlineData(-3600d, 5)] // its clock was set back
+    [InlineData(null, 5)]
+    public void Walreceiver_that_is_there_says_when_it_received_last(double? age, double since)
+    {
+        var heard = Standby().With(server => server with { WalReceiver = new WalReceiver("streaming", age is { } ago ? Seconds(ago) : null) });
+        Assert.Equal(Seconds(since), Receipts.None.Looked(At(5, heard)).Since(Beta));
+        Assert.Equal(Seconds(since), Receipts.None.Looked(At(5, heard)).Looked(At(6, Standby(heard: 0))).Since(Beta)); // a keepalive brings nothing new
+    }
+
     [Fact]
     public void Receipt_counts_from_the_look_in_which_the_position_was_found_first()
     {

@@ -12,6 +12,8 @@ internal sealed class Scenario
     private WorkingMemory working = WorkingMemory.Empty;
     private Decision? last;
     private string? guard = ""; // the id that the primary's guard shows; null where there is no guard
+    private bool slowGuard;
+    private string? told; // what a slow guard was told in the last look
 
     public static string Play(string script)
     {
@@ -50,6 +52,9 @@ internal sealed class Scenario
             case "no" when words is [_, "guard"]:
                 guard = null;
                 break;
+            case "slow" when words is [_, "guard"]:
+                slowGuard = true;
+                break;
             case "restart":
                 (working, last) = (WorkingMemory.Empty, null);
                 break;
@@ -57,7 +62,7 @@ internal sealed class Scenario
                 Look(line.Split('|', StringSplitOptions.TrimEntries));
                 break;
             default:
-                throw new FormatException("a line begins with at, policy, nodes, no guard, restart or #");
+                throw new FormatException("a line begins with at, policy, nodes, no guard, slow guard, restart or #");
         }
     }
 
@@ -71,12 +76,18 @@ internal sealed class Scenario
             var result = LookAt(at, parts[1..]);
             Write(result, at > from, at, before);
             before = result.Split('\n')[0];
-            if (last!.Action is not (WatchdogAction.ArmGuard or WatchdogAction.DisarmGuard) || guard is null)
-                continue;
-            guard = last.Action is WatchdogAction.ArmGuard arm ? arm.Order.Id : ""; // it does as told, and the tick looks again at once
-            result = LookAt(at, parts[1..]);
-            Write(result, at > from, at, before);
-            before = result.Split('\n')[0];
+            var tells = last!.Action switch { WatchdogAction.ArmGuard arm => arm.Order.Id, WatchdogAction.DisarmGuard => "", _ => null };
+            if (slowGuard)
+                (guard, told) = (told ?? guard, tells);
+            else if (guard is not null && tells is not null)
+            {
+                // It does as told, and is believed at once: how long that takes is for a slow guard to show.
+                (guard, working) = (tells, working with { GuardToldAt = Clusters.Seconds(at) - Clusters.GuardSettlesWithin });
+                result = LookAt(at, parts[1..]);
+                working = working with { GuardToldAt = Clusters.Seconds(at) };
+                Write(result, at > from, at, before);
+                before = result.Split('\n')[0];
+            }
         }
     }
 

@@ -1,0 +1,105 @@
+using static PgReplWatchdog.Core.Tests.Clusters;
+
+namespace PgReplWatchdog.Core.Tests.Deciding;
+
+/// <summary>When the next look is due, and what it asks.</summary>
+public class NextLookTests
+{
+    [Theory]
+    [InlineData(1, 8.2, false)]
+    [InlineData(7.4, 1.8, false)] // a scheduled look in between has just the time to end
+    [InlineData(7.5, 1.7, true)]
+    [InlineData(9.5, 0.02, true)]
+    public void Next_look_at_a_silent_primary_ends_when_the_threshold_is_reached_and_none_goes_on_then(double at, double lookAgainIn, bool notSooner)
+    {
+        var decision = DownUntil(at);
+        Assert.Equal((Seconds(lookAgainIn), notSooner), (decision.LookAgainIn, decision.NotSooner));
+    }
+
+    private static Decision DownUntil(double at, HostObservation? host = null, Policy? policy = null)
+    {
+        var watch = new Watch(Two(policy));
+        watch.Look(0, Primary(), Standby());
+        for (var second = 1; second < at; second++)
+            watch.Look(At(second, Refused(), Deaf()).With(host is null ? [] : [host]));
+        return watch.Look(At(at, Refused(), Deaf()).With(host is null ? [] : [host]));
+    }
+
+    [Fact]
+    public void Look_at_a_host_that_answers_takes_no_time_that_would_have_to_be_allowed_for()
+    {
+        var hung = DownUntil(9.5, HostHung());
+        Assert.Equal((Verdict.Hung, Seconds(1.5), false), (hung.Diagnosis.Verdict, hung.LookAgainIn, hung.NotSooner)); // found at 1
+    }
+
+    [Fact]
+    public void Scheduled_look_is_kept_where_none_is_due_or_a_failover_is_under_way()
+    {
+        Assert.False(DownUntil(9.5, policy: new Policy { Automatic = false }).NotSooner);
+        var begun = DownUntil(10);
+        Assert.Equal((nameof(WatchdogAction.Freeze), Seconds(0.25), false), (begun.Action.Kind, begun.LookAgainIn, begun.NotSooner));
+    }
+
+    public static TheoryData<string, bool> LooksAfterActions => new()
+    {
+        { "a step of a failover", true },
+        { "a promotion asked for again", true },
+        { "a failover that waits", false },
+        { "a failover that is done", false },
+        { "a fence outside a failover", false },
+        { "silence", false },
+    };
+
+    [Theory, MemberData(nameof(LooksAfterActions))]
+    public void Only_after_an_action_of_a_failover_who_was_silent_is_not_waited_for_again(string what, bool again)
+    {
+        var decision = what switch
+        {
+            "a step of a failover" => new Watch(Two(), UnderWay(ProcedureStep.Freeze, FencedBy.Guard)).Look(3, Unreachable(), Deaf()),
+            "a promotion asked for again" => new Watch(Two(), Promoting).Look(3, Unreachable(), Deaf()),
+            "a failover that waits" => new Watch(Two(), Promoting).Look(3, Unreachable(), Unreachable(Beta)),
+            "a failover that is done" => new Watch(Two(), Promoting).Look(3, Unreachable(), Primary(Beta, timeline: 2)),
+            "a fence outside a failover" => new Watch(Two(), FailedOver).Look(0, Primary(), Primary(Beta, timeline: 2)),
+            _ => DownUntil(5),
+        };
+        Assert.Equal(again, decision.Inquiry.Again);
+    }
+
+    [Fact]
+    public void Looks_are_not_hurried_while_nothing_can_come_of_them()
+    {
+        var stopped = new Watch(Two());
+        stopped.Look(0, Primary(), Standby());
+        Assert.Null(stopped.Look(At(1, Refused(), Deaf()).With(HostDead(Alpha, "shut down"))).LookAgainIn);
+        var unguarded = new Watch(Two(), Known with { Guard = null });
+        unguarded.LookFrom(0, 11, Unreachable(), Deaf());
+        Assert.Null(unguarded.Look(12, Unreachable(), Deaf()).LookAgainIn);
+    }
+
+    [Fact]
+    public void Next_look_is_due_when_the_guard_has_had_its_time()
+    {
+        var watch = new Watch(Two(new Policy { GuardTimeToLive = Seconds(12) }), Known);
+        watch.Look(0, Primary(), Standby());
+        Assert.Equal(Seconds(14.5) - new Policy().ProbeTimeout, watch.Look(1, Unreachable(), Deaf()).LookAgainIn);
+    }
+
+    [Fact]
+    public void Quiet_look_leaves_the_next_one_to_the_schedule() => Assert.Null(new Watch(Two()).Look(0, Primary(), Standby()).LookAgainIn);
+
+    [Fact]
+    public void Threshold_that_would_open_nothing_hurries_no_look()
+    {
+        var watch = new Watch(Two(new Policy { Automatic = false }));
+        watch.Look(0, Primary(), Standby());
+        Assert.Null(watch.Look(1, Refused(), Deaf()).LookAgainIn);
+    }
+
+    [Theory]
+    [InlineData(Reach.Refused, true)]
+    [InlineData(Reach.Alive, true)]
+    [InlineData(Reach.Unreachable, false)]
+    [InlineData(Reach.Failed, false)]
+    public void Replaced_node_whose_host_answers_may_come_back_at_any_moment(Reach reach, bool soon) =>
+        Assert.Equal(soon ? Seconds(0.25) : null, new Watch(Two(), FailedOver).Look(0, Without(reach, Alpha), Primary(Beta, timeline: 2)).LookAgainIn);
+}
