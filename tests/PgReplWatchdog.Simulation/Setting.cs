@@ -45,8 +45,7 @@ internal sealed record Setting(ClusterSpec Spec, Story Story)
     {
         var story = random.Next(10) switch { < 6 => Story.Chaos, < 8 => Story.PrimaryFails, _ => Story.PrimaryLives };
         var threshold = new[] { 5.0, 6, 8, 10 }[random.Next(4)];
-        var longest = (threshold - 0.5) / 1.25;
-        var timeToLive = random.Next(7) == 0 ? 0 : Math.Max(3, longest * (0.85 + (0.149 * random.NextDouble())));
+        var timeToLive = random.Next(7) == 0 ? 0 : Math.Max(3, LongestTimeToLive(threshold) * (0.85 + (0.15 * random.NextDouble())));
         var policy = new Policy
         {
             CheckInterval = TimeSpan.FromSeconds(random.Next(2) == 0 ? 1 : 0.5),
@@ -75,6 +74,15 @@ internal sealed record Setting(ClusterSpec Spec, Story Story)
             MayPromote = random.Next(2) == 0,
             WatchdogRate = DrawRate(random),
         };
+    }
+
+    /// <summary>The options are rejected at start where a guard could not surely have stopped the primary within the threshold.</summary>
+    private static double LongestTimeToLive(double threshold)
+    {
+        var longest = 2 * threshold;
+        while (new Policy { GuardTimeToLive = TimeSpan.FromSeconds(longest) }.GuardSurelyStopped.TotalSeconds >= threshold)
+            longest *= 0.99;
+        return longest;
     }
 
     public override string ToString() => FormattableString.Invariant(
