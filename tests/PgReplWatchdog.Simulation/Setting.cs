@@ -85,9 +85,13 @@ internal sealed record Setting(ClusterSpec Spec, Story Story)
         return longest;
     }
 
-    public override string ToString() => FormattableString.Invariant(
-        $"{Story}, {Spec.Nodes.Length} nodes, priorities {string.Join('/', Spec.Nodes.Select(node => node.Priority))}, check {Spec.Policy.CheckInterval.TotalSeconds}/{Spec.Policy.ProbeTimeout.TotalSeconds} s, ")
-        + FormattableString.Invariant($"threshold {Spec.Policy.UnreachableThreshold.TotalSeconds} s, crashed {Spec.Policy.CrashedThreshold.TotalSeconds} s, guard {Spec.Policy.GuardTimeToLive.TotalSeconds:0.00} s, ")
-        + FormattableString.Invariant($"{Spec.Policy.Fencing}, command {Spec.Policy.HasFenceCommand}, when stopped {Spec.Policy.FailoverWhenStopped}, interval {Spec.Policy.MinimumInterval.TotalSeconds} s, ")
-        + FormattableString.Invariant($"rejoin {Spec.Policy.Rejoin}, mischief {Mischief:0.000}, boot {StartsAtBoot}, supervised {IsSupervised}, watchdog's clock {WatchdogRate:0.000}");
+    public override string ToString()
+    {
+        var policy = Spec.Policy;
+        return FormattableString.Invariant($"{Story}, {Spec.Nodes.Length} nodes, priorities {string.Join('/', Spec.Nodes.Select(node => node.Priority))}, ")
+            + FormattableString.Invariant($"check {policy.CheckInterval.TotalSeconds}/{policy.ProbeTimeout.TotalSeconds} s, threshold {policy.UnreachableThreshold.TotalSeconds} s, ")
+            + FormattableString.Invariant($"crashed {policy.CrashedThreshold.TotalSeconds} s, guard {policy.GuardTimeToLive.TotalSeconds:0.00} s, {policy.Fencing}, ")
+            + FormattableString.Invariant($"command {policy.HasFenceCommand}, when stopped {policy.FailoverWhenStopped}, interval {policy.MinimumInterval.TotalSeconds} s, rejoin {policy.Rejoin}, ")
+            + FormattableString.Invariant($"mischief {Mischief:0.000}, boot {StartsAtBoot}, supervised {IsSupervised}, watchdog's clock {WatchdogRate:0.000}");
+    }
 }
