@@ -7,40 +7,49 @@ namespace PgReplWatchdog.Simulation.Tests;
 public sealed record Patch(string File, string Original, string Mutated);
 
 /// <summary>A mistake that the simulator must find.</summary>
-public sealed record Mutation(string Name, params Patch[] Patches)
+/// <param name="Name">Switches it on.</param>
+/// <param name="Invariant">What it violates.</param>
+/// <param name="Patches">What it changes.</param>
+public sealed record Mutation(string Name, string Invariant, params Patch[] Patches)
 {
     private const string Deciding = "src/PgReplWatchdog.Core/Deciding/";
 
     public static readonly IReadOnlyList<Mutation> All =
     [
-        new("recent-failover-ignored", new Patch(Deciding + "Gates.cs",
+        new("recent-failover-ignored", "I6", new Patch(Deciding + "Gates.cs",
             "if (IsTooSoon(now) && now.Memory.LastFailover is { } last)", "if (!MUTANT && IsTooSoon(now) && now.Memory.LastFailover is { } last)")),
-        new("fence-gate-removed",
+        new("fence-gate-removed", "I1",
             new Patch(Deciding + "Gates.cs", "if (now.Policy.Fencing == Fencing.BestEffort ||", "if (MUTANT || now.Policy.Fencing == Fencing.BestEffort ||"),
-            new Patch(Deciding + "Failover.cs", "now.Policy is { Fencing: Fencing.BestEffort, HasFenceCommand: false } &&", "(MUTANT || now.Policy is { Fencing: Fencing.BestEffort, HasFenceCommand: false }) &&")),
-        new("fence-skipped", new Patch(Deciding + "Failover.cs",
+            new Patch(Deciding + "Failover.cs", "now.Policy is { Fencing: Fencing.BestEffort, HasFenceCommand: false } &&",
+                "(MUTANT || now.Policy is { Fencing: Fencing.BestEffort, HasFenceCommand: false }) &&")),
+        new("fence-skipped", "I1", new Patch(Deciding + "Failover.cs",
             "var by = now.FencedBy != FencedBy.Unknown ? now.FencedBy", "var by = MUTANT ? FencedBy.Nothing : now.FencedBy != FencedBy.Unknown ? now.FencedBy")),
-        new("threshold-a-check-short", new Patch(Deciding + "Situation.cs",
+        new("threshold-a-check-short", "Threshold", new Patch(Deciding + "Situation.cs",
             "since >= enough ? TimeSpan.Zero", "since >= (MUTANT ? enough - Policy.CheckInterval : enough) ? TimeSpan.Zero")),
-        new("one-look-is-enough", new Patch(Deciding + "Gates.cs", "now.Suspicion.Looks < 2", "now.Suspicion.Looks < (MUTANT ? 1 : 2)")),
-        new("freeze-skipped", new Patch(Deciding + "Failover.cs", "var still = procedure.FencedBy == FencedBy.Ssh", "var still = MUTANT || procedure.FencedBy == FencedBy.Ssh")),
-        new("guard-margin-negative", new Patch("src/PgReplWatchdog.Core/Topology/Policy.cs",
+        new("one-look-is-enough", "Looks", new Patch(Deciding + "Gates.cs", "now.Suspicion.Looks < 2", "now.Suspicion.Looks < (MUTANT ? 1 : 2)")),
+        new("freeze-skipped", "I1", new Patch(Deciding + "Failover.cs", "var still = procedure.FencedBy == FencedBy.Ssh", "var still = MUTANT || procedure.FencedBy == FencedBy.Ssh")),
+        new("guard-margin-negative", "I1", new Patch("src/PgReplWatchdog.Core/Topology/Policy.cs",
             "GuardMargin => (0.25 * GuardTimeToLive)", "GuardMargin => ((MUTANT ? -0.5 : 0.25) * GuardTimeToLive)")),
-        new("guard-forgotten-after-arming", new Patch(Deciding + "Guarding.cs",
+        new("guard-forgotten-after-arming", "Record", new Patch(Deciding + "Guarding.cs",
             ": new NextStep(forgotten, wanted is null ?", ": new NextStep(MUTANT ? memory : forgotten, wanted is null ?")),
-        new("silent-voucher-ignored", new Patch(Deciding + "Situation.cs", "IsGuarded && SilentVouchers.IsEmpty ?", "IsGuarded && (MUTANT || SilentVouchers.IsEmpty) ?")),
-        new("recorded-after-the-action", new Patch("src/PgReplWatchdog/Watchdog.cs",
+        new("silent-voucher-ignored", "I1", new Patch(Deciding + "Situation.cs", "IsGuarded && SilentVouchers.IsEmpty ?", "IsGuarded && (MUTANT || SilentVouchers.IsEmpty) ?")),
+        new("recorded-after-the-action", "Record", new Patch("src/PgReplWatchdog/Watchdog.cs",
             "var onRecord = Remember(decision, observation);", "if (MUTANT) await runner.RunAsync(decision.Action, cancellation); var onRecord = Remember(decision, observation);")),
-        new("walreceiver-not-believed",
-            new Patch("src/PgReplWatchdog.Core/Diagnosing/Diagnostician.cs", "observation.Nodes.Any(Hears) || PortIs(PortAnswer.Accepting", "(!MUTANT && observation.Nodes.Any(Hears)) || PortIs(PortAnswer.Accepting"),
-            new Patch(Deciding + "Decider.cs", "node.Server?.WalReceiver is { IsStreaming: true } receiver", "!MUTANT && node.Server?.WalReceiver is { IsStreaming: true } receiver")),
-        new("lesser-candidate-first", new Patch(Deciding + "CandidateSelection.cs",
-            ".ThenByDescending(candidate => candidate.Position ?? default)", ".ThenByDescending(candidate => MUTANT ? new Lsn(ulong.MaxValue - (candidate.Position ?? default).Value) : candidate.Position ?? default)")),
-        new("stale-primary-not-fenced", new Patch(Deciding + "Decider.cs", "=> node is { IsServingPrimary: true, Server: { } server }", "=> !MUTANT && node is { IsServingPrimary: true, Server: { } server }")),
-        new("trigger-file-left-behind", new Patch(Deciding + "Failover.cs", "if (procedure.PromotedAt is not null && !(Reports(", "if (!MUTANT && procedure.PromotedAt is not null && !(Reports(")),
-        new("rejoin-given-up-at-once", new Patch(Deciding + "Returning.cs", "return before is { Step: ReturnStep.Rejoin } ||", "return (!MUTANT && before is { Step: ReturnStep.Rejoin }) ||")),
-        new("boot-check-asks-anybody", new Patch("tests/PgReplWatchdog.Simulation/World.cs",
-            "&& (node.Guard.Order is not { } order || order.Vouchers.All(", "&& (node.Guard.Order is not { } order || (MUTANT && told.Length > 0) || order.Vouchers.All(")),
+        new("walreceiver-not-believed", "I1",
+            new Patch("src/PgReplWatchdog.Core/Diagnosing/Diagnostician.cs", "observation.Nodes.Any(Hears) || PortIs(PortAnswer.Accepting",
+                "(!MUTANT && observation.Nodes.Any(Hears)) || PortIs(PortAnswer.Accepting"),
+            new Patch(Deciding + "Decider.cs", ".Select(node => node.Server?.WalReceiver is { IsStreaming: true } receiver",
+                ".Where(_ => !MUTANT).Select(node => node.Server?.WalReceiver is { IsStreaming: true } receiver")),
+        new("lesser-candidate-first", "Election", new Patch(Deciding + "CandidateSelection.cs",
+            ".ThenByDescending(candidate => candidate.Position ?? default)",
+                ".ThenByDescending(candidate => MUTANT ? new Lsn(ulong.MaxValue - (candidate.Position ?? default).Value) : candidate.Position ?? default)")),
+        new("stale-primary-not-fenced", "Whole",
+            new Patch(Deciding + "Decider.cs", "=> node is { IsServingPrimary: true, Server: { } server }", "=> !MUTANT && node is { IsServingPrimary: true, Server: { } server }")),
+        new("trigger-file-left-behind", "Trigger",
+            new Patch(Deciding + "Failover.cs", "if (procedure.PromotedAt is not null && !(Reports(", "if (!MUTANT && procedure.PromotedAt is not null && !(Reports(")),
+        new("rejoin-given-up-at-once", "Whole",
+            new Patch(Deciding + "Returning.cs", "return before is { Step: ReturnStep.Rejoin } ||", "return (!MUTANT && before is { Step: ReturnStep.Rejoin }) ||")),
+        new("known-position-forgotten", "Whole", new Patch(Deciding + "CandidateSelection.cs", "if (missing is null && !mayBeShipped)", "if (missing is null && (MUTANT || !mayBeShipped))")),
     ];
 
     public override string ToString() => Name;

@@ -38,8 +38,9 @@ internal static class Fleet
         });
         foreach (var (seed, violation) in violated.OrderBy(found => found.Seed).Take(MostShown))
             Console.WriteLine(string.Create(CultureInfo.InvariantCulture, $"{violation.Invariant} at {violation.When:0.0} s: {violation.What}\n  replay: make simulate SEED={seed}"));
-        Console.WriteLine(string.Create(CultureInfo.InvariantCulture,
-            $"{runs} runs, {seconds / 3600:0} simulated hours, {failovers} failovers, {falsePromotions} false promotions, {restartedUnseen} known two primaries (restarted unseen), {watch.Elapsed.TotalSeconds:0.0} s"));
+        Console.WriteLine(FormattableString.Invariant(
+            $"{runs} runs, {seconds / 3600:0} simulated hours, {failovers} failovers, {falsePromotions} false promotions, ")
+            + FormattableString.Invariant($"{restartedUnseen} known two primaries (restarted unseen), {watch.Elapsed.TotalSeconds:0.0} s"));
         foreach (var kind in violated.GroupBy(found => found.Violation.Invariant).OrderBy(group => group.Key, StringComparer.Ordinal))
             Console.WriteLine($"  {kind.Key}: {kind.Count()} violations, seeds {string.Join(' ', kind.Select(found => found.Seed).Order().Take(10))}");
         Console.WriteLine(violated.IsEmpty ? "no violations" : $"{violated.Count} violations");

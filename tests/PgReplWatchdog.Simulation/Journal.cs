@@ -23,6 +23,8 @@ internal sealed class Journal(World world, Crash crash) : IJournal
         crash.Step();
         if (world.Now < UnwritableUntil)
             throw new JournalUnwritableException("the disk is full", new IOException());
+        if (Memory.Procedure is { PromotedAt: not null } asked && memory.Procedure is null && memory.IntendedPrimary == asked.From && world.Find(asked.To).TriggerFile)
+            world.Truth.Violated("Trigger", $"the failover to {asked.To} is taken back, and its trigger file is still there");
         Memory = memory;
         Written++;
         foreach (var entry in events)

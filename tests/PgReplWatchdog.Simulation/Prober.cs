@@ -152,7 +152,15 @@ internal sealed class Prober(World world, Clock clock, Crash crash) : IProber
         0 => new NodeObservation(node.Name, Reach.Failed, "a line of rubbish", null),
         1 => new NodeObservation(node.Name, Reach.Serving, "", Facts(node) with { Role = Role.Unknown }),
         2 => new NodeObservation(node.Name, Reach.Serving, "", Facts(node) with { SystemIdentifier = 42, Timeline = uint.MaxValue, CurrentLsn = new Lsn(ulong.MaxValue) }),
-        3 => new NodeObservation(node.Name, Reach.Serving, "", Facts(node) with { ReceivedLsn = null, ReplayedLsn = null, CurrentLsn = null, ReadsStatistics = false, WalReceiver = null, WalSenders = [] }),
+        3 => new NodeObservation(node.Name, Reach.Serving, "", Facts(node) with
+        {
+            ReceivedLsn = null,
+            ReplayedLsn = null,
+            CurrentLsn = null,
+            ReadsStatistics = false,
+            WalReceiver = null,
+            WalSenders = [],
+        }),
         _ => new NodeObservation(node.Name, Reach.Unknown, "", null),
     };
 

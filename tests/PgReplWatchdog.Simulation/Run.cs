@@ -119,7 +119,10 @@ internal sealed class Run
         var threshold = faults.Failure == "crash" ? policy.CrashedThreshold : policy.UnreachableThreshold;
         var limit = faults.FailedAt + ((threshold.TotalSeconds * (1 + restarts)) + (restarts * RestartSeconds)) * 1.12 + MostSecondsBeyondThreshold;
         if (world.Truth.FirstPromotionAt > limit)
-            world.Truth.Violated("I4", $"{world.Nodes[0]} failed for good ({faults.Failure}) at {faults.FailedAt:0.0}, and is not replaced at {limit:0.0} (first promotion: {world.Truth.FirstPromotionAt:0.0})");
+        {
+            world.Truth.Violated("I4",
+                $"{world.Nodes[0]} failed for good ({faults.Failure}) at {faults.FailedAt:0.0}, and is not replaced at {limit:0.0} (first promotion: {world.Truth.FirstPromotionAt:0.0})");
+        }
     }
 
     /// <summary>After everything is healed: one primary, and every other node streams from it.</summary>
@@ -130,10 +133,14 @@ internal sealed class Run
         var primaries = Array.FindAll(world.Nodes, node => node.IsPrimary);
         if (primaries.Length == 1 && Array.TrueForAll(world.Nodes, node => node == primaries[0] || world.Receiver(node)?.Primary == primaries[0]))
             return;
-        var states = string.Join("; ", world.Nodes.Select(node =>
-            $"{node}: {(node.HostUp ? "" : "off ")}{node.Process}{(node.IsStandby ? " standby" : " primary")}, timeline {node.Branch.Timeline}, streams from {world.Receiver(node)?.Primary.Name ?? "nobody"}{(node.StartBlocked ? ", blocked" : "")}"));
-        world.Truth.Violated("Whole", $"{states}; {journal.Memory.IntendedPrimary} is intended, verdict {watchdog.Last?.Decision.Diagnosis.Verdict}, gates {string.Join(' ', watchdog.Last?.Decision.Gates.Select(gate => gate.Gate) ?? [])}");
+        var gates = string.Join(' ', watchdog.Last?.Decision.Gates.Select(gate => gate.Gate) ?? []);
+        world.Truth.Violated("Whole",
+            $"{string.Join("; ", world.Nodes.Select(Say))}; {journal.Memory.IntendedPrimary} is intended, verdict {watchdog.Last?.Decision.Diagnosis.Verdict}, gates {gates}");
     }
+
+    private string Say(Node node) =>
+        $"{node}: {(node.HostUp ? "" : "off ")}{node.Process}{(node.IsStandby ? " standby" : " primary")}{(node.StartBlocked ? ", blocked" : "")}, "
+        + FormattableString.Invariant($"timeline {node.Branch.Timeline}, streams from {world.Receiver(node)?.Primary.Name ?? "nobody"}");
 
     /// <summary>
     /// What only a person mends, by the documents: a rejoin that was given up or is switched off, a failover that failed, a gate that stays shut, a standby that

@@ -24,7 +24,7 @@ internal sealed class Runner(World world, Journal journal, Prober prober, Crash 
             WatchdogAction.Freeze freeze => Freeze(freeze),
             WatchdogAction.Salvage salvage => (bytes = Salvage(world.Find(salvage.Node), world.Find(salvage.To))) is not null,
             WatchdogAction.Promote promote => Promote(world.Find(promote.Node), promote.Method),
-            WatchdogAction.WithdrawPromotion withdraw => OnHost(world.Find(withdraw.Node), node => node.TriggerFile = false),
+            WatchdogAction.WithdrawPromotion withdraw => OnHost(world.Find(withdraw.Node), Withdraw),
             WatchdogAction.Repoint repoint => world.Find(repoint.Primary).IsServing && OnHost(world.Find(repoint.Node), node => Point(node, world.Find(repoint.Primary))),
             WatchdogAction.Rejoin rejoin => OnHost(world.Find(rejoin.Node), node => Rejoin(node, world.Find(rejoin.Primary), rejoin.Epoch)),
             WatchdogAction.ArmGuard arm => Arm(world.Find(arm.Node), arm.Order),
@@ -140,6 +140,12 @@ internal sealed class Runner(World world, Journal journal, Prober prober, Crash 
         for (var waited = 0.0; promoting && node.IsStandby && waited < 3; waited += 0.1)
             world.Advance(0.1);
         return node.IsPrimary && world.Network.BothUp(node.Index, world.Watchdog, world.Now);
+    }
+
+    private void Withdraw(Node node)
+    {
+        node.TriggerFile = false;
+        world.Truth.Asked.Remove(node);
     }
 
     /// <summary>The first time that a promotion is asked for: nobody may see the old primary serve, and nobody better may be there.</summary>

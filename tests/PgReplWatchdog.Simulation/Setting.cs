@@ -45,8 +45,7 @@ internal sealed record Setting(ClusterSpec Spec, Story Story)
     {
         var story = random.Next(10) switch { < 6 => Story.Chaos, < 8 => Story.PrimaryFails, _ => Story.PrimaryLives };
         var threshold = new[] { 5.0, 6, 8, 10 }[random.Next(4)];
-        var longest = (threshold - 0.5) / 1.25;
-        var timeToLive = random.Next(7) == 0 ? 0 : Math.Max(3, longest * (0.85 + (0.149 * random.NextDouble())));
+        var timeToLive = random.Next(7) == 0 ? 0 : Math.Max(3, LongestTimeToLive(threshold) * (0.85 + (0.15 * random.NextDouble())));
         var policy = new Policy
         {
             CheckInterval = TimeSpan.FromSeconds(random.Next(2) == 0 ? 1 : 0.5),
@@ -77,9 +76,22 @@ internal sealed record Setting(ClusterSpec Spec, Story Story)
         };
     }
 
-    public override string ToString() => FormattableString.Invariant(
-        $"{Story}, {Spec.Nodes.Length} nodes, priorities {string.Join('/', Spec.Nodes.Select(node => node.Priority))}, check {Spec.Policy.CheckInterval.TotalSeconds}/{Spec.Policy.ProbeTimeout.TotalSeconds} s, ")
-        + FormattableString.Invariant($"threshold {Spec.Policy.UnreachableThreshold.TotalSeconds} s, crashed {Spec.Policy.CrashedThreshold.TotalSeconds} s, guard {Spec.Policy.GuardTimeToLive.TotalSeconds:0.00} s, ")
-        + FormattableString.Invariant($"{Spec.Policy.Fencing}, command {Spec.Policy.HasFenceCommand}, when stopped {Spec.Policy.FailoverWhenStopped}, interval {Spec.Policy.MinimumInterval.TotalSeconds} s, ")
-        + FormattableString.Invariant($"rejoin {Spec.Policy.Rejoin}, mischief {Mischief:0.000}, boot {StartsAtBoot}, supervised {IsSupervised}, watchdog's clock {WatchdogRate:0.000}");
+    /// <summary>The options are rejected at start where a guard could not surely have stopped the primary within the threshold.</summary>
+    private static double LongestTimeToLive(double threshold)
+    {
+        var longest = 2 * threshold;
+        while (new Policy { GuardTimeToLive = TimeSpan.FromSeconds(longest) }.GuardSurelyStopped.TotalSeconds >= threshold)
+            longest *= 0.99;
+        return longest;
+    }
+
+    public override string ToString()
+    {
+        var policy = Spec.Policy;
+        return FormattableString.Invariant($"{Story}, {Spec.Nodes.Length} nodes, priorities {string.Join('/', Spec.Nodes.Select(node => node.Priority))}, ")
+            + FormattableString.Invariant($"check {policy.CheckInterval.TotalSeconds}/{policy.ProbeTimeout.TotalSeconds} s, threshold {policy.UnreachableThreshold.TotalSeconds} s, ")
+            + FormattableString.Invariant($"crashed {policy.CrashedThreshold.TotalSeconds} s, guard {policy.GuardTimeToLive.TotalSeconds:0.00} s, {policy.Fencing}, ")
+            + FormattableString.Invariant($"command {policy.HasFenceCommand}, when stopped {policy.FailoverWhenStopped}, interval {policy.MinimumInterval.TotalSeconds} s, rejoin {policy.Rejoin}, ")
+            + FormattableString.Invariant($"mischief {Mischief:0.000}, boot {StartsAtBoot}, supervised {IsSupervised}, watchdog's clock {WatchdogRate:0.000}");
+    }
 }
