@@ -11,7 +11,7 @@ namespace PgReplWatchdog.Deciding;
 public static class Guarding
 {
     /// <summary>How often a guard that does not do as told is told again.</summary>
-    private static readonly TimeSpan BetweenAttempts = TimeSpan.FromSeconds(10);
+    private static readonly TimeSpan BetweenAttempts = TimeSpan.FromSeconds(3);
 
     /// <summary>A guard looks at its order now and then: what it shows may be what it was told before. A new process does not know what that was.</summary>
     private static readonly TimeSpan SettlesWithin = TimeSpan.FromSeconds(2);

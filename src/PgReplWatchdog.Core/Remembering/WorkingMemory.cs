@@ -40,13 +40,21 @@ public sealed record Receipts
         {
             if (Lsn.Greater(server.ReceivedLsn, server.ReplayedLsn) is not { } position)
                 found = found.Remove(node);
-            else if (!found.TryGetValue(node, out var before) || before.Position != position)
-                found = found.SetItem(node, new Receipt(position, observation.At - (server.WalReceiver?.Heard() ?? TimeSpan.Zero)));
+            else if (!found.TryGetValue(node, out var before))
+                found = found.SetItem(node, new Receipt(position, observation.At, observation.At));
+            else if (before.Position == position)
+                found = found.SetItem(node, before with { LookedAt = observation.At });
+            else
+            {
+                // Never before the look that found less: the standby's clock may have been set forward since its last message.
+                var heard = observation.At - (server.WalReceiver?.Heard() ?? TimeSpan.Zero);
+                found = found.SetItem(node, new Receipt(position, heard > before.LookedAt ? heard : before.LookedAt, observation.At));
+            }
         }
-        return ReferenceEquals(found, ByNode) ? this : new Receipts { ByNode = found };
+        return new Receipts { ByNode = found };
     }
 
-    private readonly record struct Receipt(Lsn Position, TimeSpan Since);
+    private readonly record struct Receipt(Lsn Position, TimeSpan Since, TimeSpan LookedAt);
 }
 
 /// <summary>Since when the primary has been silent, and since when the present finding stands, on the watchdog's monotonic clock.</summary>

@@ -73,9 +73,9 @@ public class GuardingTests
     }
 
     [Theory]
-    [InlineData(10.1, false)]
-    [InlineData(10, true)]
-    public void Guard_that_does_not_do_as_told_is_told_again_after_ten_seconds_and_not_relied_on(double triedAt, bool again)
+    [InlineData(17.1, false)]
+    [InlineData(17, true)]
+    public void Guard_that_does_not_do_as_told_is_told_again_after_three_seconds_and_not_relied_on(double triedAt, bool again)
     {
         var next = Next(Known, "", triedAt);
         Assert.Equal(again, next.Action is WatchdogAction.ArmGuard);

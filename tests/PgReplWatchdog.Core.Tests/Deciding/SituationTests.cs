@@ -74,15 +74,18 @@ public class SituationTests
     }
 
     [Theory]
-    [InlineData(3d, 2)]
+    [InlineData(1d, 4)]
+    [InlineData(3d, 3)] // its clock was set forward: at 3 it had not received it yet
     [InlineData(0d, 5)]
     [InlineData(-3600d, 5)] // its clock was set back
     [InlineData(null, 5)]
     public void Walreceiver_that_is_there_says_when_it_received_last(double? age, double since)
     {
         var heard = Standby().With(server => server with { WalReceiver = new WalReceiver("streaming", age is { } ago ? Seconds(ago) : null) });
-        Assert.Equal(Seconds(since), Receipts.None.Looked(At(5, heard)).Since(Beta));
-        Assert.Equal(Seconds(since), Receipts.None.Looked(At(5, heard)).Looked(At(6, Standby(heard: 0))).Since(Beta)); // a keepalive brings nothing new
+        var before = Receipts.None.Looked(At(3, Standby(at: Behind(1))));
+        Assert.Equal(Seconds(since), before.Looked(At(5, heard)).Since(Beta));
+        Assert.Equal(Seconds(since), before.Looked(At(5, heard)).Looked(At(6, Standby(heard: 0))).Since(Beta)); // a keepalive brings nothing new
+        Assert.Equal(Seconds(5), Receipts.None.Looked(At(5, heard)).Since(Beta)); // a first look knows nothing of before
     }
 
     [Fact]
@@ -92,6 +95,6 @@ public class SituationTests
         Assert.Equal(Seconds(1), receipts.Since(Beta));
         Assert.Equal(Seconds(4), receipts.Looked(At(4, Deaf(at: Behind(1)))).Since(Beta)); // started again: what it acknowledged before is not known
         Assert.Null(receipts.Looked(At(4, Deaf().With(server => server with { ReceivedLsn = null, ReplayedLsn = null }))).Since(Beta));
-        Assert.Same(receipts, receipts.Looked(At(5, Deaf(), Primary())));
+        Assert.Equal(Seconds(1), receipts.Looked(At(5, Deaf(), Primary())).Since(Beta));
     }
 }
