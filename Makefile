@@ -12,7 +12,7 @@ SEED ?= 1
 ONLY ?=
 REPLAY ?=
 
-.PHONY: help tools build demo playground chaos test test-core simulate format bench clean
+.PHONY: help tools build demo playground chaos test test-core test-faults simulate format bench clean
 
 help: ## this list
 	@sed -n 's/^\([a-z-]*\):.*## /\1\t/p' $(MAKEFILE_LIST) | expand -t 14
@@ -34,6 +34,9 @@ chaos: build ## faults at random on three hosts: MINUTES=20 SEED=1, ONLY="F4 F5"
 
 test: build ## format check and all tests, real servers included
 	@tests/run $(CONFIGURATION)
+
+test-faults: build ## the ten faults on real hosts in network namespaces (root)
+	@tests/PgReplWatchdog.Tests/bin/$(CONFIGURATION)/net10.0/PgReplWatchdog.Tests -noColor -namespace PgReplWatchdog.Tests.Faults
 
 test-core: ## the pure core alone; seconds, no servers
 	@dotnet build tests/PgReplWatchdog.Core.Tests -c $(CONFIGURATION) -v quiet --nologo

@@ -9,7 +9,7 @@ public sealed class FailoverTests
     private static CancellationToken Cancellation => TestContext.Current.CancellationToken;
 
     [Fact]
-    public async Task A_killed_primary_is_replaced_and_fenced_when_it_comes_back()
+    public async Task A_killed_primary_is_replaced_without_loss_and_comes_back_as_a_standby()
     {
         await using var cluster = await RunningCluster.StartAsync();
         await using var writer = new ClientWriter(cluster.Lab.Hosts);
@@ -20,25 +20,30 @@ public sealed class FailoverTests
         await cluster.UntilAsync(status => status is { Verdict: "Serving", IntendedPrimary: "beta" }, "beta is primary");
         await SetUpTests.EventuallyAsync(() => Task.FromResult(writer.Acknowledged[^1].Port == cluster.Beta.PostgresPort), "the client writes to beta");
         Assert.True(await cluster.IsPrimaryAsync(cluster.Beta));
+        var healed = await cluster.UntilAsync(status => status.Streams("alpha"), "alpha streams from beta");
         await writer.StopAsync();
-        var there = (await cluster.Beta.PsqlAsync("SELECT id FROM deed", Cancellation)).Split('\n').ToHashSet();
-        // Asynchronous replication promises nothing for the last rows; all but those must be there.
-        var old = writer.Acknowledged.Where(row => row.Port == cluster.Alpha.PostgresPort).SkipLast(50).ToList();
-        Assert.All(old, row => Assert.Contains(row.Id.ToString(System.Globalization.CultureInfo.InvariantCulture), there));
+        Assert.Empty(await WriteAccount.Of(writer).LostOnAsync(cluster.Beta, Cancellation));
         Assert.False(File.Exists($"{cluster.Beta.DataDirectory}.pgwatchdog/promote"), "the trigger file was taken away by the server");
-
-        await cluster.Alpha.StartPostgresAsync(Cancellation);
-        await SetUpTests.EventuallyAsync(() => Task.FromResult(!cluster.Alpha.PostgresRunning), "alpha is stopped");
-        var status = await cluster.UntilAsync(status => status.Verdict == "Serving", "all is quiet");
-        Assert.Contains(status.Events, told => told.StartsWith("FencingDecided: alpha came back as a primary", StringComparison.Ordinal));
-        Assert.Equal("beta", status.IntendedPrimary);
+        Assert.False(File.Exists($"{cluster.Alpha.DataDirectory}/recovery.conf"), "the start block is gone");
+        Assert.Contains(healed.Gates, gate => gate == "RecentFailover");
         Assert.Contains("pgwatchdog_failovers_total{cluster=\"main\",result=\"succeeded\"} 1", await cluster.Service.Http.GetStringAsync("/metrics", Cancellation), StringComparison.Ordinal);
 
-        // And the way back: set-up makes a standby of it, when a person says that its data may go.
+        // Set-up finds nothing amiss in what the watchdog has made of the nodes.
+        await cluster.RequireAsync("setup");
+        Assert.Equal("t", await cluster.Alpha.PsqlAsync("SELECT pg_is_in_recovery()", Cancellation));
+    }
+
+    [Fact]
+    public async Task With_rejoin_off_the_old_primary_stays_stopped_and_a_person_makes_it_a_standby()
+    {
+        await using var cluster = await RunningCluster.StartAsync(change: section => section["Rejoin"] = false);
+        await cluster.Alpha.KillPostgresAsync(Cancellation);
+        await cluster.UntilAsync(status => status is { Verdict: "Serving", IntendedPrimary: "beta" }, "beta is primary");
+        await Assert.ThrowsAsync<LabException>(() => cluster.Alpha.StartPostgresAsync(Cancellation)); // the start block
+        Assert.False(cluster.Alpha.PostgresRunning);
         Assert.Equal(1, (await cluster.RunAsync("setup")).ExitCode);
         await cluster.RequireAsync("setup", "--overwrite", "alpha");
-        var healed = await cluster.UntilAsync(status => status.Streams("alpha"), "alpha streams from beta");
-        Assert.Contains(healed.Gates, gate => gate == "RecentFailover");
+        await cluster.UntilAsync(status => status.Streams("alpha"), "alpha streams from beta");
     }
 
     [Fact]
@@ -73,15 +78,13 @@ public sealed class FailoverTests
     [Fact]
     public async Task A_watchdog_killed_in_mid_failover_goes_on_where_it_was()
     {
-        await using var cluster = await RunningCluster.StartAsync();
-        await cluster.Beta.StopSshdAsync(sessionsToo: true, Cancellation); // the decision can be made, the promotion cannot
+        await using var cluster = await RunningCluster.StartAsync(change: SlowHookBefore);
         await cluster.Alpha.KillPostgresAsync(Cancellation);
         await cluster.UntilAsync(status => status.Events.Any(told => told.StartsWith("FailoverDecided", StringComparison.Ordinal)), "the failover is decided");
         await cluster.Service.KillAsync();
         await cluster.Service.DisposeAsync();
         Assert.False(await cluster.IsPrimaryAsync(cluster.Beta));
 
-        await cluster.Beta.StartSshdAsync(Cancellation);
         await cluster.StartServiceAsync();
         var status = await cluster.UntilAsync(status => status is { Verdict: "Serving", IntendedPrimary: "beta" }, "beta is primary");
         Assert.Single(status.Events, told => told.StartsWith("FailoverDecided", StringComparison.Ordinal));
@@ -91,16 +94,66 @@ public sealed class FailoverTests
     [Fact]
     public async Task A_primary_that_serves_again_before_the_promotion_stays_primary()
     {
-        await using var cluster = await RunningCluster.StartAsync();
-        await cluster.Beta.StopSshdAsync(sessionsToo: true, Cancellation);
+        await using var cluster = await RunningCluster.StartAsync(change: SlowHookBefore);
         await cluster.Alpha.KillPostgresAsync(Cancellation);
         await cluster.UntilAsync(status => status.Events.Any(told => told.StartsWith("FailoverDecided", StringComparison.Ordinal)), "the failover is decided");
         await cluster.Alpha.StartPostgresAsync(Cancellation);
         await cluster.UntilAsync(status => status.Events.Any(told => told.StartsWith("FailoverWithdrawn", StringComparison.Ordinal)), "it is withdrawn");
-        await cluster.Beta.StartSshdAsync(Cancellation);
         await cluster.UntilAsync(status => status.Ready("beta") && status.IntendedPrimary == "alpha", "all is as before");
         Assert.True(cluster.Alpha.PostgresRunning);
         Assert.False(await cluster.IsPrimaryAsync(cluster.Beta));
+    }
+
+    /// <summary>Time between the decision and all that is done.</summary>
+    private static void SlowHookBefore(System.Text.Json.Nodes.JsonObject section)
+    {
+        section["HookBefore"] = "/bin/sleep 6";
+        section["HookTimeout"] = "00:00:20";
+    }
+
+    [Fact]
+    public async Task A_standby_without_ssh_is_promoted_over_sql()
+    {
+        await using var cluster = await RunningCluster.StartAsync();
+        await cluster.Beta.StopSshdAsync(sessionsToo: true, Cancellation);
+        await cluster.Alpha.KillPostgresAsync(Cancellation);
+        await cluster.UntilAsync(status => status is { Verdict: "Serving", IntendedPrimary: "beta" }, "beta is primary");
+        Assert.True(await cluster.IsPrimaryAsync(cluster.Beta));
+    }
+
+    [Fact]
+    public async Task Hooks_and_fence_command_get_the_facts_in_their_environment()
+    {
+        var facts = Path.Combine(Path.GetTempPath(), $"pgwatchdog-facts-{Guid.NewGuid():N}");
+        var script = facts + ".sh";
+        await File.WriteAllTextAsync(script, $"#!/bin/sh\nenv | grep ^PGWATCHDOG_ | grep -v PGWATCHDOG_LAB | sort >> {facts}\necho end >> {facts}\n", Cancellation);
+        File.SetUnixFileMode(script, UnixFileMode.UserRead | UnixFileMode.UserWrite | UnixFileMode.UserExecute);
+        try
+        {
+            // The host answers nobody: the fence command is what is left.
+            await using var cluster = await RunningCluster.StartAsync(change: section =>
+            {
+                section["Fencing"] = "Required";
+                section["FenceCommand"] = section["HookBefore"] = section["HookAfter"] = script;
+            });
+            await cluster.Alpha.StopSshdAsync(sessionsToo: true, Cancellation);
+            await cluster.Alpha.KillPostgresAsync(Cancellation);
+            await cluster.UntilAsync(status => status is { Verdict: "Serving", IntendedPrimary: "beta" }, "beta is primary");
+            await SetUpTests.EventuallyAsync(async () => (await File.ReadAllTextAsync(facts, Cancellation)).Split("end\n").Length == 4, "both hooks and the fence command have run");
+            var told = (await File.ReadAllTextAsync(facts, Cancellation)).Split("end\n");
+            Assert.Contains("PGWATCHDOG_MOMENT=before", told[0], StringComparison.Ordinal);
+            Assert.Contains("PGWATCHDOG_OLD_PRIMARY=alpha", told[0], StringComparison.Ordinal);
+            Assert.Contains("PGWATCHDOG_NODE=alpha", told[1], StringComparison.Ordinal);
+            Assert.DoesNotContain("PGWATCHDOG_MOMENT", told[1], StringComparison.Ordinal);
+            Assert.Contains("PGWATCHDOG_MOMENT=after", told[2], StringComparison.Ordinal);
+            Assert.Contains("PGWATCHDOG_NEW_PRIMARY=beta", told[2], StringComparison.Ordinal);
+            Assert.Contains("PGWATCHDOG_VERDICT=Down", told[2], StringComparison.Ordinal);
+        }
+        finally
+        {
+            File.Delete(facts);
+            File.Delete(script);
+        }
     }
 
     [Fact]
@@ -109,7 +162,7 @@ public sealed class FailoverTests
         await using var cluster = await RunningCluster.StartAsync(service: false, change: section => section["Automatic"] = false);
         await cluster.StartServiceAsync();
         await cluster.Alpha.KillPostgresAsync(Cancellation);
-        await cluster.UntilAsync(status => status.Verdict == "Down" && status.PrimarySilenceSeconds > 4, "alpha is down for longer than the threshold");
+        await cluster.UntilAsync(status => status.Verdict == "Crashed" && status.PrimarySilenceSeconds > 4, "alpha is down for longer than the threshold");
         await cluster.HoldsForAsync(TimeSpan.FromSeconds(3), status => Assert.Equal(["AutomaticOff"], status.Gates));
         Assert.False(await cluster.IsPrimaryAsync(cluster.Beta));
     }
