@@ -27,7 +27,7 @@ public sealed class Watchdog(
     /// <summary>A look that comes this much before it is due is not too soon.</summary>
     private static readonly TimeSpan Soon = TimeSpan.FromMilliseconds(5);
 
-    private ClusterMemory memory = journal.Load(spec.Name);
+    private ClusterMemory memory = journal.Load(spec.Name).Within(spec);
     private WorkingMemory working = WorkingMemory.Empty;
     private bool journalWritable = true;
     private Inquiry? inquiry;
@@ -80,7 +80,7 @@ public sealed class Watchdog(
     }
 
     /// <summary>A new process knows nothing of any host, and may find a failover on record: it asks everybody before it goes on with that.</summary>
-    private Inquiry FirstInquiry => new(memory.Procedure?.From ?? memory.IntendedPrimary, Suspicious: true, [.. spec.Nodes.Select(node => node.Name)]);
+    private Inquiry FirstInquiry => new(spec.Has(memory.Procedure?.From ?? memory.IntendedPrimary), Suspicious: true, [.. spec.Nodes.Select(node => node.Name)]);
 
     /// <summary>Before anything is done: what is not on record is not done. Writes only what changed.</summary>
     private bool Remember(Decision decision, ClusterObservation observation)

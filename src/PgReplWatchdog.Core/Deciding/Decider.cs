@@ -28,8 +28,11 @@ public static class Decider
         var trail = primary?.CurrentLsn is { } current ? working.Trail.Add(observation.At, current) : working.Trail;
         var receipts = working.Receipts.Looked(observation);
         var known = Known(spec.Policy, trail, memory, suspicion, observation);
+        var guardSeen = memory.Guard is { } guard && observation.Find(guard.Node)?.Server is { Role: Role.Primary } guarded && guarded.GuardOrderId == guard.Order.Id;
+        var guardSeenAt = guardSeen || working.GuardSeenAt is null || memory.Guard is null ? observation.At : working.GuardSeenAt;
         var now = new Situation(spec, memory, diagnosis, suspicion, observation)
         {
+            GuardSeenAt = guardSeenAt,
             KnownPosition = known,
             Receipts = receipts,
             Candidates = CandidateSelection.Assess(spec, memory, known, diagnosis.Primary, observation),
@@ -55,11 +58,12 @@ public static class Decider
                 Trail = trail,
                 Receipts = receipts,
                 StartedAt = startedAt,
+                GuardSeenAt = guardSeenAt,
                 GuardToldAt = step.Action is WatchdogAction.ArmGuard or WatchdogAction.DisarmGuard ? observation.At : working.GuardToldAt,
             },
             Action = step.Action,
             Events = step.Events,
-            Inquiry = new Inquiry(step.Memory.Procedure?.From ?? step.Memory.IntendedPrimary, diagnosis.Verdict is not (Verdict.Serving or Verdict.Busy),
+            Inquiry = new Inquiry(spec.Has(step.Memory.Procedure?.From ?? step.Memory.IntendedPrimary), diagnosis.Verdict is not (Verdict.Serving or Verdict.Busy),
                 [.. step.Memory.Replaced.Union(step.Memory.Returning.Select(back => back.Node))], Again: step is { Action: not WatchdogAction.None, Memory.Procedure: not null }),
             LookAgainIn = lookAgainIn,
             NotSooner = diagnosis.Verdict == Verdict.Down && step.Memory.Procedure is null && lookAgainIn < spec.Policy.CheckInterval + spec.Policy.ProbeTimeout,

@@ -160,7 +160,7 @@ public static class Failover
             return Promote(now, Enter(now, procedure, ProcedureStep.Promote));
         if (now.Observation.Host(procedure.From) is not { IsDead: true } || standby is null || Position(standby) is not { } position)
             return known ? Promote(now, Enter(now, procedure, ProcedureStep.Promote)) : NextStep.Wait(With(now, procedure));
-        return Do(now, procedure, new WatchdogAction.Salvage(procedure.From, procedure.To, position, standby.Timeline));
+        return Do(now, procedure, new WatchdogAction.Salvage(procedure.From, procedure.To, standby.ReplayedLsn ?? position, position, standby.Timeline));
     }
 
     /// <summary>The first time: from here on the candidate is the intended primary, and the old one is fenced where it returns. On disk before anything is asked.</summary>
@@ -233,9 +233,13 @@ public static class Failover
         ? NextStep.Wait(now.Memory with { Procedure = null })
         : Do(now, procedure, new WatchdogAction.RunHook(procedure.To, HookMoment.After, procedure.From, now.Memory.Epoch, procedure.Verdict, EstimatedLoss(procedure)));
 
-    /// <summary>A salvage that came to its end left nothing behind.</summary>
-    private static long? EstimatedLoss(Procedure procedure) =>
-        procedure.SalvagedBytes is not null ? 0 : procedure.PromotedAt is { } promoted ? procedure.KnownPosition?.BytesSince(promoted) : null;
+    /// <summary>Also after a salvage: what was known to be there and is not, is lost.</summary>
+    private static long? EstimatedLoss(Procedure procedure) => procedure switch
+    {
+        { PromotedAt: { } promoted, KnownPosition: { } known } => known.BytesSince(promoted),
+        { SalvagedBytes: not null } => 0,
+        _ => null,
+    };
 
     private static NextStep Withdraw(Situation now, Procedure procedure, string why) => GoOnWithdrawing(
         now with { Observation = now.Observation with { Report = null } }, Enter(now, procedure, ProcedureStep.Withdraw),

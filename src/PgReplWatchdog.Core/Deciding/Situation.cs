@@ -57,11 +57,20 @@ public sealed record Situation(ClusterSpec Spec, ClusterMemory Memory, Diagnosis
     /// have acknowledged what nobody saw it hear.
     /// </summary>
     public TimeSpan? GuardStillToWait => IsGuarded && SilentVouchers.IsEmpty
-        ? Policy.GuardSurelyStopped - Memory.Guard!.Order.Vouchers.Select(node => Observation.At - (Receipts.Since(node) ?? Observation.At)).Append(Silence).Min()
+        ? Policy.SurelyStoppedAfter(Memory.Guard!.Order.TimeToLive) - Memory.Guard.Order.Vouchers.Select(node => Observation.At - (Receipts.Since(node) ?? Observation.At)).Append(Silence).Min()
         : null;
 
-    /// <summary>The old primary's guard was seen armed, and nothing has been changed about it since.</summary>
-    public bool IsGuarded => Memory.Guard is { } guard && guard.Node == OldPrimary;
+    /// <summary>
+    /// The old primary's guard was seen armed, and nothing has been changed about it since: not long before the last sign of life. A primary that went on out of the
+    /// watchdog's sight may have been started anew without a guard.
+    /// </summary>
+    public bool IsGuarded => Policy.GuardTimeToLive > TimeSpan.Zero && Memory.Guard is { } guard && guard.Node == OldPrimary
+        && Suspicion.LastSignOfLife - (GuardSeenAt ?? Suspicion.LastSignOfLife) <= GuardBelievedFor;
+
+    /// <summary>When this process last saw the guard with the order on record, or its own start.</summary>
+    public TimeSpan? GuardSeenAt { get; init; }
+
+    private static readonly TimeSpan GuardBelievedFor = TimeSpan.FromMinutes(1);
 
     /// <summary>Those whose acknowledgement counts for the guard and who cannot be asked whether they still give it.</summary>
     public ImmutableArray<string> SilentVouchers =>

@@ -45,9 +45,10 @@ public abstract record WatchdogAction
     /// <summary>Ship what the standby lacks from the dead primary's pg_wal, and see it replayed.</summary>
     /// <param name="Node">The dead primary.</param>
     /// <param name="To">The standby.</param>
-    /// <param name="After">Its position.</param>
+    /// <param name="From">What it has replayed: the end of a record.</param>
+    /// <param name="After">What it has received: bytes beyond count as salvaged.</param>
     /// <param name="Timeline">The timeline of both.</param>
-    public sealed record Salvage(string Node, string To, Lsn After, uint Timeline) : WatchdogAction;
+    public sealed record Salvage(string Node, string To, Lsn From, Lsn After, uint Timeline) : WatchdogAction;
 
     /// <summary>Ask the node to promote itself until it is primary, within a limit.</summary>
     public sealed record Promote(string Node, PromotionMethod Method) : WatchdogAction;

@@ -66,6 +66,9 @@ public sealed record ServerFacts
     /// <summary>pg_current_wal_lsn(); primary only.</summary>
     public Lsn? CurrentLsn { get; init; }
 
+    /// <summary>pg_current_wal_insert_lsn(); primary only. It moves also while a disk that hangs holds up the writing of WAL.</summary>
+    public Lsn? InsertLsn { get; init; }
+
     /// <summary>pg_last_wal_receive_lsn(), but never behind what was replayed; standby only.</summary>
     public Lsn? ReceivedLsn { get; init; }
 

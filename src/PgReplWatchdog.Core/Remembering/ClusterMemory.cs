@@ -42,6 +42,23 @@ public sealed record ClusterMemory
 
     /// <summary>The last automatic failover that ran to an end, good or bad.</summary>
     public FinishedFailover? LastFailover { get; init; }
+
+    /// <summary>Without what concerns nodes that have left the configuration since: nothing can be asked of them and nothing done there. The same instance where there are none.</summary>
+    public ClusterMemory Within(ClusterSpec spec)
+    {
+        ArgumentNullException.ThrowIfNull(spec);
+        var known = Replaced.Concat(Following).Concat(Returning.Select(node => node.Node))
+            .Concat(Guard is null ? [] : Guard.Order.Vouchers.Append(Guard.Node)).Concat(Procedure is null ? [] : [Procedure.From, Procedure.To])
+            .All(name => spec.Has(name) is not null);
+        return known ? this : this with
+        {
+            Replaced = Replaced.RemoveAll(name => spec.Has(name) is null),
+            Following = Following.RemoveAll(name => spec.Has(name) is null),
+            Returning = Returning.RemoveAll(node => spec.Has(node.Node) is null),
+            Guard = Guard is { } guard && guard.Order.Vouchers.Append(guard.Node).All(name => spec.Has(name) is not null) ? guard : null,
+            Procedure = Procedure is { } procedure && spec.Has(procedure.From) is not null && spec.Has(procedure.To) is not null ? procedure : null,
+        };
+    }
 }
 
 /// <summary>A WAL position of the primary and when it was seen.</summary>

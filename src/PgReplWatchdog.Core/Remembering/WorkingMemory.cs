@@ -15,6 +15,9 @@ public sealed record WorkingMemory
     /// <summary>The process's first look, on the monotonic clock.</summary>
     public TimeSpan? StartedAt { get; init; }
 
+    /// <summary>When the guard with the order on record was last seen, or this process's first look, on the monotonic clock.</summary>
+    public TimeSpan? GuardSeenAt { get; init; }
+
     /// <summary>When the guard was last told something, on the monotonic clock.</summary>
     public TimeSpan? GuardToldAt { get; init; }
 }

@@ -7,6 +7,9 @@ namespace PgReplWatchdog.Topology;
 /// <param name="Roles">The two SQL roles.</param>
 public sealed record ClusterSpec(string Name, ImmutableArray<NodeSpec> Nodes, Policy Policy, SqlRoles Roles)
 {
+    /// <summary>The name, where a node has it; null for one that has left the configuration.</summary>
+    public string? Has(string? name) => Nodes.Any(node => node.Name == name) ? name : null;
+
     /// <summary>The node of that name, which must exist.</summary>
     public NodeSpec Node(string name) => Nodes.First(node => node.Name == name);
 }

@@ -27,11 +27,18 @@ public sealed record Policy
     /// <summary>Without a proof that somebody outside hears it for this long, the guard on the primary's host stops it. Zero: no guard.</summary>
     public TimeSpan GuardTimeToLive { get; init; } = TimeSpan.FromSeconds(6);
 
-    /// <summary>How much later than its time to live a guard may have done its work: clocks that differ by a tenth either way, its tick, the kill.</summary>
-    public TimeSpan GuardMargin => (0.25 * GuardTimeToLive) + TimeSpan.FromSeconds(0.5);
+    /// <summary>After so long without a sign of life to the outside a primary guarded as configured has surely stopped itself.</summary>
+    public TimeSpan GuardSurelyStopped => SurelyStoppedAfter(GuardTimeToLive);
 
-    /// <summary>After so long without a sign of life to the outside a guarded primary has surely stopped itself.</summary>
-    public TimeSpan GuardSurelyStopped => GuardTimeToLive + GuardMargin;
+    /// <summary>
+    /// The time to live, and how much later a guard may have done its work: clocks that differ by a tenth either way, its tick, the kill.
+    /// </summary>
+    public static TimeSpan SurelyStoppedAfter(TimeSpan timeToLive) => timeToLive + GuardMarginOf(timeToLive);
+
+    public static TimeSpan GuardMarginOf(TimeSpan timeToLive) => (0.25 * timeToLive) + TimeSpan.FromSeconds(0.5);
+
+    /// <summary>The margin of the configured time to live.</summary>
+    public TimeSpan GuardMargin => GuardMarginOf(GuardTimeToLive);
 
     /// <summary>The longest that shipping WAL from a dead primary may take.</summary>
     public TimeSpan SalvageLimit { get; init; } = TimeSpan.FromSeconds(5);

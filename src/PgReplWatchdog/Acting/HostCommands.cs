@@ -43,6 +43,7 @@ public static class HostCommands
         data={0}
         [ -d "$data" ] && [ -O "$data" ] || { echo "$data is not a directory of this account" >&2; exit 1; }
         blocked=0
+        rm -f "$data.pgwatchdog/guard.armed"
         [ -e "$data/recovery.conf" ] || printf '%s\n' {1} > "$data/recovery.conf" || blocked=1
         living() {
           for process in /proc/[0-9]*; do
@@ -86,12 +87,14 @@ public static class HostCommands
     }
 
     /// <summary>
-    /// Where the dead server's WAL ends, seen from a position: two lines, the last record (pg_waldump) and the segment size (pg_controldata). Only the
-    /// segment size where nothing follows that position.
+    /// Where the dead server's WAL ends, seen from the end of a record: the last record after it (pg_waldump), what pg_waldump said at the end, and the segment size
+    /// (pg_controldata).
     /// </summary>
-    public static string FindEndOfWal(HostAccess host, Lsn after, uint timeline) => Shell.Script($$"""
+    public static string FindEndOfWal(HostAccess host, Lsn from, uint timeline) => Shell.Script($$"""
         export LC_ALL=C
-        {0}/pg_waldump -p {1}/pg_wal -t {{timeline}} -s {{after}} 2>/dev/null | tail -n 1 | sed -n 's/.*len (rec\/tot): *[0-9]*\/ *\([0-9]*\),.* lsn: \([0-9A-F/]*\), .*/record=\2 \1/p'
+        { said=$({ {0}/pg_waldump -p {1}/pg_wal -t {{timeline}} -s {{from}} | tail -n 1 | \
+          sed -n 's/.*len (rec\/tot): *[0-9]*\/ *\([0-9]*\),.* lsn: \([0-9A-F/]*\), .*/record=\2 \1/p' >&3; } 2>&1); } 3>&1
+        printf 'said=%s\n' "$(printf '%s' "$said" | tail -n 1)"
         {0}/pg_controldata {1} | sed -n 's/^Bytes per WAL segment: */segment=/p'
         """, host.BinDirectory, host.Node.DataDirectory);
 

@@ -19,6 +19,11 @@ public sealed class Salvage(ClusterAccess cluster, SshHosts hosts, TimeProvider 
 {
     private const int PageBytes = 8192;
     private const int WakeInterval = 50; // ms, of HostCommands.WakeStartup
+    private const int LongPageHeaderBytes = 40;
+
+    /// <summary>How pg_waldump ends where valid WAL does: at something that is no record, or with none at all after the position. Anything else is a failure to read.</summary>
+    private static readonly string[] EndsAsWalDoes = ["error in WAL record at ", "could not find a valid record after "];
+
     private static readonly TimeSpan PollInterval = TimeSpan.FromMilliseconds(10);
 
     /// <summary>Bytes as they are: SSH.NET hands out text.</summary>
@@ -32,16 +37,17 @@ public sealed class Salvage(ClusterAccess cluster, SshHosts hosts, TimeProvider 
         using var deadline = CancellationTokenSource.CreateLinkedTokenSource(cancellation);
         deadline.CancelAfter(limit);
         var dead = hosts[salvage.Node];
-        var said = await dead.RequireAsync(HostCommands.FindEndOfWal(dead.Host, salvage.After, salvage.Timeline), limit, deadline.Token);
+        var said = await dead.RequireAsync(HostCommands.FindEndOfWal(dead.Host, salvage.From, salvage.Timeline), limit, deadline.Token);
         if (Line(said, "segment=") is not { } size || !long.TryParse(size, CultureInfo.InvariantCulture, out var segmentBytes))
             throw new SshFailureException(SshFailureKind.CommandFailed, $"{salvage.Node}: pg_controldata does not tell the segment size");
+        var ending = Line(said, "said=") ?? "";
+        if (!EndsAsWalDoes.Any(words => ending.Contains(words, StringComparison.Ordinal)))
+            throw new SshFailureException(SshFailureKind.CommandFailed, $"{salvage.Node}: pg_waldump did not come to the end of the WAL ({(ending.Length > 0 ? ending : "it said nothing")})");
         if (Line(said, "record=") is not { } last)
-            return 0; // no record follows the standby's position
+            return 0; // no record follows what the standby has replayed
         var (record, end) = Record(last);
-        if (record < salvage.After)
-            return 0;
         var standby = hosts[salvage.To];
-        foreach (var part in Parts(salvage.After, end, salvage.Timeline, segmentBytes))
+        foreach (var part in Parts(salvage.From, end, salvage.Timeline, segmentBytes))
         {
             var pages = await dead.RequireAsync(HostCommands.ReadWal(dead.Host, part.Segment, part.FirstPage, part.Pages), limit, deadline.Token, encoding: Bytes);
             await standby.RequireAsync(HostCommands.WriteWal(standby.Host, part.Segment, part.FirstPage, segmentBytes), limit, deadline.Token, pages, Bytes);
@@ -80,13 +86,13 @@ public sealed class Salvage(ClusterAccess cluster, SshHosts hosts, TimeProvider 
     private static string? Line(string said, string name) =>
         said.Split('\n').FirstOrDefault(line => line.StartsWith(name, StringComparison.Ordinal))?[name.Length..].Trim();
 
-    /// <summary>Its start, and its end as far as it is known: page headers in between are covered by a whole page more.</summary>
+    /// <summary>Its start, and its end: length, and a page header for each page that it may touch.</summary>
     private static (Lsn Start, Lsn End) Record(string said)
     {
         var words = said.Split(' ');
         var start = Lsn.Parse(words[0]);
         var length = ulong.Parse(words[1], CultureInfo.InvariantCulture);
-        return (start, new Lsn(start.Value + length + (length / PageBytes * 40)));
+        return (start, new Lsn(start.Value + length + (((length / PageBytes) + 2) * LongPageHeaderBytes)));
     }
 
     private async Task UntilReplayedAsync(string node, Lsn record, CancellationToken deadline)

@@ -49,7 +49,8 @@ public sealed class Upstream(ClusterAccess cluster, SshHosts hosts, TimeProvider
         string[] arguments =
         [
             node.StateDirectory, node.DataDirectory, host.Host.BinDirectory, primary.Host, primary.Port.ToString(CultureInfo.InvariantCulture), cluster.Spec.Roles.Replication,
-            cluster.Spec.Roles.Database, node.Name, lines, ConfigurationText.ManagedFileName, rejoin.FreshCopy ? "copy" : "rewind", stamp, host.Host.ServerLog,
+            cluster.Spec.Roles.Database, node.Name, lines, ConfigurationText.ManagedFileName, rejoin.FreshCopy ? "copy" : "rewind", stamp,
+            host.Host.ServerLog, rejoin.Epoch.ToString(CultureInfo.InvariantCulture),
         ];
         await host.RequireAsync(Start(node, rejoin.Epoch, arguments), RepointLimit, cancellation, SqlText.Of("Acting.rejoin.sh"));
         return $"{node.Name}: {(rejoin.FreshCopy ? "a fresh copy" : "pg_rewind")} from {primary.Name} was started on its host";

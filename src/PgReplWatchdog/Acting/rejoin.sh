@@ -1,15 +1,16 @@
 # Makes a stopped node a standby of the new primary: by pg_rewind, or by a fresh copy where that does not work. Started detached by the watchdog, which looks at
 # STATE/job, job.status and job.log. Arguments: state directory, data directory, bin directory, host and port of the primary, replication role, database, node name,
-# the lines for the managed file, the managed file's name, "rewind" or "copy", a stamp for what is moved aside, the server's log file.
+# the lines for the managed file, the managed file's name, "rewind" or "copy", a stamp for what is moved aside, the server's log file, the epoch.
 set -u
 export LC_ALL=C
 state=$1 data=$2 bin=$3 host=$4 port=$5 role=$6 database=$7 name=$8 lines=$9
 shift 9
-managed=$1 way=$2 stamp=$3 log=$4
+managed=$1 way=$2 stamp=$3 log=$4 epoch=$5
 export PGPASSFILE="$state/passfile" PGCONNECT_TIMEOUT=5
 source="host='$host' port=$port user='$role' application_name='$name'"
 own="postgresql.conf pg_hba.conf pg_ident.conf postgresql.auto.conf $managed"
 
+block() { [ -e "$data/recovery.conf" ] || echo '# pgwatchdog makes this server a standby: it must not start before that is done.' > "$data/recovery.conf"; }
 say() { echo "$(date -u +%Y-%m-%dT%H:%M:%SZ) $*"; }
 fail() { say "$*"; exit 1; }
 living() {
@@ -37,28 +38,48 @@ make_standby() {
 
 rewind() {
   say "rewinding to $host:$port"
-  # It recovers a crashed server by itself, and cannot while the start block is there.
-  rm -f "$data/recovery.conf" "$data/standby.signal"
-  "$bin/pg_rewind" -D "$data" --source-server="$source dbname='$database'" 2>&1 || return 1
+  # pg_rewind wants a server that was shut down in order, and would recover a crashed one by itself; but that works only without the start block. So it is recovered
+  # here, and the block is back for the long part: whoever boots this host meanwhile does not get a primary.
+  rm -f "$data/standby.signal"
+  case $("$bin/pg_controldata" "$data" | sed -n 's/^Database cluster state: *//p') in
+    'shut down' | 'shut down in recovery') ;;
+    *)
+      rm -f "$data/recovery.conf"
+      "$bin/postgres" --single -F -D "$data" -c archive_mode=off template1 < /dev/null > "$state/recovery.log" 2>&1
+      recovered=$?
+      block
+      [ $recovered -eq 0 ] || { tail -n 2 "$state/recovery.log"; return 1; }
+      ;;
+  esac
+  block
+  "$bin/pg_rewind" -D "$data" --no-ensure-shutdown --source-server="$source dbname='$database'" 2>&1 || return 1
   make_standby "$data"
 }
 
 copy() {
+  if [ -L "$data" ] || mountpoint -q "$data" 2>/dev/null; then
+    say "$data is a symbolic link or a mount point and cannot be moved aside"
+    return 1
+  fi
   say "copying $host:$port"
   rm -rf "$state/copy" || return 1
   "$bin/pg_basebackup" -w -D "$state/copy" -d "$source" -X stream -c fast 2>&1 || return 1
   make_standby "$state/copy" || return 1
-  rm -rf "$data".before-pgwatchdog-rejoin-*
-  mv "$data" "$data.before-pgwatchdog-rejoin-$stamp" && mv "$state/copy" "$data"
+  mv "$data" "$data.before-pgwatchdog-rejoin-$epoch-$stamp" && mv "$state/copy" "$data"
 }
 
+rm -f "$state/guard.armed"
 say "stopping what runs"
 [ -n "$(living)" ] && "$bin/pg_ctl" stop -D "$data" -m fast -w -t 30 >/dev/null 2>&1
 [ -z "$(living)" ] || fail "PostgreSQL does not stop"
 # An attempt that was cut short has kept them already, and may have left the primary's in their place.
-[ -e "$state/own/kept" ] || { keep && touch "$state/own/kept"; } || fail "the node's own configuration could not be kept in $state"
+[ "$(cat "$state/own/kept" 2>/dev/null)" = "$epoch" ] || { keep && echo "$epoch" > "$state/own/kept"; } || fail "the node's own configuration could not be kept in $state"
 if [ "$way" = rewind ]; then rewind || { say "pg_rewind did not work: a fresh copy is made"; copy; }; else copy; fi || fail "neither pg_rewind nor a fresh copy worked"
 touch "$log"
 setsid "$bin/pg_ctl" start -D "$data" -l "$log" -w -t 60 >/dev/null 2>&1 </dev/null || fail "PostgreSQL does not start: $(tail -n 3 "$log" | tr '\n' ' ')"
 rm -rf "$state/own"
+# What earlier returns moved aside; what this one did stays for a person to look at.
+for aside in "$data".before-pgwatchdog-rejoin-*; do
+  case $aside in *-"$epoch"-*) ;; *) rm -rf "$aside" ;; esac
+done
 say "started as a standby of $host:$port"

@@ -36,7 +36,7 @@ public sealed class NodeSession(ClusterAccess cluster, NodeSpec node) : IAsyncDi
             deadline, TaskScheduler.Default);
         var facts = await asking.WaitAsync(timeout, clock, cancellation);
         // Only what counts as a sign of life here may count as one for the guard: an answer that came too late is not acknowledged.
-        acknowledgement = facts.CurrentLsn is { } position ? $"{PostgresConnections.ApplicationName} {position}" : PostgresConnections.ApplicationName;
+        acknowledgement = facts.InsertLsn is { } position ? $"{PostgresConnections.ApplicationName} {position}" : PostgresConnections.ApplicationName;
         return facts;
     }
 
@@ -122,6 +122,7 @@ public sealed class NodeSession(ClusterAccess cluster, NodeSpec node) : IAsyncDi
             VersionNumber = reader.GetInt32(reader.GetOrdinal("version_number")),
             StartedAt = reader.GetFieldValue<DateTimeOffset>(reader.GetOrdinal("started_at")),
             CurrentLsn = Position(reader, "current_lsn"),
+            InsertLsn = Position(reader, "insert_lsn"),
             ReceivedLsn = inRecovery ? Lsn.Greater(Position(reader, "receive_lsn"), replayed) : null,
             ReplayedLsn = replayed,
             ReplayPaused = reader.GetBoolean(reader.GetOrdinal("replay_paused")),

@@ -106,6 +106,7 @@ watch_over() {
 row() { # UPTIME IN_RECOVERY POSITION ACKNOWLEDGED ID
   now=$1 lost=''
   if [ "$2" = t ]; then
+    rm -f "$order" # an order is for a primary: it must not wait here until this node is one
     checked=yes leased='' since=$1 # when it is promoted nobody has to be asked: it was its own decision to be a standby until then
     return
   fi

@@ -20,7 +20,7 @@ public class GatesTests
         ["no guard was armed and the host was not asked"] = new(Gate.OldPrimaryNotFenced, Memory: Known with { Guard = null }),
         ["the host does not answer either"] = new(Gate.OldPrimaryNotFenced, Memory: Known with { Guard = null }, Seen: seen => seen.With(HostGone())),
         ["the guard of another node was armed"] = new(Gate.OldPrimaryNotFenced, Memory: Known with { Guard = Known.Guard! with { Node = Beta } }),
-        ["the guard has not had its time"] = new(Gate.OldPrimaryNotFenced, Policy: new Policy { GuardTimeToLive = TimeSpan.FromSeconds(8) }),
+        ["the guard has not had its time"] = new(Gate.OldPrimaryNotFenced, Memory: Known with { Guard = Known.Guard! with { Order = new GuardOrder(Seconds(8), [Beta]) } }),
         ["a voucher cannot be asked"] = new(Gate.OldPrimaryNotFenced, Memory: Known with { Guard = Known.Guard! with { Order = new GuardOrder(Seconds(6), [Beta, Gamma]) } }),
         ["its priority is 0"] = new(Gate.CandidateExcluded, Priority: 0),
         ["another system identifier"] = new(Gate.CandidateOtherSystem, Changed(server => server with { SystemIdentifier = OtherSystem })),

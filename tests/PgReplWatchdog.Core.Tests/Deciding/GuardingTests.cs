@@ -115,4 +115,14 @@ public class GuardingTests
         Assert.Distinct([BetaVouches.Id, new GuardOrder(Seconds(7), [Beta]).Id, new GuardOrder(Seconds(6), [Gamma]).Id, new GuardOrder(Seconds(6), [Beta, Gamma]).Id]);
         Assert.Equal($"{BetaVouches.Id} 6000 watchdog beta\n", BetaVouches.Line("watchdog"));
     }
+
+    [Fact]
+    public void Guard_that_is_switched_off_is_forgotten_and_disarmed()
+    {
+        var off = new Policy { GuardTimeToLive = TimeSpan.Zero };
+        var next = Next(Known, BetaVouches.Id, policy: off);
+        Assert.Null(next.Memory.Guard);
+        Assert.IsType<WatchdogAction.DisarmGuard>(next.Action);
+        Assert.Null(Next(Known, null, policy: off).Memory.Guard);
+    }
 }

@@ -97,4 +97,49 @@ public class SituationTests
         Assert.Null(receipts.Looked(At(4, Deaf().With(server => server with { ReceivedLsn = null, ReplayedLsn = null }))).Since(Beta));
         Assert.Equal(Seconds(1), receipts.Looked(At(5, Deaf(), Primary())).Since(Beta));
     }
+
+    private static Situation Cut(Policy policy, TimeSpan? seenAt = null) => new(
+        Two(policy), Known with { Guard = new ArmedGuard(Alpha, new GuardOrder(Seconds(30), [Beta])) }, new Diagnosis(Verdict.Down, Alpha, []),
+        Suspicion.None with { LastCheckAt = Seconds(99), LastSignOfLife = Seconds(90) }, At(100, Unreachable(), Deaf()))
+    {
+        Receipts = Receipts.None.Looked(At(90, Deaf())),
+        GuardSeenAt = seenAt,
+    };
+
+    [Fact]
+    public void Guard_is_waited_for_by_the_order_that_it_was_given_whatever_is_configured_now()
+    {
+        var now = Cut(new Policy { GuardTimeToLive = Seconds(3), UnreachableThreshold = Seconds(5) });
+        Assert.Equal(Seconds(30 + 7.5 + 0.5 - 10), now.GuardStillToWait);
+        Assert.Equal(FencedBy.Unknown, now.FencedBy);
+    }
+
+    [Fact]
+    public void Guard_that_is_switched_off_has_stopped_nobody() =>
+        Assert.False(Cut(new Policy { GuardTimeToLive = TimeSpan.Zero }).IsGuarded);
+
+    [Theory]
+    [InlineData(30, true)]
+    [InlineData(29.9, false)]
+    public void Guard_that_was_seen_long_before_the_last_sign_of_life_may_be_gone(double seenAt, bool believed) =>
+        Assert.Equal(believed, Cut(new Policy(), Seconds(seenAt)).IsGuarded);
+
+    [Fact]
+    public void Memory_of_nodes_that_left_the_configuration_is_dropped()
+    {
+        var memory = Known with
+        {
+            Replaced = [Gamma, Beta], Following = [Gamma], Returning = [new ReturningNode(Gamma, ReturnStep.Rejoin, 1, Start)],
+            Guard = new ArmedGuard(Alpha, new GuardOrder(Seconds(6), [Beta, Gamma])),
+            Procedure = new Procedure(Alpha, Gamma, ProcedureStep.Promote, "Down", Start, Start),
+        };
+        var within = memory.Within(Two());
+        Assert.Equal([Beta], within.Replaced);
+        Assert.Empty(within.Following);
+        Assert.Empty(within.Returning);
+        Assert.Null(within.Guard);
+        Assert.Null(within.Procedure);
+        var known = Known;
+        Assert.Same(known, known.Within(Two()));
+    }
 }

@@ -13,7 +13,7 @@ public sealed class LagTests
     [Fact]
     public async Task Lag_is_zero_when_idle_grows_when_replay_stands_and_is_unknown_without_the_primary()
     {
-        await using var cluster = await RunningCluster.StartAsync(change: section => section["UnreachableThreshold"] = "00:10:00");
+        await using var cluster = await RunningCluster.StartAsync(change: section => section["UnreachableThreshold"] = section["CrashedThreshold"] = "00:10:00");
         await cluster.UntilAsync(status => Bytes(status) == 0 && Seconds(status) == 0, "an idle primary's standby lacks nothing");
         await cluster.HoldsForAsync(TimeSpan.FromSeconds(3), status => Assert.Equal((0, 0), (Bytes(status), Seconds(status))));
 
@@ -31,14 +31,14 @@ public sealed class LagTests
         await cluster.UntilAsync(status => Bytes(status) == 0 && Seconds(status) == 0, "it catches up");
 
         await cluster.Alpha.KillPostgresAsync(Cancellation);
-        await cluster.UntilAsync(status => status.Verdict == "Down", "alpha is down");
+        await cluster.UntilAsync(status => status.Verdict == "Crashed", "alpha is down");
         await cluster.HoldsForAsync(TimeSpan.FromSeconds(2), status => Assert.Equal((null, null), (Bytes(status), Seconds(status))));
     }
 
     [Fact]
     public async Task Metrics_of_a_node_that_cannot_be_asked_disappear()
     {
-        await using var cluster = await RunningCluster.StartAsync(change: section => section["UnreachableThreshold"] = "00:10:00");
+        await using var cluster = await RunningCluster.StartAsync(change: section => section["UnreachableThreshold"] = section["CrashedThreshold"] = "00:10:00");
         var healthy = await MetricsAsync(cluster);
         Assert.Equal(1, healthy["pgwatchdog_node_role{cluster=\"main\",node=\"alpha\",role=\"Primary\"}"]);
         Assert.Equal(0, healthy["pgwatchdog_replication_lag_bytes{cluster=\"main\",node=\"beta\",stage=\"replay\"}"]);
@@ -53,7 +53,7 @@ public sealed class LagTests
         Assert.Contains(healthy.Keys, name => name.StartsWith("pgwatchdog_build_info", StringComparison.Ordinal));
 
         await cluster.Alpha.KillPostgresAsync(Cancellation);
-        await cluster.UntilAsync(status => status.Verdict == "Down", "alpha is down");
+        await cluster.UntilAsync(status => status.Verdict == "Crashed", "alpha is down");
         var down = await MetricsAsync(cluster);
         Assert.Equal(0, down["pgwatchdog_node_probe_success{cluster=\"main\",node=\"alpha\"}"]);
         Assert.Equal(1, down["pgwatchdog_node_reach{cluster=\"main\",node=\"alpha\",reach=\"Refused\"}"]);
@@ -69,11 +69,11 @@ public sealed class LagTests
     [Fact]
     public async Task Health_is_that_checks_end_whatever_they_find()
     {
-        await using var cluster = await RunningCluster.StartAsync(change: section => section["UnreachableThreshold"] = "00:10:00");
+        await using var cluster = await RunningCluster.StartAsync(change: section => section["UnreachableThreshold"] = section["CrashedThreshold"] = "00:10:00");
         Assert.Equal("ok\n", await cluster.Service.Http.GetStringAsync("/healthz", Cancellation));
         await cluster.Alpha.FreezePostgresAsync(Cancellation);
         await cluster.Beta.FreezePostgresAsync(Cancellation);
-        await cluster.UntilAsync(status => status.Verdict == "WatchdogIsolated", "nobody answers");
+        await cluster.UntilAsync(status => status.Verdict == "Hung", "nobody answers");
         Assert.Equal("ok\n", await cluster.Service.Http.GetStringAsync("/healthz", Cancellation));
         await cluster.Alpha.ThawPostgresAsync();
         await cluster.Beta.ThawPostgresAsync();

@@ -127,14 +127,13 @@ public sealed class FailoverTests
         var facts = Path.Combine(Path.GetTempPath(), $"pgwatchdog-facts-{Guid.NewGuid():N}");
         var script = facts + ".sh";
         await File.WriteAllTextAsync(script, $"#!/bin/sh\nenv | grep ^PGWATCHDOG_ | grep -v PGWATCHDOG_LAB | sort >> {facts}\necho end >> {facts}\n", Cancellation);
-        File.SetUnixFileMode(script, UnixFileMode.UserRead | UnixFileMode.UserWrite | UnixFileMode.UserExecute);
         try
         {
             // The host answers nobody: the fence command is what is left.
             await using var cluster = await RunningCluster.StartAsync(change: section =>
             {
                 section["Fencing"] = "Required";
-                section["FenceCommand"] = section["HookBefore"] = section["HookAfter"] = script;
+                section["FenceCommand"] = section["HookBefore"] = section["HookAfter"] = $"/bin/sh {script}";
             });
             await cluster.Alpha.StopSshdAsync(sessionsToo: true, Cancellation);
             await cluster.Alpha.KillPostgresAsync(Cancellation);

@@ -1,5 +1,3 @@
-using PgReplWatchdog.Lab;
-
 namespace PgReplWatchdog.Tests.Failover;
 
 /// <summary>Hosts in network namespaces: who sees whom decides what may be done.</summary>

@@ -25,7 +25,7 @@ public static class CheckCommand
             var memory = Memory(installation.StateDirectory, access.Spec.Name);
             using var hosts = new SshHosts(access);
             await using var prober = new PostgresProber(access, hosts, TimeProvider.System);
-            var observation = await prober.ObserveAsync(new Inquiry(memory.IntendedPrimary, false, []), cancellation);
+            var observation = await prober.ObserveAsync(new Inquiry(access.Spec.Has(memory.IntendedPrimary), false, []), cancellation);
             var decision = Decider.Decide(access.Spec, memory, WorkingMemory.Empty, observation);
             StatusTable.Write(Commands.Screen(), ClusterStatus.Of(access.Spec, new Checked(observation, decision, observation.Time, 0), []));
             return Code(decision);

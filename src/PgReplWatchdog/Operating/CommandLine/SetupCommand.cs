@@ -69,6 +69,12 @@ public static class SetupCommand
 
     private static async Task<int> RemoveGuardAsync(ClusterAccess cluster, bool planOnly, CancellationToken cancellation)
     {
+        if (cluster.Spec.Policy.GuardTimeToLive > TimeSpan.Zero)
+        {
+            // A watchdog that believes in a guard that is gone would promote beside a primary that nothing has stopped.
+            Commands.Screen().MarkupLineInterpolated($"[red]Refused:[/] {cluster.Spec.Name} relies on its guard. Set GuardTimeToLive to 0, restart the service, then remove the guard.");
+            return ExitCode.Failed;
+        }
         using var hosts = new SetupHosts(cluster);
         var plan = SetupPlanner.WithoutGuard(cluster.Spec);
         return await ApplyAsync(Commands.Screen(), cluster, hosts, plan, planOnly, $"no node of {cluster.Spec.Name} has a guard any more; the next set-up would install it again.", cancellation);
