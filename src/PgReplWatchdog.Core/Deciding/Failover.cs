@@ -141,7 +141,7 @@ public static class Failover
         }
         if (now.Candidates is not [{ IsEligible: true } elected, ..])
             return NextStep.Wait(With(now, procedure)); // the gates say why; as soon as one is eligible again, it goes on
-        procedure = procedure with { To = elected.Node };
+        procedure = procedure with { To = elected.Node, SalvagedBytes = elected.Node == procedure.To ? procedure.SalvagedBytes : null };
         return procedure.KnownPosition is null || now.Observation.Host(procedure.From) is { IsDead: true }
             ? Salvage(now, Enter(now, procedure, ProcedureStep.Salvage))
             : Promote(now, Enter(now, procedure, ProcedureStep.Promote));
@@ -166,7 +166,7 @@ public static class Failover
     {
         // Between election and promotion much time may have passed: the elected one is gone, or a better one is back.
         if (procedure.PromotedAt is null && now.Candidates is [{ IsEligible: true } best, ..] && best.Node != procedure.To)
-            return Freeze(now, Enter(now, procedure, ProcedureStep.Freeze));
+            return Freeze(now with { Observation = now.Observation with { Report = null } }, Enter(now, procedure, ProcedureStep.Freeze)); // what was shipped went to another
         if (now.Observation.Find(procedure.To) is not { IsServingStandby: true, Server: { } server })
             return NextStep.Wait(With(now, procedure));
         var memory = now.Memory;
