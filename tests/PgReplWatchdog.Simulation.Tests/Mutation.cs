@@ -49,6 +49,8 @@ public sealed record Mutation(string Name, string Invariant, params Patch[] Patc
             new Patch(Deciding + "Failover.cs", "if (procedure.PromotedAt is not null && !(Reports(", "if (!MUTANT && procedure.PromotedAt is not null && !(Reports(")),
         new("rejoin-given-up-at-once", "Whole",
             new Patch(Deciding + "Returning.cs", "return before is { Step: ReturnStep.Rejoin } ||", "return (!MUTANT && before is { Step: ReturnStep.Rejoin }) ||")),
+        new("salvage-reported-and-not-done", "Lost", new Patch("tests/PgReplWatchdog.Simulation/Runner.cs",
+            "(to.Position, to.Replayed, to.Branch) = (dead.Position,", "(to.Position, to.Replayed, to.Branch) = (MUTANT ? to.Position : dead.Position,")),
         new("known-position-forgotten", "Whole", new Patch(Deciding + "CandidateSelection.cs", "if (missing is null && !mayBeShipped)", "if (missing is null && (MUTANT || !mayBeShipped))")),
     ];
 

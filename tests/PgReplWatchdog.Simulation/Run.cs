@@ -144,7 +144,7 @@ internal sealed class Run
 
     /// <summary>
     /// What only a person mends, by the documents: a rejoin that was given up or is switched off, a failover that failed, a gate that stays shut, a standby that
-    /// was promoted after all when its failover had been taken back, a fence command's victim without power.
+    /// was promoted after all when its failover had been taken back, a fence command's victim without power, a primary that a person shut down.
     /// </summary>
     private bool IsForAPerson() =>
         journal.Memory.Returning.Any(node => node.Step == ReturnStep.GivenUp) || !world.Setting.Spec.Policy.Rejoin
@@ -152,5 +152,6 @@ internal sealed class Run
         || (Count(EventKind.FailoverWithdrawn) > 0 && (Count(EventKind.PrimaryAdopted) > 1 || watchdog.Last?.Decision.Diagnosis.Verdict == Verdict.TwoPrimaries))
         || watchdog.Last?.Decision.Gates.Any(gate => gate.Gate == Gate.RecentFailover) == true
         || Array.Exists(world.Nodes, node => node is { HostUp: false, FencedByCommand: true })
+        || (watchdog.Last?.Decision.Diagnosis.Verdict == Verdict.Stopped && !world.Setting.Spec.Policy.FailoverWhenStopped)
         || Array.Exists(world.Nodes, node => node.IsStandby && node.StartBlocked && node.Process == Process.Stopped && !journal.Memory.Replaced.Contains(node.Name));
 }

@@ -127,7 +127,7 @@ internal sealed class Runner(World world, Journal journal, Prober prober, Crash 
     {
         if (journal.Memory.Procedure is { Attempts: <= 1 } procedure)
             Judge(node, world.Find(procedure.From));
-        world.Truth.Asked.TryAdd(node, (world.Now, journal.Memory.Epoch));
+        world.Truth.Asked.TryAdd(node, (world.Now, journal.Memory.Epoch, journal.Memory.Procedure?.SalvagedBytes is not null));
         var promoting = false;
         OnHost(node, host =>
         {

@@ -19,8 +19,8 @@ internal sealed class Truth(World world)
     /// <summary>A person has promoted a standby: who is primary is not the watchdog's doing any more.</summary>
     public bool PersonIntervened { get; set; }
 
-    /// <summary>Nodes that the watchdog asked to promote themselves: when it first did, and the epoch on record then.</summary>
-    public Dictionary<Node, (double At, long Epoch)> Asked { get; } = [];
+    /// <summary>Nodes that the watchdog asked to promote themselves: when it first did, the epoch on record then, and whether a salvage had come to its end.</summary>
+    public Dictionary<Node, (double At, long Epoch, bool IsSalvaged)> Asked { get; } = [];
 
     /// <summary>The failover that a person has seen to.</summary>
     public long AcknowledgedEpoch { get; set; }
@@ -72,6 +72,8 @@ internal sealed class Truth(World world)
             FalsePromotions++;
         if (!Asked.Remove(node, out var asked))
             return;
+        if (asked.IsSalvaged && node.Branch.Parent!.Acknowledged > node.Branch.SwitchPoint)
+            Violated("Lost", $"{node} is promoted at {node.Branch.SwitchPoint} after a salvage, and a write at {node.Branch.Parent.Acknowledged} was acknowledged");
         // I6: the interval counts from the end of the one before, by the watchdog's clock.
         var interval = world.Setting.Spec.Policy.MinimumInterval.TotalSeconds / world.Setting.WatchdogRate;
         if (lastFailover is { } last && last.Epoch > AcknowledgedEpoch && asked.At - last.At < interval)

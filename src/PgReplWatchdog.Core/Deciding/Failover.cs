@@ -143,7 +143,7 @@ public static class Failover
         }
         if (now.Candidates is not [{ IsEligible: true } elected, ..])
             return NextStep.Wait(With(now, procedure)); // the gates say why; as soon as one is eligible again, it goes on
-        procedure = procedure with { To = elected.Node };
+        procedure = procedure with { To = elected.Node, SalvagedBytes = elected.Node == procedure.To ? procedure.SalvagedBytes : null };
         return procedure.KnownPosition is null || now.Observation.Host(procedure.From) is { IsDead: true }
             ? Salvage(now, Enter(now, procedure, ProcedureStep.Salvage))
             : Promote(now, Enter(now, procedure, ProcedureStep.Promote));
