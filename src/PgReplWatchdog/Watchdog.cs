@@ -82,6 +82,21 @@ public sealed class Watchdog(
     /// <summary>A new process knows nothing of any host, and may find a failover on record: it asks everybody before it goes on with that.</summary>
     private Inquiry FirstInquiry => new(spec.Has(memory.Procedure?.From ?? memory.IntendedPrimary), Suspicious: true, [.. spec.Nodes.Select(node => node.Name)]);
 
+    /// <summary>
+    /// The service stops in order, and nobody may look after this cluster for long: a guard that stays armed would stop the primary as soon as its standby is restarted.
+    /// </summary>
+    public async Task DisarmAsync(CancellationToken cancellation)
+    {
+        if (memory.Guard is not { } guard)
+            return;
+        var forgotten = memory with { Guard = null };
+        if (!Append(forgotten, [], [new(EventKind.GuardChanged, $"the guard of {guard.Node} is disarmed: the watchdog stops")], clock.GetUtcNow()))
+            return;
+        memory = forgotten;
+        var disarm = new WatchdogAction.DisarmGuard(guard.Node);
+        Tell(disarm, await runner.RunAsync(disarm, cancellation));
+    }
+
     /// <summary>Before anything is done: what is not on record is not done. Writes only what changed.</summary>
     private bool Remember(Decision decision, ClusterObservation observation)
     {

@@ -40,6 +40,7 @@ public static class Service
         }
         services.AddSingleton<WatchedClusters>();
         services.AddSingleton(installation);
+        services.AddHostedService<Farewell>();
         services.AddHostedService<Alarms>();
         Schedule.Add(services, installation.Clusters.Select(cluster => cluster.Spec));
 

@@ -23,9 +23,10 @@ public static class HostScripts
           [ -r "$data/postmaster.pid" ] && read -r postmaster < "$data/postmaster.pid"
           if [ -n "$postmaster" ] && [ "/proc/$postmaster/cwd" -ef "$data" ]; then
             echo postmaster=yes
-            socket=$(sed -n 5p "$data/postmaster.pid")
+            # Where this server listens by its own word: a wrong Port in the configuration must not make a healthy one look hung.
+            port=$(sed -n 4p "$data/postmaster.pid") socket=$(sed -n 5p "$data/postmaster.pid")
             [ -n "$socket" ] || socket={3}
-            timeout {{timeout}} "$bin/pg_isready" -q -p {{host.Node.Port}} -h "$socket" -t 1
+            timeout {{timeout}} "$bin/pg_isready" -q -p "$port" -h "$socket" -t 1
             echo "answer=$?"
           else
             "$bin/pg_controldata" "$data" 2>/dev/null | sed -n 's/^Database cluster state: */control_state=/p'
