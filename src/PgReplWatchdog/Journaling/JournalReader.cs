@@ -86,7 +86,7 @@ public sealed class JournalReader : IDisposable
         }
     }
 
-    private static T Ask<T>(Func<T> question)
+    private T Ask<T>(Func<T> question)
     {
         try
         {
@@ -94,7 +94,7 @@ public sealed class JournalReader : IDisposable
         }
         catch (SqliteException failure)
         {
-            throw Unreadable("the journal", failure);
+            throw Unreadable(journal.DataSource, failure);
         }
     }
 

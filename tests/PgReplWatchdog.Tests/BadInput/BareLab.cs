@@ -23,7 +23,13 @@ public class BareLab : IAsyncLifetime
     public virtual async ValueTask InitializeAsync() => Lab = await LabCluster.StartAsync(new LabOptions(), Cancellation);
 
     /// <summary>A configuration that is right but for the change.</summary>
-    public string Configuration(Action<JsonObject>? change = null) => LabConfiguration.Write(Lab, Lab.WatchdogPort, change, $"{Interlocked.Increment(ref files)}.json");
+    /// <summary>Without the guard: services come and go here, and standbys are stopped.</summary>
+    public string Configuration(Action<JsonObject>? change = null) => LabConfiguration.Write(Lab, Lab.WatchdogPort, cluster =>
+    {
+        cluster["GuardTimeToLive"] = "00:00:00";
+        cluster["Fencing"] = "BestEffort";
+        change?.Invoke(cluster);
+    }, $"{Interlocked.Increment(ref files)}.json");
 
     public Task<ProductResult> RunAsync(Action<JsonObject>? change, params string[] arguments) =>
         UserCommand.RunAsync([.. arguments, "--config", Configuration(change)]);

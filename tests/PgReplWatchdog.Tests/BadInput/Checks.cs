@@ -32,7 +32,7 @@ public sealed class Checks(WatchedLab watched) : IClassFixture<WatchedLab>
         await watched.Alpha.StopPostgresAsync("immediate", Cancellation);
         var result = await watched.RunAsync(null, "check", "main");
         await watched.Alpha.StartPostgresAsync(Cancellation);
-        result.Shows(ExitCode.CheckCritical, "main  Down", $"127.0.0.1:{watched.Alpha.PostgresPort} refuses connections");
+        result.Shows(ExitCode.CheckCritical, "main  Crashed", $"127.0.0.1:{watched.Alpha.PostgresPort} refuses connections");
     }
 
     [Fact]

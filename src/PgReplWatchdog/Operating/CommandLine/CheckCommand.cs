@@ -25,7 +25,10 @@ public static class CheckCommand
             var memory = Memory(installation.StateDirectory, access.Spec.Name);
             using var hosts = new SshHosts(access);
             await using var prober = new PostgresProber(access, hosts, TimeProvider.System);
-            var observation = await prober.ObserveAsync(new Inquiry(access.Spec.Has(memory.IntendedPrimary), false, []), cancellation);
+            var inquiry = new Inquiry(access.Spec.Has(memory.IntendedPrimary), false, []);
+            var first = await prober.ObserveAsync(inquiry, cancellation);
+            // A process that has just started is slow: who missed the first look gets another.
+            var observation = first.Nodes.All(node => node.Reach != Reach.Unreachable) ? first : await prober.ObserveAsync(inquiry, cancellation);
             var decision = Decider.Decide(access.Spec, memory, WorkingMemory.Empty, observation);
             StatusTable.Write(Commands.Screen(), ClusterStatus.Of(access.Spec, new Checked(observation, decision, observation.Time, 0), []));
             return Code(decision);
