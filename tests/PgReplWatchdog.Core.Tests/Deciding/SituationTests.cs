@@ -129,7 +129,9 @@ public class SituationTests
     {
         var memory = Known with
         {
-            Replaced = [Gamma, Beta], Following = [Gamma], Returning = [new ReturningNode(Gamma, ReturnStep.Rejoin, 1, Start)],
+            Replaced = [Gamma, Beta],
+            Following = [Gamma],
+            Returning = [new ReturningNode(Gamma, ReturnStep.Rejoin, 1, Start)],
             Guard = new ArmedGuard(Alpha, new GuardOrder(Seconds(6), [Beta, Gamma])),
             Procedure = new Procedure(Alpha, Gamma, ProcedureStep.Promote, "Down", Start, Start),
         };

@@ -40,8 +40,15 @@ public static class CheckCommand
     {
         if (!File.Exists(SqliteJournal.FileIn(stateDirectory)))
             return ClusterMemory.Empty;
-        using var journal = new JournalReader(stateDirectory);
-        return journal.Memory(cluster);
+        try
+        {
+            using var journal = new JournalReader(stateDirectory);
+            return journal.Memory(cluster);
+        }
+        catch (JournalUnreadableException failure)
+        {
+            throw new JournalUnwritableException(failure.Message, failure); // told as a mistake of the installation: 1 is a warning to monitoring
+        }
     }
 
     private static int Code(Decision decision) => decision.Diagnosis.Verdict switch
