@@ -67,8 +67,6 @@ public sealed class Watchdog(
 
             (inquiry, report) = (decision.Inquiry, null);
             dueAt = decision is { NotSooner: true, LookAgainIn: { } soon } ? clock.GetTimestamp() + (long)(soon.TotalSeconds * clock.TimestampFrequency) : 0;
-            if (decision.Diagnosis.Verdict.IsFailure() && decision is { Candidates: [{ IsEligible: true } candidate, ..] })
-                runner.Prepare(candidate.Node);
             if (!onRecord || decision.Action is WatchdogAction.None)
                 return decision.LookAgainIn;
             var outcome = await runner.RunAsync(decision.Action, cancellation);

@@ -7,10 +7,6 @@ internal sealed class Runner(World world, Journal journal, Prober prober, Crash 
 {
     private double began;
 
-    public void Prepare(string node)
-    {
-    }
-
     public Task<ActionOutcome> RunAsync(WatchdogAction action, CancellationToken cancellation)
     {
         crash.Step();

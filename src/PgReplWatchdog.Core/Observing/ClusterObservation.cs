@@ -37,10 +37,7 @@ public sealed record ClusterObservation(TimeSpan At, DateTimeOffset Time, Immuta
 /// <param name="Suspicious">It was not serving in the last look: ask all of it at once instead of one after the other.</param>
 /// <param name="Hosts">Nodes whose hosts are asked in any case: something is being done there, or waited for.</param>
 /// <param name="Again">It follows an action: who was silent in the last look, which waited long enough, is not waited for as long again.</param>
-public sealed record Inquiry(string? Subject, bool Suspicious, ImmutableArray<string> Hosts, bool Again = false)
-{
-    public static readonly Inquiry Initial = new(null, false, []);
-}
+public sealed record Inquiry(string? Subject, bool Suspicious, ImmutableArray<string> Hosts, bool Again = false);
 
 /// <summary>What a person asked of the watchdog, on its own host.</summary>
 /// <param name="Paused">Begin no failover until resumed.</param>

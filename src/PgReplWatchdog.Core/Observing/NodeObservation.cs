@@ -106,9 +106,7 @@ public sealed record ServerFacts
 /// <summary>A row of pg_stat_wal_receiver: how the standby itself hears its upstream.</summary>
 /// <param name="Status">PostgreSQL's status: streaming, starting, waiting, ...</param>
 /// <param name="LastMessageAge">Age of the last message by the standby's own clock; null where it never had one.</param>
-/// <param name="SenderHost">sender_host: to whom it is connected.</param>
-/// <param name="SenderPort">sender_port.</param>
-public sealed record WalReceiver(string Status, TimeSpan? LastMessageAge, string SenderHost = "", int? SenderPort = null)
+public sealed record WalReceiver(string Status, TimeSpan? LastMessageAge)
 {
     public bool IsStreaming => Status == "streaming";
 

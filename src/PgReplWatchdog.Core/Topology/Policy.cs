@@ -37,9 +37,6 @@ public sealed record Policy
 
     public static TimeSpan GuardMarginOf(TimeSpan timeToLive) => (0.25 * timeToLive) + TimeSpan.FromSeconds(0.5);
 
-    /// <summary>The margin of the configured time to live.</summary>
-    public TimeSpan GuardMargin => GuardMarginOf(GuardTimeToLive);
-
     /// <summary>The longest that shipping WAL from a dead primary may take.</summary>
     public TimeSpan SalvageLimit { get; init; } = TimeSpan.FromSeconds(5);
 

@@ -20,7 +20,6 @@ public sealed class ActionRunner(ClusterAccess cluster, SshHosts hosts, TimeProv
     private readonly Promotion promotion = new(cluster, hosts, clock);
     private readonly Salvage salvage = new(cluster, hosts, clock);
     private readonly Upstream upstream = new(cluster, hosts, clock);
-    private Task preparing = Task.CompletedTask;
 
     public async Task<ActionOutcome> RunAsync(WatchdogAction action, CancellationToken cancellation)
     {
@@ -72,24 +71,6 @@ public sealed class ActionRunner(ClusterAccess cluster, SshHosts hosts, TimeProv
         WatchdogAction.None => Task.FromResult(""),
         _ => throw new UnreachableException(),
     };
-
-    public void Prepare(string node)
-    {
-        if (preparing.IsCompleted)
-            preparing = PrepareAsync(hosts[node]);
-    }
-
-    private static async Task PrepareAsync(SshHost host)
-    {
-        try
-        {
-            await host.RunAsync(":", Promotion.Limit, CancellationToken.None);
-        }
-        catch (SshFailureException)
-        {
-            // The promotion will say it, if there is one.
-        }
-    }
 
     private async Task<string> WithdrawAsync(string node, CancellationToken cancellation)
     {

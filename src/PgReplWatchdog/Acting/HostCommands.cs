@@ -39,17 +39,12 @@ public static class HostCommands
     /// Its data will be rewound or copied anew anyway. Proven by the processes: those of
     /// PostgreSQL whose working directory is the data directory.
     /// </summary>
-    public static string Fence(HostAccess host, string why, int rounds) => Shell.Script($$"""
+    public static string Fence(HostAccess host, string why, int rounds) => Shell.Living + "\n" + Shell.Script($$"""
         data={0}
         [ -d "$data" ] && [ -O "$data" ] || { echo "$data is not a directory of this account" >&2; exit 1; }
         blocked=0
         rm -f "$data.pgwatchdog/guard.armed"
         [ -e "$data/recovery.conf" ] || printf '%s\n' {1} > "$data/recovery.conf" || blocked=1
-        living() {
-          for process in /proc/[0-9]*; do
-            if [ "$process/cwd" -ef "$data" ]; then case $(readlink "$process/exe") in */postgres*) echo "${process#/proc/}" ;; esac; fi
-          done
-        }
         postmaster=
         [ -r "$data/postmaster.pid" ] && read -r postmaster < "$data/postmaster.pid"
         [ -n "$postmaster" ] && [ "/proc/$postmaster/cwd" -ef "$data" ] && kill -QUIT "$postmaster" 2>/dev/null

@@ -7,9 +7,6 @@ public interface IActionRunner
 {
     /// <summary>Carries out one action within its own limit of time and says what came of it. Never throws for what a host does.</summary>
     Task<ActionOutcome> RunAsync(WatchdogAction action, CancellationToken cancellation);
-
-    /// <summary>Opens in the background what a promotion of that node would need, so that the decision does not wait for it. Changes nothing.</summary>
-    void Prepare(string node);
 }
 
 /// <summary>What came of an action. What is true afterwards is for the next look to find out.</summary>

@@ -8,6 +8,7 @@ namespace PgReplWatchdog.Acting;
 public static class LocalCommand
 {
     private const int OutputLimit = 500;
+    private static readonly TimeSpan OutputWait = TimeSpan.FromSeconds(1);
 
     /// <summary>Runs it, without a shell, with more in its environment. Null where it ended with status 0; else what was the matter.</summary>
     public static async Task<string?> RunAsync(string command, IReadOnlyDictionary<string, string> environment, TimeSpan limit, CancellationToken cancellation)
@@ -52,7 +53,15 @@ public static class LocalCommand
     /// <summary>A child that was left behind may keep the output open: what it says later is not waited for.</summary>
     private static async Task<string> WordsAsync(Task<string[]> said)
     {
-        var words = await Task.WhenAny(said, Task.Delay(TimeSpan.FromSeconds(1))) == said && said.IsCompletedSuccessfully ? string.Join(' ', said.Result.Select(text => text.Trim())).Trim() : "";
+        var words = "";
+        try
+        {
+            words = string.Join(' ', (await said.WaitAsync(OutputWait)).Select(text => text.Trim())).Trim();
+        }
+        catch (TimeoutException)
+        {
+            // Its exit status is what counts.
+        }
         return words.Length > OutputLimit ? words[..OutputLimit] + "..." : words;
     }
 }

@@ -52,7 +52,7 @@ public sealed class Upstream(ClusterAccess cluster, SshHosts hosts, TimeProvider
             cluster.Spec.Roles.Database, node.Name, lines, ConfigurationText.ManagedFileName, rejoin.FreshCopy ? "copy" : "rewind", stamp,
             host.Host.ServerLog, rejoin.Epoch.ToString(CultureInfo.InvariantCulture),
         ];
-        await host.RequireAsync(Start(node, rejoin.Epoch, arguments), RepointLimit, cancellation, SqlText.Of("Acting.rejoin.sh"));
+        await host.RequireAsync(Start(node, rejoin.Epoch, arguments), RepointLimit, cancellation, Shell.Living + "\n" + SqlText.Of("Acting.rejoin.sh"));
         return $"{node.Name}: {(rejoin.FreshCopy ? "a fresh copy" : "pg_rewind")} from {primary.Name} was started on its host";
     }
 

@@ -1,6 +1,6 @@
 # Makes a stopped node a standby of the new primary: by pg_rewind, or by a fresh copy where that does not work. Started detached by the watchdog, which looks at
 # STATE/job, job.status and job.log. Arguments: state directory, data directory, bin directory, host and port of the primary, replication role, database, node name,
-# the lines for the managed file, the managed file's name, "rewind" or "copy", a stamp for what is moved aside, the server's log file, the epoch.
+# the lines for the managed file, the managed file's name, "rewind" or "copy", a stamp for what is moved aside, the server's log file, the epoch. The function living comes before it (Shell.Living).
 set -u
 export LC_ALL=C
 state=$1 data=$2 bin=$3 host=$4 port=$5 role=$6 database=$7 name=$8 lines=$9
@@ -13,15 +13,11 @@ own="postgresql.conf pg_hba.conf pg_ident.conf postgresql.auto.conf $managed"
 block() { [ -e "$data/recovery.conf" ] || echo '# pgwatchdog makes this server a standby: it must not start before that is done.' > "$data/recovery.conf"; }
 say() { echo "$(date -u +%Y-%m-%dT%H:%M:%SZ) $*"; }
 fail() { say "$*"; exit 1; }
-living() {
-  for process in /proc/[0-9]*; do
-    if [ "$process/cwd" -ef "$data" ]; then case $(readlink "$process/exe") in */postgres*) echo "${process#/proc/}" ;; esac; fi
-  done
-}
-
 # The node's own configuration: pg_rewind and a copy bring the primary's, with its port and addresses.
 keep() {
-  rm -rf "$state/own" && mkdir -m 0700 "$state/own" || return 1
+  # What a return of another epoch kept and did not come to use: a person may have mended the node since, or not.
+  [ ! -e "$state/own" ] || mv "$state/own" "$state/own.before-$epoch-$stamp" || return 1
+  mkdir -m 0700 "$state/own" || return 1
   for file in $own; do
     if [ -e "$data/$file" ]; then cp -p "$data/$file" "$state/own/$file" || return 1; fi
   done
@@ -53,6 +49,7 @@ rewind() {
   esac
   block
   "$bin/pg_rewind" -D "$data" --no-ensure-shutdown --source-server="$source dbname='$database'" 2>&1 || return 1
+  block # pg_rewind has removed it with all that its source does not have
   make_standby "$data"
 }
 

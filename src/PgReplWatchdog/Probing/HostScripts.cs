@@ -11,14 +11,10 @@ public static class HostScripts
     /// One "name=value" a line. Processes of PostgreSQL are told by their working directory, which is the data directory;
     /// another account's cannot be seen, so that nothing is said of a data directory that is not the account's own.
     /// </summary>
-    public static string Evidence(HostAccess host, string timeout) => Shell.Script($$"""
+    public static string Evidence(HostAccess host, string timeout) => Shell.Living + "\n" + Shell.Script($$"""
         export LC_ALL=C
         data={0} bin={1} state={2}
         if [ -O "$data" ]; then
-          count=0
-          for process in /proc/[0-9]*; do
-            if [ "$process/cwd" -ef "$data" ]; then case $(readlink "$process/exe") in */postgres*) count=$((count + 1)) ;; esac; fi
-          done
           postmaster=
           [ -r "$data/postmaster.pid" ] && read -r postmaster < "$data/postmaster.pid"
           if [ -n "$postmaster" ] && [ "/proc/$postmaster/cwd" -ef "$data" ]; then
@@ -31,7 +27,7 @@ public static class HostScripts
           else
             "$bin/pg_controldata" "$data" 2>/dev/null | sed -n 's/^Database cluster state: */control_state=/p'
           fi
-          echo "processes=$count"
+          echo "processes=$(living | wc -l)"
           [ -e "$data/recovery.conf" ] && echo blocked=yes
           [ -e "$data/standby.signal" ] && echo standby_signal=yes
         fi

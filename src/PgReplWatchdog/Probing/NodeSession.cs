@@ -131,7 +131,7 @@ public sealed class NodeSession(ClusterAccess cluster, NodeSpec node) : IAsyncDi
             MayPromote = reader.GetBoolean(reader.GetOrdinal("may_promote")),
             WalReceiverTimeout = TimeSpan.FromSeconds(reader.GetDouble(reader.GetOrdinal("wal_receiver_timeout_seconds"))),
             GuardOrderId = Text(reader, "guard_order_id"),
-            WalReceiver = Text(reader, "walreceiver_status") is { } status ? new WalReceiver(status, Age(reader), Text(reader, "sender_host") ?? "", Number(reader, "sender_port")) : null,
+            WalReceiver = Text(reader, "walreceiver_status") is { } status ? new WalReceiver(status, Age(reader)) : null,
             WalSenders = List<WalSender>(reader, "walsenders"),
             Slots = List<ReplicationSlot>(reader, "slots"),
         };
@@ -147,12 +147,6 @@ public sealed class NodeSession(ClusterAccess cluster, NodeSpec node) : IAsyncDi
     {
         var ordinal = reader.GetOrdinal(column);
         return reader.IsDBNull(ordinal) ? null : reader.GetString(ordinal);
-    }
-
-    private static int? Number(NpgsqlDataReader reader, string column)
-    {
-        var ordinal = reader.GetOrdinal(column);
-        return reader.IsDBNull(ordinal) ? null : reader.GetInt32(ordinal);
     }
 
     private static Lsn? Position(NpgsqlDataReader reader, string column) => Text(reader, column) is { } text ? Lsn.Parse(text) : null;

@@ -11,7 +11,7 @@ public class PolicyTests
     [Fact]
     public void Guard_has_a_quarter_of_its_time_and_half_a_second_more_before_it_is_relied_on()
     {
-        Assert.Equal(Seconds(2), new Policy().GuardMargin);
+        Assert.Equal(Seconds(2), Policy.GuardMarginOf(new Policy().GuardTimeToLive));
         Assert.Equal(Seconds(8), new Policy().GuardSurelyStopped);
         Assert.True(new Policy().GuardSurelyStopped < new Policy().UnreachableThreshold, "the guard delays a failover by default");
     }

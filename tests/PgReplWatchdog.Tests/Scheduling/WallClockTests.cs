@@ -69,8 +69,6 @@ public sealed class WallClockTests
     private sealed class NoHands : IActionRunner
     {
         public Task<ActionOutcome> RunAsync(WatchdogAction action, CancellationToken cancellation) => throw new InvalidOperationException("nothing is to be done here");
-
-        public void Prepare(string node) => throw new InvalidOperationException("nothing is to be done here");
     }
 
     private sealed class NoJournal : IJournal

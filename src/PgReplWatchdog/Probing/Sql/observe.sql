@@ -27,8 +27,6 @@ SELECT
       WHERE application_name LIKE 'pgwatchdog\_guard%' AND query_start > clock_timestamp() - interval '3 s'
       ORDER BY query_start DESC LIMIT 1) AS guard_order_id,
     (SELECT coalesce(status, '') FROM pg_stat_wal_receiver) AS walreceiver_status,
-    (SELECT coalesce(sender_host, '') FROM pg_stat_wal_receiver) AS sender_host,
-    (SELECT sender_port FROM pg_stat_wal_receiver) AS sender_port,
     (SELECT extract(epoch FROM clock_timestamp() - last_msg_receipt_time)::float8 FROM pg_stat_wal_receiver) AS last_message_age_seconds,
     (SELECT coalesce(json_agg(json_build_object(
             'applicationName', application_name, 'state', coalesce(state, ''), 'syncState', coalesce(sync_state, ''),
