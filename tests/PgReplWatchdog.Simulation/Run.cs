@@ -57,6 +57,8 @@ internal sealed class Run
         while (world.Now < end && world.Truth.Violations.Count == 0)
         {
             var regular = (Math.Floor(world.Now / interval) + 1) * interval;
+            if (regular <= world.Now) // rounding: the quotient fell short of the whole number that it is
+                regular += interval;
             var next = Tick() is { } sooner && sooner.TotalSeconds < interval ? Math.Min(regular, world.Now + (sooner.TotalSeconds / world.Setting.WatchdogRate)) : regular;
             world.Alarm = false;
             while (world.Now < next && !world.Alarm)
