@@ -2,16 +2,23 @@ using System.Globalization;
 
 namespace PgReplWatchdog.Lab;
 
-/// <summary>A small filesystem of its own for a host's data directory and what set-up puts beside it, so that it can be full.</summary>
+/// <summary>
+/// A small filesystem of its own for a host's data directory and what set-up puts beside it, so that it can be full, or hang: an ext4 in a file, since whoever writes to
+/// one that is frozen (fsfreeze) waits as for a disk that does not answer, and cannot be killed.
+/// </summary>
 internal sealed class HostDisk(LabHost host, LabUser user, int megabytes)
 {
     private string Filler => Path.Combine(host.DiskDirectory, "filler");
 
+    private string Image => Path.Combine(host.Directory, "disk.img");
+
     /// <summary>Before the host's init starts: its network namespace comes with a copy of the mounts as they are then.</summary>
-    public Task MountAsync(CancellationToken ct) => Command.RunAsync(
-        "mount",
-        ["-t", "tmpfs", "-o", string.Create(CultureInfo.InvariantCulture, $"size={megabytes}m,uid={user.Uid},gid={user.Gid},mode=0755"), "pgw-disk", host.DiskDirectory],
-        ct, null, host.LabId);
+    public async Task MountAsync(CancellationToken ct)
+    {
+        await Command.RunAsync("truncate", ["-s", string.Create(CultureInfo.InvariantCulture, $"{megabytes}M"), Image], ct, null, host.LabId);
+        await Command.RunAsync("mkfs.ext4", ["-q", "-b", "4096", "-m", "0", "-O", "^has_journal", "-E", string.Create(CultureInfo.InvariantCulture, $"root_owner={user.Uid}:{user.Gid}"), Image], ct, null, host.LabId);
+        await Command.RunAsync("mount", ["-o", "loop", Image, host.DiskDirectory], ct, null, host.LabId);
+    }
 
     /// <summary>Writes until nothing more fits; the small blocks take what the big ones leave.</summary>
     public async Task FillAsync(CancellationToken ct)
@@ -23,4 +30,8 @@ internal sealed class HostDisk(LabHost host, LabUser user, int megabytes)
     }
 
     public void Free() => File.Delete(Filler);
+
+    public Task HangAsync(CancellationToken ct) => Command.RunAsync("fsfreeze", ["-f", host.DiskDirectory], ct, null, host.LabId);
+
+    public Task AnswerAsync(CancellationToken ct) => Command.RunAsync("fsfreeze", ["-u", host.DiskDirectory], ct, null, host.LabId);
 }

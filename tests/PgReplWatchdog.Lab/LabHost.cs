@@ -112,6 +112,12 @@ public sealed class LabHost
     /// <summary>Fills the host's disk to the last block; needs <see cref="LabOptions.DiskMegabytes"/>.</summary>
     public Task FillDiskAsync(CancellationToken ct = default) => Disk.FillAsync(ct);
 
+    /// <summary>Whoever writes to the host's disk waits from now on, and cannot be killed; needs <see cref="LabOptions.DiskMegabytes"/>.</summary>
+    public Task HangDiskAsync(CancellationToken ct = default) => Disk.HangAsync(ct);
+
+    /// <summary>The disk answers again.</summary>
+    public Task UnhangDiskAsync(CancellationToken ct = default) => Disk.AnswerAsync(ct);
+
     /// <summary>Takes away what filled the disk.</summary>
     public void FreeDisk() => Disk.Free();
 

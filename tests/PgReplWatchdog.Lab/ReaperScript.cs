@@ -71,6 +71,9 @@ internal static class ReaperScript
             }
         }
 
+        # Who writes to a frozen filesystem cannot die.
+        system("fsfreeze -u '$_' 2>/dev/null") for grep { index($_, "$root/") == 0 } map { (split)[1] } split /\n/, slurp('/proc/self/mounts');
+
         end('KILL', 0, 500);
         end('TERM', 1, 100);
         end('KILL', 1, 100);

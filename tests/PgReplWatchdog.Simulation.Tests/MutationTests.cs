@@ -3,7 +3,7 @@ namespace PgReplWatchdog.Simulation.Tests;
 /// <summary>The simulator finds what is wrong, and nothing where nothing is.</summary>
 public class MutationTests(MutatedBuild build) : IClassFixture<MutatedBuild>
 {
-    private const int SeedsForMutant = 4000;
+    private const int SeedsForMutant = 8000;
     private const int SeedsForEngine = 1500;
 
     public static TheoryData<string> Names => [.. Mutation.All.Select(mutation => mutation.Name)];

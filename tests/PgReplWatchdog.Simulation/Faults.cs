@@ -62,7 +62,7 @@ internal sealed class Faults(World world, Journal journal, Crash crash)
             return;
         var until = Math.Min(world.Now + Math.Max(0.1, Duration()), HealedAt);
         var node = Somebody();
-        switch (world.Random.Next(23))
+        switch (world.Random.Next(25))
         {
             case 0 or 1:
                 Crashes(node);
@@ -104,6 +104,9 @@ internal sealed class Faults(World world, Journal journal, Crash crash)
                 world.Tell($"the references are silent until {until:0.0}");
                 world.Network.ReferencesDownUntil = until;
                 break;
+            case 23 or 24:
+                ReturnsAndVanishes();
+                break;
             case 19:
                 world.Tell($"the journal cannot be written until {until:0.0}");
                 journal.UnwritableUntil = until;
@@ -135,6 +138,19 @@ internal sealed class Faults(World world, Journal journal, Crash crash)
         }
         CutBoth(world.Watchdog, listener.Index, Math.Min(HealedAt, lost + world.Between(-1, 8)));
         world.At(lost, () => CutBoth(primary.Index, listener.Index, Math.Min(HealedAt, lost + 12)));
+    }
+
+    /// <summary>A primary that the watchdog does not see starts anew when it is about to be taken for stopped, with leave of a standby, and is cut off from that one, too.</summary>
+    private void ReturnsAndVanishes()
+    {
+        if (Array.Find(world.Nodes, node => node.IsPrimary) is not { } primary)
+            return;
+        var back = world.Now + Math.Max(0.5, Policy.GuardSurelyStopped.TotalSeconds + world.Between(-3, 3));
+        world.Tell($"{primary} is out of the watchdog's sight, crashes, and comes back at about {back:0.0}");
+        CutBoth(primary.Index, world.Watchdog, Math.Min(HealedAt, back + 20));
+        world.Kill(primary);
+        world.At(back, () => world.Start(primary));
+        world.At(back + world.Between(0.1, 1.5), () => Isolate(primary, Math.Min(HealedAt, world.Now + world.Between(5, 20))));
     }
 
     private void Crashes(Node node)

@@ -15,7 +15,7 @@ internal static class Fleet
     {
         var watch = Stopwatch.StartNew();
         var violated = new ConcurrentBag<(int Seed, Violation Violation)>();
-        var (runs, failovers, falsePromotions, restartedUnseen, seconds) = (0, 0, 0, 0, 0.0);
+        var (runs, failovers, falsePromotions, allowedPromotions, seconds) = (0, 0, 0, 0, 0.0);
         var gate = new Lock();
         var next = first - 1;
         Parallel.For(0, Environment.ProcessorCount, _ =>
@@ -31,7 +31,7 @@ internal static class Fleet
                     runs++;
                     failovers += outcome.Failovers;
                     falsePromotions += outcome.FalsePromotions;
-                    restartedUnseen += outcome.RestartedUnseen;
+                    allowedPromotions += outcome.AllowedPromotions;
                     seconds += outcome.Seconds;
                 }
             }
@@ -39,8 +39,8 @@ internal static class Fleet
         foreach (var (seed, violation) in violated.OrderBy(found => found.Seed).Take(MostShown))
             Console.WriteLine(string.Create(CultureInfo.InvariantCulture, $"{violation.Invariant} at {violation.When:0.0} s: {violation.What}\n  replay: make simulate SEED={seed}"));
         Console.WriteLine(FormattableString.Invariant(
-            $"{runs} runs, {seconds / 3600:0} simulated hours, {failovers} failovers, {falsePromotions} false promotions, ")
-            + FormattableString.Invariant($"{restartedUnseen} known two primaries (restarted unseen), {watch.Elapsed.TotalSeconds:0.0} s"));
+            $"{runs} runs, {seconds / 3600:0} simulated hours, {failovers} failovers, {falsePromotions} false promotions ")
+            + FormattableString.Invariant($"({allowedPromotions} beside a live primary with BestEffort or by hand), {watch.Elapsed.TotalSeconds:0.0} s"));
         foreach (var kind in violated.GroupBy(found => found.Violation.Invariant).OrderBy(group => group.Key, StringComparer.Ordinal))
             Console.WriteLine($"  {kind.Key}: {kind.Count()} violations, seeds {string.Join(' ', kind.Select(found => found.Seed).Order().Take(10))}");
         Console.WriteLine(violated.IsEmpty ? "no violations" : $"{violated.Count} violations");

@@ -27,6 +27,9 @@ internal sealed class Guard(double rate, Random random)
     /// <summary>The position that the watchdog's session says it has seen in an answer.</summary>
     public ulong WatchdogHasSeen { get; set; }
 
+    /// <summary>When the boot check let this node start, which is what its lease begins with.</summary>
+    public double CheckedAt { get; set; }
+
     public void HostStarts() => (leased, run, killAt, Shown) = (false, -1, double.PositiveInfinity, null);
 
     /// <summary>Returns true at the moment at which PostgreSQL is to be killed.</summary>
@@ -58,7 +61,8 @@ internal sealed class Guard(double rate, Random random)
 
     private void Row(Node node, List<Stream> streams, double clock, double timeToLive)
     {
-        if (run != node.Run)
+        var isStart = run != node.Run;
+        if (isStart)
             (run, leased, WatchdogHasSeen) = (node.Run, false, 0);
         Shown = Order?.Id ?? "";
         if (node.IsStandby || Order is null)
@@ -75,7 +79,7 @@ internal sealed class Guard(double rate, Random random)
         }
         if (!leased)
         {
-            (leased, proof) = (true, clock);
+            (leased, proof) = (true, isStart ? CheckedAt * rate : clock);
             written.Clear();
         }
         written.Enqueue((clock, node.Position));

@@ -80,6 +80,9 @@ internal sealed class Node(int index, Guard guard)
 
     public Job? Job { get; set; }
 
+    /// <summary>Other nodes' boot checks that it has answered, and until when each can be seen; gone with its process.</summary>
+    public List<(double At, double Until)> BootChecks { get; } = [];
+
     public bool IsRunning => HostUp && Process == Process.Running;
     public bool IsServing => IsRunning && Hang == Hang.None;
     public bool IsPrimary => IsRunning && !IsStandby;
@@ -91,6 +94,7 @@ internal sealed class Node(int index, Guard guard)
     {
         if (Process == Process.Stopped)
             return;
+        BootChecks.Clear();
         ControlState = controlState ?? (IsStandby ? "in archive recovery" : "in production");
         (Process, Hang, PromotedAt, StartAt) = (Process.Stopped, Hang.None, double.PositiveInfinity, double.PositiveInfinity);
     }

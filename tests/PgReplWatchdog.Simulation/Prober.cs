@@ -30,6 +30,7 @@ internal sealed class Prober(World world, Clock clock, Crash crash) : IProber
     {
         crash.Step();
         (BeganAt, took) = (world.Now, 0.005);
+        var asked = clock.Elapsed;
         looks++;
         foreach (var node in world.Nodes)
             answers[node.Index] = Ask(node);
@@ -42,7 +43,7 @@ internal sealed class Prober(World world, Clock clock, Crash crash) : IProber
         var references = !suspicious || !world.Setting.HasReferences ? ReferenceAnswer.Unknown
             : world.Now < world.Network.ReferencesDownUntil ? ReferenceAnswer.Silent : ReferenceAnswer.Reachable;
         Wait();
-        Last = new ClusterObservation(clock.Elapsed, clock.GetUtcNow(), [.. answers])
+        Last = new ClusterObservation(clock.Elapsed, clock.GetUtcNow(), [.. answers.Select(answer => answer with { AnsweredAgo = clock.Elapsed - asked })])
         {
             Hosts = [.. cache.OfType<HostObservation>()],
             PortViews = views,
@@ -136,6 +137,8 @@ internal sealed class Prober(World world, Clock clock, Crash crash) : IProber
             PromoteTriggerFile = world.Setting.Spec.Nodes[node.Index].TriggerFile,
             MayPromote = world.Setting.MayPromote,
             WalReceiverTimeout = TimeSpan.FromSeconds(Stream.TimeoutSeconds),
+            StartedAt = DateTimeOffset.UnixEpoch.AddSeconds(node.StartedAt),
+            BootChecks = string.Join(' ', node.BootChecks.Where(check => check.Until > world.Now).Select(check => FormattableString.Invariant($"{check.At}"))),
             GuardOrderId = node.Guard.Shown,
             WalReceiver = receiver is null ? null : new WalReceiver("streaming", TimeSpan.FromSeconds((world.Now - receiver.HeardAt) * node.Guard.Rate)),
             WalSenders = node.IsStandby ? [] :
@@ -200,6 +203,7 @@ internal sealed class Prober(World world, Clock clock, Crash crash) : IProber
             StartBlocked = node.StartBlocked,
             StandbySignal = node.IsStandby,
             TriggerDirectoryWritable = !node.DiskFull,
+            FreeBytes = node.DiskFull ? 0 : 1_000_000_000,
             Job = node.Job is { } job ? new HostJob(job.Epoch, job.ExitStatus is null, job.ExitStatus, "at work") : null,
         };
     }

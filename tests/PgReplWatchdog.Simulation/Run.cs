@@ -5,7 +5,7 @@ using PgReplWatchdog.Scheduling;
 namespace PgReplWatchdog.Simulation;
 
 /// <summary>What one seed came to.</summary>
-internal sealed record Outcome(int Seed, double Seconds, int Failovers, int FalsePromotions, int RestartedUnseen, IReadOnlyList<Violation> Violations, string Trace);
+internal sealed record Outcome(int Seed, double Seconds, int Failovers, int FalsePromotions, int AllowedPromotions, IReadOnlyList<Violation> Violations, string Trace);
 
 /// <summary>One seed: draws configuration and faults, lets the real watchdog run through them, and judges.</summary>
 internal sealed class Run
@@ -66,7 +66,7 @@ internal sealed class Run
         }
         if (world.Truth.Violations.Count == 0)
             Judge();
-        return new Outcome(seed, world.Now, Count(EventKind.FailoverSucceeded), world.Truth.FalsePromotions, world.Truth.RestartedUnseen, world.Truth.Violations, trace?.ToString() ?? "");
+        return new Outcome(seed, world.Now, Count(EventKind.FailoverSucceeded), world.Truth.FalsePromotions, world.Truth.AllowedPromotions, world.Truth.Violations, trace?.ToString() ?? "");
     }
 
     private int Count(EventKind kind) => journal.Told.GetValueOrDefault(kind);

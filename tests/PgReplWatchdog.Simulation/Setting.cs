@@ -60,7 +60,7 @@ internal sealed record Setting(ClusterSpec Spec, Story Story)
             HasHookBefore = random.Next(4) == 0,
             HasHookAfter = random.Next(4) == 0,
             MinimumInterval = TimeSpan.FromSeconds(random.Next(3) switch { 0 => 5, 1 => 40, _ => 3600 }),
-            PromotionAttempts = random.Next(4) == 0 ? 3 : 60,
+            PromotionAttempts = random.Next(8) switch { 0 => 3, 1 => story == Story.Chaos ? 1 : 3, _ => 60 },
         };
         var nodes = Enumerable.Range(1, random.Next(2) + 2).Select(number => new NodeSpec(
             "n" + number, "h" + number, 5432, "/pg" + number, number > 2 && random.Next(8) == 0 ? 0 : NodeSpec.DefaultPriority - random.Next(3)));

@@ -11,7 +11,6 @@ internal sealed class Truth(World world)
 {
     private Branch? newest;
     private Node? newestBy;
-    private double newestPromotedAt;
     private readonly double[] seenSince = new double[Setting.MostNodes];
 
     public List<Violation> Violations { get; } = [];
@@ -28,14 +27,14 @@ internal sealed class Truth(World world)
     /// <summary>The last promotion that the watchdog asked for and that came about.</summary>
     private (double At, long Epoch)? lastFailover;
 
-    /// <summary>1 where an old primary wrote beside the new one because it had started anew within the watchdog's silence: known, counted apart.</summary>
-    public int RestartedUnseen { get; private set; }
-
     public int Promotions { get; private set; }
     public double FirstPromotionAt { get; private set; } = double.PositiveInfinity;
 
-    /// <summary>Promotions while another node served as a primary that takes writes.</summary>
+    /// <summary>Promotions that the watchdog asked for, with fencing required, while another node took writes as a primary: must never be.</summary>
     public int FalsePromotions { get; private set; }
+
+    /// <summary>Promotions beside a primary that took writes which the configuration allows (BestEffort) or a person made.</summary>
+    public int AllowedPromotions { get; private set; }
 
     public void Violated(string invariant, FormattableString what)
     {
@@ -49,15 +48,7 @@ internal sealed class Truth(World world)
     {
         if (newest is null || node.Branch.Order >= newest.Order)
         {
-            if (newest != node.Branch)
-                newestPromotedAt = world.Now;
             (newest, newestBy) = (node.Branch, node);
-            return;
-        }
-        // Known, and open: a guarded primary that starts anew while its silence is being counted has a lease that the watchdog has not heard of.
-        if (newestPromotedAt - node.StartedAt is > 0 and < 15 && node.Run > 0 && node.Guard.Order is not null)
-        {
-            RestartedUnseen = 1;
             return;
         }
         if (world.Setting.Spec.Policy.Fencing == Fencing.Required && !PersonIntervened && Violations.TrueForAll(violation => violation.Invariant != "I1"))
@@ -68,9 +59,18 @@ internal sealed class Truth(World world)
     {
         if (Promotions++ == 0)
             FirstPromotionAt = world.Now;
-        if (Array.Exists(world.Nodes, other => other != node && other.AcceptsWrites))
-            FalsePromotions++;
-        if (!Asked.Remove(node, out var asked))
+        var isAsked = Asked.Remove(node, out var asked);
+        if (Array.Find(world.Nodes, other => other != node && other.AcceptsWrites) is { } writer)
+        {
+            if (!isAsked || PersonIntervened || world.Setting.Spec.Policy.Fencing == Fencing.BestEffort)
+                AllowedPromotions++;
+            else
+            {
+                FalsePromotions++;
+                Violated("I1", $"{node} is promoted while {writer} takes writes");
+            }
+        }
+        if (!isAsked)
             return;
         if (asked.IsSalvaged && node.Branch.Parent!.Acknowledged > node.Branch.SwitchPoint)
             Violated("Lost", $"{node} is promoted at {node.Branch.SwitchPoint} after a salvage, and a write at {node.Branch.Parent.Acknowledged} was acknowledged");

@@ -218,14 +218,17 @@ internal sealed class World
     }
 
     /// <summary>
-    /// The guard's boot check. Nobody that answers may be on a newer timeline. One that was armed when it went down needs an answer from every voucher of
-    /// its order, for any of them may have been promoted, and each must still be its own standby: one that is pointed nowhere is about to be promoted.
+    /// The guard's boot check. Nobody that answers may be on a newer timeline. One that was armed when it went down needs a voucher of its order that is still
+    /// its own standby: before one is promoted all are pointed nowhere. Whoever is asked shows it for a while, so that the watchdog counts from there.
     /// </summary>
     private bool MayBoot(Node node)
     {
         var told = Array.FindAll(Nodes, other => other != node && other.IsServing && Network.BothUp(node.Index, other.Index, Now));
         var may = Array.TrueForAll(told, other => other.Branch.Timeline <= node.Branch.Timeline)
-            && (node.Guard.Order is not { } order || order.Vouchers.All(name => Array.Exists(told, other => other.Name == name && other.IsStandby && other.Upstream == node)));
+            && (node.Guard.Order is not { } order || Array.Exists(told, other => order.Vouchers.Contains(other.Name) && other.IsStandby && other.Upstream == node));
+        foreach (var asked in told.Where(other => other.IsStandby))
+            asked.BootChecks.Add((Now, Now + (2 * (node.Guard.Order?.TimeToLive.TotalSeconds ?? 6)) + 2));
+        node.Guard.CheckedAt = Now;
         if (!may)
             Tell($"the boot check keeps {node} from starting");
         return may;

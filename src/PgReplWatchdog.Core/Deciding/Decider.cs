@@ -21,7 +21,8 @@ public static class Decider
     {
         ArgumentNullException.ThrowIfNull(spec);
         ArgumentNullException.ThrowIfNull(working);
-        var diagnosis = Diagnostician.Diagnose(memory, observation);
+        var flushing = working.Flushing.Looked(observation, Diagnostician.Subject(memory, observation));
+        var diagnosis = Diagnostician.Diagnose(memory, observation, flushing.HangsFor(observation.At));
         var primary = observation.Find(diagnosis.Primary)?.Server is { Role: Role.Primary } serving ? serving : null;
         var suspicion = working.Suspicion.Looked(observation.At, SignOfLife(diagnosis, observation), spec.Policy.LateAfter,
             diagnosis.Verdict.IsFailure() ? diagnosis.Verdict.ToString() : "");
@@ -57,6 +58,7 @@ public static class Decider
                 Suspicion = suspicion,
                 Trail = trail,
                 Receipts = receipts,
+                Flushing = flushing,
                 StartedAt = startedAt,
                 GuardSeenAt = guardSeenAt,
                 GuardToldAt = step.Action is WatchdogAction.ArmGuard or WatchdogAction.DisarmGuard ? observation.At : working.GuardToldAt,
@@ -170,12 +172,12 @@ public static class Decider
     /// </summary>
     private static TimeSpan? SignOfLife(Diagnosis diagnosis, ClusterObservation observation)
     {
-        if (diagnosis.Verdict is not Verdict.ServingElsewhere && !diagnosis.Verdict.IsFailure())
-            return observation.At;
+        if ((diagnosis.Verdict is not Verdict.ServingElsewhere && !diagnosis.Verdict.IsFailure()) || observation.Find(diagnosis.Primary) is { IsServingPrimary: true })
+            return observation.At; // also where its storage hangs: it acknowledges what the watchdog has seen, and its guard goes by that
         if (diagnosis.Verdict == Verdict.ServingElsewhere && !observation.Nodes.Any(Diagnostician.Hears))
             return observation.At; // its port was seen open
         return observation.Nodes
-            .Select(node => node.Server?.WalReceiver is { IsStreaming: true } receiver ? observation.At - receiver.Heard() : (TimeSpan?)null)
+            .Select(node => observation.At - node.HeardAgo)
             .Max();
     }
 

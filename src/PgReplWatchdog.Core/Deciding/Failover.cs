@@ -128,19 +128,20 @@ public static class Failover
 
     /// <summary>
     /// Where the old primary's host says that nothing runs there, positions stand still by themselves. Else a half-dead primary could go on feeding some
-    /// standby after the election.
+    /// standby after the election. One that its guard has stopped may start anew as long as a standby says that it follows it: all that could say so are pointed
+    /// nowhere, and none has said it since.
     /// </summary>
     private static NextStep Freeze(Situation now, Procedure procedure)
     {
         var standbys = now.Observation.Nodes.Where(node => node.IsServingStandby && node.Node != procedure.From).ToList();
+        var freeze = new WatchdogAction.Freeze([.. standbys.Select(node => node.Node)]);
         var still = procedure.FencedBy == FencedBy.Ssh
-            || (procedure.Attempts > 0 && standbys.All(node => node.Server!.WalReceiver is null))
-            || procedure.Attempts >= FreezeAttempts;
+            || (procedure.FencedBy == FencedBy.Guard ? Reports(now, freeze.Kind, freeze.Node)
+                : (procedure.Attempts > 0 && standbys.All(node => node.Server!.WalReceiver is null)) || procedure.Attempts >= FreezeAttempts);
+        if (procedure.FencedBy == FencedBy.Guard && now.FencedBy == FencedBy.Unknown)
+            return Fence(now, Enter(now, procedure with { FencedBy = FencedBy.Unknown }, ProcedureStep.Fence));
         if (!still)
-        {
-            ImmutableArray<string> nodes = [.. standbys.Select(node => node.Node)];
-            return Do(now, procedure with { Frozen = [.. procedure.Frozen.Union(nodes)] }, new WatchdogAction.Freeze(nodes));
-        }
+            return Do(now, procedure with { Frozen = [.. procedure.Frozen.Union(freeze.Nodes)] }, freeze);
         if (now.Candidates is not [{ IsEligible: true } elected, ..])
             return NextStep.Wait(With(now, procedure)); // the gates say why; as soon as one is eligible again, it goes on
         procedure = procedure with { To = elected.Node, SalvagedBytes = elected.Node == procedure.To ? procedure.SalvagedBytes : null };

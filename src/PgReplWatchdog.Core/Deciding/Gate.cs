@@ -26,6 +26,9 @@ public enum Gate
     /// <summary>The journal could not be written; what is not on record is not done.</summary>
     JournalUnwritable,
 
+    /// <summary>The primary's host says that its disk is full. That is no failure of the primary to be mended by another one: room has to be made.</summary>
+    PrimaryDiskFull,
+
     /// <summary>
     /// Fencing is Required, and the old primary is not proven to be stopped: its host does not answer, its guard was not armed or may still be waiting, and there
     /// is no fence command. While all is well: a host that vanished could not be fenced.

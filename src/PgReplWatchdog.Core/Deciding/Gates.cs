@@ -13,7 +13,7 @@ public static class Gates
         return
         [
             .. ThresholdNotReached(now), .. AutomaticOff(now), .. Paused(now), .. FreezeWindow(now), .. RecentFailover(now), .. JournalUnwritable(now),
-            .. OldPrimaryNotFenced(now), .. NoCandidate(now),
+            .. PrimaryDiskFull(now), .. OldPrimaryNotFenced(now), .. NoCandidate(now),
         ];
     }
 
@@ -68,6 +68,16 @@ public static class Gates
     {
         if (!now.Observation.JournalWritable)
             yield return new(Gate.JournalUnwritable, null, "the journal could not be written: see to space and rights in StateDirectory");
+    }
+
+    /// <summary>A host that does not answer says nothing of its disk.</summary>
+    private static IEnumerable<ShutGate> PrimaryDiskFull(Situation now)
+    {
+        if (now.Observation.Host(now.OldPrimary) is { IsDiskFull: true } host)
+        {
+            yield return new(Gate.PrimaryDiskFull, null, FormattableString.Invariant($"the disk of {host.Node} is full, {host.FreeBytes} bytes are free")
+                + $"{(host.Filling.Length > 0 ? $" ({host.Filling})" : "")}: make room there; nobody is promoted for that, unless by hand");
+        }
     }
 
     /// <summary>A host that answers over SSH is fenced by the procedure itself; the gate is about one that does not.</summary>

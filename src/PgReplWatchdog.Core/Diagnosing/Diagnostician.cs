@@ -7,7 +7,10 @@ namespace PgReplWatchdog.Diagnosing;
 /// <summary>From one look to a verdict: one short rule a verdict, the first that matches wins.</summary>
 public static class Diagnostician
 {
-    public static Diagnosis Diagnose(ClusterMemory memory, ClusterObservation observation)
+    /// <param name="memory">What is on record.</param>
+    /// <param name="observation">The look.</param>
+    /// <param name="flushHangsFor">For how long WAL of the one that is to be primary has not reached its disk (<see cref="Flushing"/>).</param>
+    public static Diagnosis Diagnose(ClusterMemory memory, ClusterObservation observation, TimeSpan flushHangsFor = default)
     {
         ArgumentNullException.ThrowIfNull(memory);
         ArgumentNullException.ThrowIfNull(observation);
@@ -16,6 +19,7 @@ public static class Diagnostician
 
         return TwoPrimaries(primaries, memory)
             ?? OtherSystem(intended, memory)
+            ?? StorageHangs(primaries, intended, observation, flushHangsFor)
             ?? Serving(primaries, intended, memory)
             ?? StrayPrimary(primaries, intended)
             ?? NoPrimaryKnown(intended, observation)
@@ -32,8 +36,11 @@ public static class Diagnostician
                 [Say(intended), "no standby can say whether it hears the primary", .. Witnesses(intended, observation)]);
     }
 
+    /// <summary>Longer than any disk takes that works.</summary>
+    private static readonly TimeSpan FlushPatience = TimeSpan.FromSeconds(5);
+
     /// <summary>Whose verdict it is: until a failover's candidate is primary, that of the one it is to replace.</summary>
-    private static string? Subject(ClusterMemory memory, ClusterObservation observation) =>
+    public static string? Subject(ClusterMemory memory, ClusterObservation observation) =>
         memory.Procedure is { } procedure && observation.Find(procedure.To) is not { IsServingPrimary: true } ? procedure.From : memory.IntendedPrimary;
 
     private static Diagnosis? TwoPrimaries(ImmutableArray<NodeObservation> primaries, ClusterMemory memory) =>
@@ -49,6 +56,13 @@ public static class Diagnostician
         intended?.Server is { } server && memory.SystemIdentifier is { } known && server.SystemIdentifier != known
             ? new Diagnosis(Verdict.Unknown, intended.Node,
                 [$"{intended.Node} answers with system identifier {server.SystemIdentifier}, the cluster's is {known}: another server stands at its address"])
+            : null;
+
+    /// <summary>It answers, and no commit comes to its end: clients wait as for one that does not answer.</summary>
+    private static Diagnosis? StorageHangs(ImmutableArray<NodeObservation> primaries, NodeObservation? intended, ClusterObservation observation, TimeSpan flushHangsFor) =>
+        intended is { IsServingPrimary: true } && primaries.Length == 1 && flushHangsFor >= FlushPatience
+            ? new Diagnosis(Verdict.Hung, intended.Node,
+                [Say(intended), Invariant($"but WAL has not reached its disk for {flushHangsFor.TotalSeconds:0} s: its storage hangs"), .. Witnesses(intended, observation)])
             : null;
 
     /// <summary>Another node than the intended primary counts only on a newer timeline: a person promoted it.</summary>
@@ -158,14 +172,16 @@ public static class Diagnostician
 
     private static string Say(HostObservation host) => host switch
     {
-        { IsReachable: true, PostmasterRuns: true } => $"on its host the postmaster runs and pg_isready finds it {host.LocalAnswer.ToString().ToLowerInvariant()}",
+        { IsReachable: true, PostmasterRuns: true } => $"on its host the postmaster runs and pg_isready finds it {host.LocalAnswer.ToString().ToLowerInvariant()}{Storage(host)}",
         { IsReachable: true, Processes: { } count } => Invariant($"on its host there is no postmaster ({count} processes of PostgreSQL), the cluster state is {host.ControlState ?? "unreadable"}")
-            + (host.StartBlocked ? ", and it may not start" : ""),
+            + (host.StartBlocked ? ", and it may not start" : "") + Storage(host),
         { IsReachable: true } => "its host answers over SSH, but does not say what runs there",
         { Reach: HostReach.Failed } => $"its host answers, but not as it should: {host.Detail}",
         { Reach: HostReach.Unreachable } => $"its host does not answer over SSH: {host.Detail}",
         _ => "its host was not asked",
     };
+
+    private static string Storage(HostObservation host) => host.StorageHangs ? ", and storage hangs: no file can be made" : host.IsDiskFull ? ", and its disk is full" : "";
 
     private static IEnumerable<string> Others(NodeObservation intended, ClusterObservation observation) =>
         observation.Nodes.Where(node => node.Node != intended.Node).Select(Say);

@@ -27,7 +27,10 @@ public enum Verdict
     /// <summary>Its host answers and PostgreSQL was shut down in order. Leads to a failover only if FailoverWhenStopped.</summary>
     Stopped,
 
-    /// <summary>Its host answers and the postmaster is there, but no new connection is served, not even on the host itself. Leads to a failover after UnreachableThreshold.</summary>
+    /// <summary>
+    /// Its host answers and the postmaster is there, but no new connection is served, not even on the host itself; or questions are answered, and WAL does not reach its
+    /// disk. Leads to a failover after UnreachableThreshold.
+    /// </summary>
     Hung,
 
     /// <summary>Nobody reaches server or host, and a standby that answers says so too. Leads to a failover after UnreachableThreshold.</summary>

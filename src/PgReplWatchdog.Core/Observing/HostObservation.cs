@@ -28,8 +28,14 @@ public sealed record HostObservation(string Node, HostReach Reach, string Detail
     /// <summary>A file could be made and removed where the trigger file goes.</summary>
     public bool TriggerDirectoryWritable { get; init; }
 
-    /// <summary>Free space of the data directory's filesystem, bytes.</summary>
+    /// <summary>Free space of the data directory's or pg_wal's filesystem, whichever has less, bytes.</summary>
     public long? FreeBytes { get; init; }
+
+    /// <summary>What takes the space where little is left: pg_wal and others with their sizes; empty where that was not asked.</summary>
+    public string Filling { get; init; } = "";
+
+    /// <summary>A file that was to be made beside the data directory is neither there nor refused: storage does not answer.</summary>
+    public bool StorageHangs { get; init; }
 
     /// <summary>The long work that was started there last; null where there was none.</summary>
     public HostJob? Job { get; init; }
@@ -38,6 +44,11 @@ public sealed record HostObservation(string Node, HostReach Reach, string Detail
 
     /// <summary>Nothing of PostgreSQL runs there, proven.</summary>
     public bool IsDead => IsReachable && Processes == 0;
+
+    /// <summary>There is no room for one more WAL segment (wal_segment_size, 16 MiB unless initdb was told otherwise): PostgreSQL stops by itself.</summary>
+    public bool IsDiskFull => IsReachable && FreeBytes < WalSegmentBytes;
+
+    private const long WalSegmentBytes = 16 * 1024 * 1024;
 
     /// <summary>Stopped, and cannot start.</summary>
     public bool IsFenced => IsDead && StartBlocked;

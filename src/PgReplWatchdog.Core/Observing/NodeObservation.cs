@@ -9,6 +9,12 @@ namespace PgReplWatchdog.Observing;
 /// <param name="Server">What the server said; there if and only if it serves, so that no stale fact can linger.</param>
 public sealed record NodeObservation(string Node, Reach Reach, string Detail, ServerFacts? Server)
 {
+    /// <summary>How long before the look's stamp it answered: the look waits for the slowest.</summary>
+    public TimeSpan AnsweredAgo { get; init; }
+
+    /// <summary>How long before the look's stamp its walreceiver heard something; null where it has none that streams.</summary>
+    public TimeSpan? HeardAgo => Server?.WalReceiver is { IsStreaming: true } receiver ? AnsweredAgo + receiver.Heard() : null;
+
     public bool IsServingPrimary => Server is { Role: Role.Primary };
     public bool IsServingStandby => Server is { Role: Role.Standby };
 
@@ -69,6 +75,9 @@ public sealed record ServerFacts
     /// <summary>pg_current_wal_insert_lsn(); primary only. It moves also while a disk that hangs holds up the writing of WAL.</summary>
     public Lsn? InsertLsn { get; init; }
 
+    /// <summary>pg_current_wal_flush_lsn(); primary only. Behind it a commit has come to its end.</summary>
+    public Lsn? FlushLsn { get; init; }
+
     /// <summary>pg_last_wal_receive_lsn(), but never behind what was replayed; standby only.</summary>
     public Lsn? ReceivedLsn { get; init; }
 
@@ -89,6 +98,12 @@ public sealed record ServerFacts
 
     /// <summary>The guard's session here: null where there is none, the id of the order it is armed with, or empty while it is disarmed.</summary>
     public string? GuardOrderId { get; init; }
+
+    /// <summary>
+    /// The boot checks of other nodes that this standby has answered lately, as their sessions in pg_stat_activity: by its answer a primary may have started anew,
+    /// which nobody else has heard of. Another text is another check.
+    /// </summary>
+    public string BootChecks { get; init; } = "";
 
     /// <summary>The watchdog's role may read pg_stat_wal_receiver and pg_stat_replication; where it may not, they say nothing.</summary>
     public bool ReadsStatistics { get; init; } = true;

@@ -11,6 +11,7 @@ public sealed record WorkingMemory
     public Suspicion Suspicion { get; init; } = Suspicion.None;
     public PrimaryTrail Trail { get; init; } = PrimaryTrail.Empty;
     public Receipts Receipts { get; init; } = Receipts.None;
+    public Flushing Flushing { get; init; } = Flushing.None;
 
     /// <summary>The process's first look, on the monotonic clock.</summary>
     public TimeSpan? StartedAt { get; init; }
@@ -24,7 +25,8 @@ public sealed record WorkingMemory
 
 /// <summary>
 /// Up to where each standby has received WAL, and since when: its walreceiver's last message, or the look in which it was found there first. Since then it has
-/// acknowledged nothing that the primary wrote, whether it could be asked in between or not.
+/// acknowledged nothing that the primary wrote, whether it could be asked in between or not. Nor has it let a primary start anew: the sessions in which it is asked
+/// stay for longer than what the primary may do with the answer, unless it has been restarted itself.
 /// </summary>
 public sealed record Receipts
 {
@@ -43,21 +45,46 @@ public sealed record Receipts
         {
             if (Lsn.Greater(server.ReceivedLsn, server.ReplayedLsn) is not { } position)
                 found = found.Remove(node);
-            else if (!found.TryGetValue(node, out var before))
-                found = found.SetItem(node, new Receipt(position, observation.At, observation.At));
+            else if (!found.TryGetValue(node, out var before) || before.StartedAt != server.StartedAt
+                || (server.BootChecks.Length > 0 && before.BootChecks != server.BootChecks))
+                found = found.SetItem(node, new Receipt(position, server.StartedAt, server.BootChecks, observation.At, observation.At));
             else if (before.Position == position)
                 found = found.SetItem(node, before with { LookedAt = observation.At });
             else
             {
                 // Never before the look that found less: the standby's clock may have been set forward since its last message.
-                var heard = observation.At - (server.WalReceiver?.Heard() ?? TimeSpan.Zero);
-                found = found.SetItem(node, new Receipt(position, heard > before.LookedAt ? heard : before.LookedAt, observation.At));
+                var heard = observation.At - (observation.Find(node)!.HeardAgo ?? TimeSpan.Zero);
+                found = found.SetItem(node, before with { Position = position, Since = heard > before.LookedAt ? heard : before.LookedAt, LookedAt = observation.At });
             }
         }
         return new Receipts { ByNode = found };
     }
 
-    private readonly record struct Receipt(Lsn Position, TimeSpan Since, TimeSpan LookedAt);
+    private readonly record struct Receipt(Lsn Position, DateTimeOffset StartedAt, string BootChecks, TimeSpan Since, TimeSpan LookedAt);
+}
+
+/// <summary>
+/// Since when WAL that a primary has inserted is not on its disk. WAL is flushed within some wal_writer_delay (manual, "Asynchronous Commit"), and each check inserts some;
+/// where that goes on and on, storage hangs: no commit comes to its end, while questions are answered from memory.
+/// </summary>
+/// <param name="Node">The primary.</param>
+/// <param name="StartedAt">Of its server: one that was started anew has flushed.</param>
+/// <param name="Wanted">Up to where it was inserted when everything before was flushed last.</param>
+/// <param name="Since">When that was, on the monotonic clock.</param>
+public sealed record Flushing(string? Node, DateTimeOffset StartedAt, Lsn Wanted, TimeSpan Since)
+{
+    public static readonly Flushing None = new(null, default, default, TimeSpan.Zero);
+
+    public Flushing Looked(ClusterObservation observation, string? intended)
+    {
+        ArgumentNullException.ThrowIfNull(observation);
+        return observation.Find(intended) is not { IsServingPrimary: true, Server: { FlushLsn: { } flushed, InsertLsn: { } inserted } server } ? None
+            : Node == intended && StartedAt == server.StartedAt && flushed < Wanted ? this
+            : new Flushing(intended, server.StartedAt, inserted, observation.At);
+    }
+
+    /// <summary>Zero where nothing hangs.</summary>
+    public TimeSpan HangsFor(TimeSpan now) => Node is null ? TimeSpan.Zero : now - Since;
 }
 
 /// <summary>Since when the primary has been silent, and since when the present finding stands, on the watchdog's monotonic clock.</summary>

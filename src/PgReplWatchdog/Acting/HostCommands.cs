@@ -39,12 +39,13 @@ public static class HostCommands
     /// Its data will be rewound or copied anew anyway. Proven by the processes: those of
     /// PostgreSQL whose working directory is the data directory.
     /// </summary>
-    public static string Fence(HostAccess host, string why, int rounds) => Shell.Living + "\n" + Shell.Script($$"""
+    public static string Fence(HostAccess host, string why, int rounds) => $"{Shell.Living}\n{Shell.Ended}\n" + Shell.Script($$"""
         data={0}
         [ -d "$data" ] && [ -O "$data" ] || { echo "$data is not a directory of this account" >&2; exit 1; }
-        blocked=0
-        rm -f "$data.pgwatchdog/guard.armed"
-        [ -e "$data/recovery.conf" ] || printf '%s\n' {1} > "$data/recovery.conf" || blocked=1
+        { [ -e "$data/recovery.conf" ] || printf '%s\n' {1} > "$data/recovery.conf"; blocked=$?; rm -f "$data.pgwatchdog/guard.armed"; exit $blocked; } > /dev/null 2>&1 < /dev/null &
+        blocking=$!
+        ended $blocking 30
+        blocked=$?
         postmaster=
         [ -r "$data/postmaster.pid" ] && read -r postmaster < "$data/postmaster.pid"
         [ -n "$postmaster" ] && [ "/proc/$postmaster/cwd" -ef "$data" ] && kill -QUIT "$postmaster" 2>/dev/null
@@ -55,7 +56,11 @@ public static class HostCommands
           round=$((round + 1))
           sleep 0.05
         done
-        [ $blocked -eq 0 ] || { echo "the start block $data/recovery.conf could not be written" >&2; exit 1; }
+        [ $blocked -ne 2 ] || { ended $blocking 30; blocked=$?; }
+        case $blocked in
+          1) echo "the start block $data/recovery.conf could not be written" >&2; exit 1 ;;
+          2) echo "the start block $data/recovery.conf is not written yet: storage hangs" >&2; exit 1 ;;
+        esac
         """, host.Node.DataDirectory, why);
 
     /// <summary>

@@ -137,6 +137,8 @@ public sealed class HostProber(ClusterAccess cluster, SshHosts hosts, TimeProvid
             StandbySignal = said.ContainsKey("standby_signal"),
             TriggerDirectoryWritable = said.ContainsKey("writable"),
             FreeBytes = Number(said, "free_kilobytes") * 1024,
+            Filling = said.GetValueOrDefault("filling", ""),
+            StorageHangs = said.ContainsKey("storage"),
             Job = Number(said, "job_epoch") is { } epoch
                 ? new HostJob(epoch, said.ContainsKey("job_running"), (int?)Number(said, "job_status"), said.GetValueOrDefault("job_words", ""))
                 : null,

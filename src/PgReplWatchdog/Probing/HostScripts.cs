@@ -11,13 +11,16 @@ public static class HostScripts
     /// One "name=value" a line. Processes of PostgreSQL are told by their working directory, which is the data directory;
     /// another account's cannot be seen, so that nothing is said of a data directory that is not the account's own.
     /// </summary>
-    public static string Evidence(HostAccess host, string timeout) => Shell.Living + "\n" + Shell.Script($$"""
+    public static string Evidence(HostAccess host, string timeout) => $"{Shell.Living}\n{Shell.Ended}\n" + Shell.Script($$"""
         export LC_ALL=C
         data={0} bin={1} state={2}
+        { : > "$state/.writable" && rm -f "$state/.writable"; } > /dev/null 2>&1 < /dev/null &
+        writing=$!
         if [ -O "$data" ]; then
           postmaster=
           [ -r "$data/postmaster.pid" ] && read -r postmaster < "$data/postmaster.pid"
-          if [ -n "$postmaster" ] && [ "/proc/$postmaster/cwd" -ef "$data" ]; then
+          processes=$(living)
+          if [ -n "$postmaster" ] && echo "$processes" | grep -qx "$postmaster"; then
             echo postmaster=yes
             # Where this server listens by its own word: a wrong Port in the configuration must not make a healthy one look hung.
             port=$(sed -n 4p "$data/postmaster.pid") socket=$(sed -n 5p "$data/postmaster.pid")
@@ -27,12 +30,15 @@ public static class HostScripts
           else
             "$bin/pg_controldata" "$data" 2>/dev/null | sed -n 's/^Database cluster state: */control_state=/p'
           fi
-          echo "processes=$(living | wc -l)"
+          echo "processes=$(echo "$processes" | grep -c .)"
           [ -e "$data/recovery.conf" ] && echo blocked=yes
           [ -e "$data/standby.signal" ] && echo standby_signal=yes
         fi
-        : 2>/dev/null > "$state/.writable" && rm -f "$state/.writable" && echo writable=yes
-        df -Pk "$data" 2>/dev/null | sed -n '2s/^[^ ]* *[0-9]* *[0-9]* *\([0-9]*\) .*/free_kilobytes=\1/p'
+        free=$(df -Pk "$data" "$data/pg_wal/." 2>/dev/null | tail -n +2 | sed -n 's/^[^ ]* *[0-9]* *[0-9]* *\([0-9]*\) .*/\1/p' | sort -n | head -n 1)
+        [ -z "$free" ] || echo "free_kilobytes=$free"
+        if [ "${free:-16384}" -lt 16384 ]; then
+          echo "filling=$(cd "$data" && timeout {{timeout}} du -skD pg_wal base log pg_log 2>/dev/null | while read -r size name; do printf '%s %s kB  ' "$name" "$size"; done)"
+        fi
         if [ -r "$state/job" ]; then
           read -r epoch pid < "$state/job"
           echo "job_epoch=$epoch"
@@ -41,7 +47,8 @@ public static class HostScripts
           fi
           echo "job_words=$(tail -n 1 "$state/job.log" 2>/dev/null | cut -c 1-300)"
         fi
-        :
+        ended $writing 10
+        case $? in 0) echo writable=yes ;; 2) echo storage=hangs ;; esac
         """, host.Node.DataDirectory, host.BinDirectory, host.Node.StateDirectory, host.Node.Host);
 
     /// <summary>Another node's port from this host; the exit status is pg_isready's (manual, "pg_isready"), 124 where it had to be ended.</summary>

@@ -34,13 +34,14 @@ public sealed class PostgresProber : IProber, IAsyncDisposable
         var early = inquiry is { Suspicious: true, Subject: { } suspect } ? WitnessesAsync(suspect, inquiry, cancellation) : null;
         var others = early is null ? hosts.AskAsync(inquiry.Hosts, again: false, cancellation) : null;
         var nodes = await asking;
-        silent = [.. nodes.Where(node => node.IsSilent).Select(node => node.Node)];
+        silent = [.. nodes.Where(seen => seen.Node.IsSilent).Select(seen => seen.Node.Node)];
         var known = others is null ? [] : await others;
-        var failed = inquiry.Subject is { } subject && nodes.First(node => node.Node == subject) is { Reach: not Reach.Serving };
+        var failed = inquiry.Subject is { } subject && nodes.First(seen => seen.Node.Node == subject) is { Node.Reach: not Reach.Serving };
         var witnesses = early is not null ? await early
             : failed ? await WitnessesAsync(inquiry.Subject!, inquiry, cancellation)
             : new Witnesses(known, [], ReferenceAnswer.Unknown);
-        return new ClusterObservation(clock.GetElapsedTime(start), clock.GetUtcNow(), [.. nodes])
+        var at = clock.GetElapsedTime(start);
+        return new ClusterObservation(at, clock.GetUtcNow(), [.. nodes.Select(seen => seen.Node with { AnsweredAgo = at - seen.At })])
         {
             Hosts = witnesses.Hosts,
             PortViews = witnesses.PortViews,
@@ -58,11 +59,13 @@ public sealed class PostgresProber : IProber, IAsyncDisposable
         return new Witnesses(await asked, await seen, await references);
     }
 
-    private async Task<NodeObservation> AskAsync(NodeSession session, TimeSpan limit, CancellationToken cancellation)
+    /// <summary>An answer, and when it was in.</summary>
+    private async Task<(NodeObservation Node, TimeSpan At)> AskAsync(NodeSession session, TimeSpan limit, CancellationToken cancellation)
     {
         try
         {
-            return new NodeObservation(session.Node.Name, Reach.Serving, "", await session.AskAsync(limit, clock, cancellation));
+            var server = await session.AskAsync(limit, clock, cancellation);
+            return (new NodeObservation(session.Node.Name, Reach.Serving, "", server), clock.GetElapsedTime(start));
         }
         catch (OperationCanceledException) when (cancellation.IsCancellationRequested)
         {
@@ -72,7 +75,7 @@ public sealed class PostgresProber : IProber, IAsyncDisposable
         catch (Exception failure)
         {
             var (reach, detail) = ProbeFailure.Classify(failure, session.Node.Host, session.Node.Port, limit);
-            return new NodeObservation(session.Node.Name, reach, detail, null);
+            return (new NodeObservation(session.Node.Name, reach, detail, null), clock.GetElapsedTime(start));
         }
     }
 

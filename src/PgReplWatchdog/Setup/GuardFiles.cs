@@ -1,5 +1,6 @@
 using PgReplWatchdog.Acting.Ssh;
 using PgReplWatchdog.Configuration;
+using PgReplWatchdog.Planning;
 using PgReplWatchdog.Topology;
 
 namespace PgReplWatchdog.Setup;
@@ -13,7 +14,7 @@ public static class GuardFiles
     public static string Configuration(ClusterSpec spec, HostAccess host)
     {
         var peers = spec.Nodes.Where(node => node.Name != host.Node.Name).Select(node => $"{node.Host}:{node.Port}");
-        return Shell.Script("# Written by pgwatchdog setup, read by the guard beside it.\nbin={0}\nport={1}\nrole={2}\ndatabase={3}\npeers={4}\n",
-            host.BinDirectory, $"{host.Node.Port}", spec.Roles.Replication, spec.Roles.Database, string.Join(' ', peers));
+        return Shell.Script("# Written by pgwatchdog setup, read by the guard beside it.\nbin={0}\nhost={1}\nport={2}\nrole={3}\ndatabase={4}\nmanaged={5}\npeers={6}\n",
+            host.BinDirectory, host.Node.Host, $"{host.Node.Port}", spec.Roles.Replication, spec.Roles.Database, ConfigurationText.ManagedFileName, string.Join(' ', peers));
     }
 }

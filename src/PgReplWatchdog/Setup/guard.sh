@@ -6,19 +6,20 @@
 #   guard stop         end it (PostgreSQL is left alone)
 #   guard run          run it here
 #   guard status       does it run? 0 yes
-#   guard boot-check   may this node start as a primary? 0 yes, 1 no with a sentence on standard error
+#   guard boot-check [SECONDS]   may this node start as a primary? 0 yes, else a sentence on standard error: 1 no, 2 nobody says yes
+#                      (asked again for SECONDS, since a standby may be starting as well)
 #
 # All times are milliseconds of this host's uptime: monotonic, and no other machine's clock enters.
 umask 077
 export LC_ALL=C
 state=$(cd "$(dirname "$0")" && pwd -P) || exit 1
 data=${state%.pgwatchdog} self=$state/guard order=$state/guard.armed lock=$state/guard.pid block=$data/recovery.conf
-. "$state/guard.conf" || exit 1 # bin port role database peers
+. "$state/guard.conf" || exit 1 # bin host port role database managed peers
 
 # One line: ID TTL_MS WATCHDOG_ROLE VOUCHER,VOUCHER,... ; no file is disarmed.
 read_order() {
-  id='' ttl=''
-  [ -r "$order" ] && read -r id ttl _ < "$order"
+  id='' ttl='' vouchers=''
+  [ -r "$order" ] && read -r id ttl _ vouchers < "$order"
   case $ttl in '' | *[!0-9]*) id='' ttl=6000 ;; esac
   poll=$((ttl / 12))
   [ "$poll" -ge 100 ] || poll=100
@@ -88,11 +89,14 @@ SQL
   done
 }
 
-# --- What is known. id ttl: the order. pid: the postmaster. checked: it may be primary. leased: it has been seen as an armed primary, and
-# proof is the last time of which somebody outside has acknowledged what it wrote. pairs: uptime:position, not acknowledged yet.
+# --- What is known. id ttl: the order. pid: the postmaster. checked: it may be primary. leased: it has been seen as an armed primary. proof: the
+# last time of which somebody outside has acknowledged what it wrote, or a voucher was asked whether it may start; it outlives the server: the watchdog counts from
+# there, and a start that nobody outside has heard of gives no new time. pairs: uptime:position, not acknowledged yet.
+
+never=-1000000000
 
 watch_over() {
-  id='' pid='' checked='' leased='' proof=0 since=0 pairs='' session='' period='' lost=''
+  id='' pid='' checked='' leased='' proof=$never since=0 pairs='' session='' period='' lost=''
   while read -r what one two three four five _; do
     case $what in
       tick) tick "$one" ;;
@@ -112,10 +116,10 @@ row() { # UPTIME IN_RECOVERY POSITION ACKNOWLEDGED ID
   fi
   [ -n "$id" ] && [ "$5" = "$id" ] || return
   if [ -z "$checked" ]; then
-    reason=$(boot_check 2>&1) || { stop_server "$reason"; return; }
-    checked=yes
+    ask_leave || return
+    checked=yes leased=yes pairs=''
   fi
-  [ -n "$leased" ] || leased=yes proof=$1 pairs=''
+  [ -n "$leased" ] || leased=yes proof=$1 pairs='' # armed while it served: the watchdog relies on that from here on
   left=''
   for pair in $pairs "$1:$3"; do
     if [ "${pair#*:}" -le "$4" ]; then
@@ -140,19 +144,31 @@ tick() { # NOW
   if [ -n "$running" ] && [ "$running" != "$pid" ]; then
     pid=$running leased='' checked='' since=$1
   fi
+  age=$(($1 - proof))
   if [ -z "$id" ]; then
     checked=yes leased='' since=$1
+  elif [ -n "$running" ] && [ -n "$lost" ] && [ ! -e "$data/standby.signal" ] && [ $((2 * age)) -gt "$ttl" ] && [ "$(ready)" = 1 ]; then
+    leased='' checked='' since=$1 # it recovers or shuts down: nobody is served
+    case $(socket 8) in stopping*) ;; *) ask_leave ;; esac # a recovery may end at any moment, and then it serves: it must not without leave
   elif [ -n "$leased" ]; then
-    [ $(($1 - proof)) -gt "$ttl" ] || return
-    if [ -n "$lost" ] && [ "$(ready)" = 1 ]; then
-      leased='' checked='' since=$1 # it recovers from a crash or shuts down: nobody is served, and if it serves again it is asked again
-    else
-      stop_server "for more than $ttl ms nobody outside has acknowledged what this primary wrote"
-    fi
+    [ "$age" -le "$ttl" ] || stop_server "for more than $ttl ms nobody outside has acknowledged what this primary wrote"
   elif [ -n "$running" ] && [ $(($1 - since)) -gt "$ttl" ] && [ ! -e "$data/standby.signal" ]; then
     [ "$(ready)" != 2 ] || stop_server "it has not answered for more than $ttl ms since it started"
     since=$1
   fi
+}
+
+# One that has just started, or is about to. What it was granted earlier counts as long as it lasts.
+ask_leave() {
+  limit=2000 left=$((ttl - (now - proof)))
+  [ "$left" -gt 2000 ] || [ "$left" -lt "-$ttl" ] || limit=$left # what was granted must not be overdrawn by asking
+  [ "$limit" -ge 500 ] || limit=500
+  reason=$(boot_check "$limit" 2>&1)
+  case $? in
+    0) proof=$now ;;
+    2) [ $((now - proof)) -le "$ttl" ] || { stop_server "$reason"; return 1; } ;;
+    *) stop_server "$reason"; return 1 ;;
+  esac
 }
 
 # 0 accepts connections, 1 rejects them (starting up, recovering, shutting down), 2 does not answer.
@@ -203,32 +219,81 @@ block_start() { # REASON
 END
 }
 
-# Whom to ask, all at once, bounded: "in_recovery timeline" of each that answers.
-ask_peers() {
+# Whom to ask, all at once: a line of each that answers in time. "primary TIMELINE", or "NAME follows", or "NAME strays": its configuration, which the
+# watchdog changes before anybody is promoted, points at this node or not. A standby says it and keeps the session for longer than an armed node may do anything with the
+# answer (the notice is sent before the sleep begins, and the server does not notice that its client is gone): there the watchdog sees that this node may have started anew.
+ask_peers() { # LIMIT_MS
+  asked=$(mktemp -d "$state/boot.XXXXXX") || return
   for peer in $peers; do
-    PGPASSFILE=$state/passfile PGCONNECT_TIMEOUT=2 PGAPPNAME=pgwatchdog_boot_check timeout --foreground 3 "$bin/psql" -X -q -w -A -t -F ' ' \
-      -h "${peer%:*}" -p "${peer##*:}" -U "$role" -d "$database" -f - 2> /dev/null << 'SQL' &
-SELECT pg_is_in_recovery(), CASE WHEN NOT pg_is_in_recovery() THEN ('x' || left(pg_walfile_name(pg_current_wal_lsn()), 8))::bit(32)::int ELSE 0 END
+    PGPASSFILE=$state/passfile PGCONNECT_TIMEOUT=2 PGAPPNAME=pgwatchdog_boot_check PGOPTIONS='-c statement_timeout=0 -c client_min_messages=notice' \
+      timeout $((ttl / 500 + 10)) "$bin/psql" -X -q -w -h "${peer%:*}" -p "${peer##*:}" -U "$role" -d "$database" -f - > "$asked/${peer##*:}-${peer%:*}" 2>&1 9>&- << SQL &
+DO \$\$
+DECLARE
+  upstream text;
+BEGIN
+  IF NOT pg_is_in_recovery() THEN
+    RAISE NOTICE 'told primary %', ('x' || left(pg_walfile_name(pg_current_wal_lsn()), 8))::bit(32)::int;
+    RETURN;
+  END IF;
+  upstream := replace(coalesce(substring(convert_from(pg_read_binary_file('$managed'), 'UTF8') FROM '(?n)^primary_conninfo = (.*)\$'), ''), '''', '');
+  RAISE NOTICE 'told % %', coalesce(substring(upstream FROM 'application_name=(\S+)'), '-'), CASE WHEN position('host=$host port=$port ' IN upstream) > 0 THEN 'follows' ELSE 'strays' END;
+  PERFORM pg_sleep($((ttl / 500 + 2)));
+END \$\$
 SQL
   done
-  wait
+  tries=0
+  until [ $tries -ge $(($1 / 50)) ] || all_said; do
+    sleep 0.05
+    tries=$((tries + 1))
+  done
+  sed -n 's/.*: *told //p' "$asked"/*
+  rm -rf "$asked"
 }
 
-boot_check() {
+# An answer, or why there is none.
+all_said() {
+  for peer in $peers; do
+    [ -s "$asked/${peer##*:}-${peer%:*}" ] || return 1
+  done
+}
+
+boot_check() { # LIMIT_MS
   [ ! -e "$data/standby.signal" ] || return 0
   own=$("$bin/pg_controldata" "$data" | sed -n "s/^Latest checkpoint's TimeLineID: *//p")
   [ -n "$own" ] || { echo "pg_controldata cannot read $data" >&2; return 1; }
-  told=$(ask_peers)
-  newest=$(echo "$told" | sed -n 's/^f //p' | sort -n | tail -n 1)
+  read_order
+  told=$(ask_peers "$1")
+  newest=$(echo "$told" | sed -n 's/^primary //p' | sort -n | tail -n 1)
   if [ "${newest:-0}" -gt "$own" ]; then
     echo "another node is primary on timeline $newest, this one is on $own: make it a standby (pgwatchdog setup CLUSTER --overwrite NODE)" >&2
     return 1
   fi
-  if [ -z "$told" ] && [ -e "$order" ]; then
+  [ -n "$id" ] || return 0
+  for name in $(echo "$told" | sed -n 's/ follows$//p'); do
+    case ,$vouchers, in *,"$name",*) return 0 ;; esac
+  done
+  if [ -z "$told" ]; then
     echo "no other node answers, and this one was armed when it went down: another may have been promoted meanwhile;" \
       "if you know that none was: rm '$order'" >&2
-    return 1
+  else
+    echo "this node was armed when it went down, and none of $vouchers says that it still follows it ($(echo "$told" | paste -sd ,)): another may be about to be promoted;" \
+      "if you know that none is: rm '$order'" >&2
   fi
+  return 2
+}
+
+# For whoever starts PostgreSQL: standbys may be starting as well.
+wait_for_leave() { # SECONDS
+  read -r began _ < /proc/uptime
+  while :; do
+    said=$(boot_check 3000 2>&1)
+    status=$?
+    read -r uptime _ < /proc/uptime
+    [ $status -eq 2 ] && [ $((${uptime%.*} - ${began%.*})) -lt "$1" ] || break
+    sleep 1
+  done
+  [ -z "$said" ] || echo "$said" >&2
+  return $status
 }
 
 # --- How it is started and ended.
@@ -292,6 +357,6 @@ stop() {
 case ${1-} in
   run | start | stop) "$1" ;;
   status) alive ;;
-  boot-check) boot_check ;;
+  boot-check) wait_for_leave "${2:-0}" ;;
   *) sed -n '/^#   guard/s/^# *//p' "$0" >&2; exit 64 ;;
 esac

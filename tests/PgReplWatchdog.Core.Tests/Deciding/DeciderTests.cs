@@ -48,6 +48,15 @@ public class DeciderTests
         Assert.Equal(Begun, watch.Look(10.5, Unreachable(), Deaf()).Action.Kind);
     }
 
+    /// <summary>The look waited 1.6 s for those who are silent: what it was told at its beginning has grown older.</summary>
+    [Fact]
+    public void Walreceivers_last_message_is_as_old_as_when_it_was_told_and_as_the_look_took_since()
+    {
+        var watch = new Watch(Two());
+        watch.Look(0, Primary(), Standby());
+        Assert.Equal(Seconds(2.5), watch.Look(5, Unreachable(), Standby(heard: 0.9) with { AnsweredAgo = Seconds(1.6) }).Silence);
+    }
+
     [Fact]
     public void Streaming_walreceiver_without_a_message_yet_is_a_sign_of_life_now()
     {

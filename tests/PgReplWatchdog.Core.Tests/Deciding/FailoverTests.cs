@@ -114,23 +114,47 @@ public class FailoverTests
     public void Walreceivers_are_frozen_until_none_is_left_and_then_the_furthest_is_elected()
     {
         var memory = UnderWay(ProcedureStep.Freeze, FencedBy.Guard);
-        var first = Continue(memory, At(3, Unreachable(), Deaf(Beta, Behind(8)), Deaf(Gamma)));
+        var first = Continue(memory, At(20, Unreachable(), Deaf(Beta, Behind(8)), Deaf(Gamma)));
         Assert.Equal("beta,gamma", Assert.IsType<WatchdogAction.Freeze>(first.Action).Node);
-        var starting = Standby(Gamma).With(server => server with { WalReceiver = new WalReceiver("starting", null) });
-        Assert.IsType<WatchdogAction.Freeze>(Continue(first.Memory, At(3, Unreachable(), Deaf(Beta, Behind(8)), starting)).Action);
-        var second = Continue(first.Memory, At(3, Unreachable(), Deaf(Beta, Behind(8)), Deaf(Gamma)));
+        var deaf = At(20, Unreachable(), Deaf(Beta, Behind(8)), Deaf(Gamma));
+        Assert.IsType<WatchdogAction.Freeze>(Continue(first.Memory, Reporting(deaf, nameof(WatchdogAction.Freeze), "beta,gamma", succeeded: false)).Action);
+        Assert.IsType<WatchdogAction.Freeze>(Continue(first.Memory, Reporting(deaf, nameof(WatchdogAction.Freeze), Beta)).Action); // gamma was not there then
+        var second = Continue(first.Memory, Reporting(deaf, nameof(WatchdogAction.Freeze), "beta,gamma"));
         Assert.Equal(new WatchdogAction.Promote(Gamma, PromotionMethod.TriggerFile), second.Action);
         Assert.Equal((Gamma, 2L), (second.Memory.IntendedPrimary, second.Memory.Epoch));
         Assert.Equal([Beta], second.Memory.Following);
     }
 
     [Fact]
-    public void Freeze_that_does_not_work_does_not_hold_a_failover_for_ever() =>
-        Assert.IsType<WatchdogAction.Promote>(Continue(Tried(UnderWay(ProcedureStep.Freeze, FencedBy.Guard), 3), At(3, Unreachable(), Deaf())).Action);
+    public void Freeze_that_does_not_work_holds_a_failover_for_ever_only_where_the_guard_is_relied_on()
+    {
+        Assert.IsType<WatchdogAction.Promote>(Continue(Tried(UnderWay(ProcedureStep.Freeze, FencedBy.Command), 3), At(20, Unreachable(), Deaf())).Action);
+        Assert.IsType<WatchdogAction.Freeze>(Continue(Tried(UnderWay(ProcedureStep.Freeze, FencedBy.Guard), 3), At(20, Unreachable(), Deaf())).Action);
+    }
 
     [Fact]
-    public void After_the_freeze_nobody_is_promoted_while_nobody_is_eligible() => Assert.Equal(WatchdogAction.Nothing,
-        Continue(Tried(UnderWay(ProcedureStep.Freeze, FencedBy.Guard), 1), At(3, Unreachable(), Deaf().With(server => server with { ReplayPaused = true }))).Action);
+    public void Walreceivers_that_are_starting_are_not_frozen()
+    {
+        var starting = Standby(Gamma).With(server => server with { WalReceiver = new WalReceiver("starting", null) });
+        Assert.IsType<WatchdogAction.Freeze>(Continue(Tried(UnderWay(ProcedureStep.Freeze, FencedBy.Command), 1), At(20, Unreachable(), Deaf(Beta, Behind(8)), starting)).Action);
+    }
+
+    /// <summary>Its guard had surely stopped it, and then a standby was asked whether it may start: it counts anew from there.</summary>
+    [Fact]
+    public void Primary_that_may_have_started_anew_before_the_freeze_is_not_taken_for_stopped()
+    {
+        var memory = Continue(UnderWay(ProcedureStep.Freeze, FencedBy.Guard), At(20, Unreachable(), Deaf())).Memory;
+        var asked = Reporting(At(20, Unreachable(), Deaf().With(server => server with { BootChecks = "4711" })), nameof(WatchdogAction.Freeze), Beta);
+        var before = Receipts.None.Looked(At(0, Unreachable(), Deaf()));
+        var next = Failover.Continue(Now(memory, asked, new Policy()) with { Receipts = before.Looked(asked) }, memory.Procedure!);
+        Assert.Equal((WatchdogAction.Nothing, ProcedureStep.Fence, FencedBy.Unknown), (next.Action, next.Memory.Procedure!.Step, next.Memory.Procedure.FencedBy));
+        var later = asked with { At = Seconds(29), Time = Start.AddSeconds(29), Report = null };
+        Assert.IsType<WatchdogAction.Freeze>(Failover.Continue(Now(next.Memory, later, new Policy()) with { Receipts = before.Looked(asked).Looked(later) }, next.Memory.Procedure).Action);
+    }
+
+    [Fact]
+    public void After_the_freeze_nobody_is_promoted_while_nobody_is_eligible() => Assert.Equal(WatchdogAction.Nothing, Continue(UnderWay(ProcedureStep.Freeze, FencedBy.Guard),
+        Reporting(At(20, Unreachable(), Deaf().With(server => server with { ReplayPaused = true })), nameof(WatchdogAction.Freeze), Beta)).Action);
 
     [Fact]
     public void Dead_primary_whose_host_answers_is_salvaged_without_a_freeze()
@@ -191,7 +215,7 @@ public class FailoverTests
         var beta = who switch { "beta gone" => Unreachable(Beta), "beta as far as gamma" => Deaf(), _ => Deaf(at: Behind(8)) };
         var gamma = who == "gamma further but paused" ? Deaf(Gamma).With(server => server with { ReplayPaused = true }) : Deaf(Gamma);
         var seen = At(3, Refused(), beta, gamma);
-        var memory = who == "gamma further, and beta was asked" ? Promoting : UnderWay(ProcedureStep.Promote, FencedBy.Guard);
+        var memory = who == "gamma further, and beta was asked" ? Promoting : UnderWay(ProcedureStep.Promote, FencedBy.Command);
         var next = Continue(memory, seen);
         if (promoted == Gamma)
         {

@@ -36,6 +36,7 @@ public class GatesTests
     private static readonly Dictionary<string, Case> Open = new()
     {
         ["all is well but the primary"] = new(Gate.Unknown),
+        ["the disk was full when the host was asked last"] = new(Gate.Unknown, Seen: seen => seen.With(HostGone() with { FreeBytes = 0 })),
         ["the last failover ended an hour ago"] = new(Gate.Unknown, Memory: FailedOverMinutesAgo(60)),
         ["the last failover was acknowledged"] = new(Gate.Unknown, Memory: FailedOverMinutesAgo(59), Seen: seen => seen with { Wish = new OperatorWish(false, 1) }),
         ["the guard has just had its time"] = new(Gate.Unknown, Policy: new Policy { GuardTimeToLive = TimeSpan.FromSeconds(7.6) }),
@@ -83,6 +84,24 @@ public class GatesTests
     [Fact]
     public void Candidate_that_is_no_standby_shuts_its_gate() =>
         Assert.Contains(new Watch(Two()).Look(0, Primary(), Primary(Beta)).Gates, shut => shut is { Gate: Gate.CandidateNotInRecovery, Node: Beta });
+
+    [Fact]
+    public void Disk_of_the_primary_without_room_for_a_segment_of_WAL_shuts_its_gate_also_when_PostgreSQL_has_ended_by_that()
+    {
+        static Decision Look(long free, bool isDead)
+        {
+            var watch = new Watch(Two());
+            var host = (isDead ? HostDead() : HostUp(Alpha)) with { FreeBytes = free, Filling = "pg_wal 180 kB" };
+            watch.Look(0, Primary(), Standby());
+            return Enumerable.Range(1, 4).Select(second => watch.Look(At(second, isDead ? Refused() : Primary(), isDead ? Deaf() : Standby()).With(host))).ToArray()[^1];
+        }
+        const long Segment = 16 * 1024 * 1024;
+        Assert.Equal("the disk of alpha is full, 16777215 bytes are free (pg_wal 180 kB): make room there; nobody is promoted for that, unless by hand",
+            Assert.Single(Look(Segment - 1, isDead: true).Gates).Sentence);
+        Assert.Contains(Look(Segment - 1, isDead: false).Gates, shut => shut.Gate == Gate.PrimaryDiskFull);
+        Assert.IsType<WatchdogAction.None>(Look(Segment - 1, isDead: true).Action);
+        Assert.IsType<WatchdogAction.Fence>(Look(Segment, isDead: true).Action);
+    }
 
     [Fact]
     public void Threshold_is_the_one_gate_that_is_shut_while_all_is_well()
@@ -136,7 +155,7 @@ public class GatesTests
     public void Every_gate_has_a_row_here()
     {
         Gate[] seen = [.. Shut.Values.Select(row => row.Gate), Gate.ThresholdNotReached, Gate.NoCandidate, Gate.CandidateUnreachable,
-            Gate.CandidateUnreadable, Gate.CandidateNotInRecovery];
+            Gate.CandidateUnreadable, Gate.CandidateNotInRecovery, Gate.PrimaryDiskFull];
         Assert.Equal(Enum.GetValues<Gate>().Where(gate => gate != Gate.Unknown).Order(), seen.Distinct().Order());
     }
 

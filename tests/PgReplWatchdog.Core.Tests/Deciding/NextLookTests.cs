@@ -55,7 +55,7 @@ public class NextLookTests
     {
         var decision = what switch
         {
-            "a step of a failover" => new Watch(Two(), UnderWay(ProcedureStep.Freeze, FencedBy.Guard)).Look(3, Unreachable(), Deaf()),
+            "a step of a failover" => new Watch(Two(), UnderWay(ProcedureStep.Freeze, FencedBy.Command)).Look(3, Unreachable(), Deaf()),
             "a promotion asked for again" => new Watch(Two(), Promoting).Look(3, Unreachable(), Deaf()),
             "a failover that waits" => new Watch(Two(), Promoting).Look(3, Unreachable(), Unreachable(Beta)),
             "a failover that is done" => new Watch(Two(), Promoting).Look(3, Unreachable(), Primary(Beta, timeline: 2)),

@@ -98,6 +98,24 @@ public class SituationTests
         Assert.Equal(Seconds(1), receipts.Looked(At(5, Deaf(), Primary())).Since(Beta));
     }
 
+    [Fact]
+    public void Standby_that_was_asked_whether_a_primary_may_start_counts_from_the_look_that_finds_it_out()
+    {
+        static NodeObservation Asked(string sessions) => Deaf().With(server => server with { BootChecks = sessions });
+        var receipts = Receipts.None.Looked(At(1, Deaf())).Looked(At(3, Asked("4711")));
+        Assert.Equal(Seconds(3), receipts.Since(Beta));
+        Assert.Equal(Seconds(3), receipts.Looked(At(4, Asked("4711"))).Since(Beta));
+        Assert.Equal(Seconds(4), receipts.Looked(At(4, Asked("4711, 4712"))).Since(Beta));
+        Assert.Equal(Seconds(3), receipts.Looked(At(4, Asked(""))).Since(Beta)); // that session has ended, later than what was granted
+    }
+
+    [Fact]
+    public void Standby_that_has_been_restarted_may_have_been_asked_before()
+    {
+        var restarted = Deaf().With(server => server with { StartedAt = Start });
+        Assert.Equal(Seconds(3), Receipts.None.Looked(At(1, Deaf())).Looked(At(3, restarted)).Since(Beta));
+    }
+
     private static Situation Cut(Policy policy, TimeSpan? seenAt = null) => new(
         Two(policy), Known with { Guard = new ArmedGuard(Alpha, new GuardOrder(Seconds(30), [Beta])) }, new Diagnosis(Verdict.Down, Alpha, []),
         Suspicion.None with { LastCheckAt = Seconds(99), LastSignOfLife = Seconds(90) }, At(100, Unreachable(), Deaf()))

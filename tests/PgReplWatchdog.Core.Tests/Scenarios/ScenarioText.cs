@@ -74,8 +74,10 @@ internal static class ScenarioText
         return words.Length == 2 ? host : words[2] switch
         {
             "unwritable" => host with { TriggerDirectoryWritable = false },
+            "full" => host with { TriggerDirectoryWritable = false, FreeBytes = 4096, Filling = "pg_wal 180000 kB" },
+            "hanging" => host with { TriggerDirectoryWritable = false, StorageHangs = true },
             "job" => host with { Job = new HostJob(long.Parse(words[3], CultureInfo.InvariantCulture), words[4] == "running", words[4] == "exit" ? int.Parse(words[5], CultureInfo.InvariantCulture) : null, "its last line") },
-            _ => throw new FormatException($"'{words[2]}' says nothing more of a host: unwritable, job EPOCH running, job EPOCH exit STATUS"),
+            _ => throw new FormatException($"'{words[2]}' says nothing more of a host: unwritable, full, hanging, job EPOCH running, job EPOCH exit STATUS"),
         };
     }
 
@@ -106,6 +108,8 @@ internal static class ScenarioText
                 "silent" => seen.With(server => server with { WalReceiver = null }),
                 "heard" => Heard(Number(words[++next])),
                 "unreadable" => seen.With(server => server with { ReadsStatistics = false, WalReceiver = null }),
+                "flushed" => Flushed(Lsn.Parse(words[++next])),
+                "inserted" => Inserted(Lsn.Parse(words[++next])),
                 "paused" => seen.With(server => server with { ReplayPaused = true }),
                 "replayed" => Replayed(Lsn.Parse(words[++next])),
                 "timeline" => Timeline(uint.Parse(words[++next], CultureInfo.InvariantCulture)),
@@ -113,13 +117,15 @@ internal static class ScenarioText
                 "trigger" => Trigger(words[++next]),
                 "may-promote" => seen.With(server => server with { MayPromote = true }),
                 "sees" => Sees(words[++next].Split(':')),
-                _ => throw new FormatException($"'{words[next]}' says nothing of a server: silent, heard, unreadable, paused, replayed, timeline, system, trigger, may-promote, sees"),
+                _ => throw new FormatException($"'{words[next]}' says nothing of a server: silent, heard, unreadable, flushed, inserted, paused, replayed, timeline, system, trigger, may-promote, sees"),
             };
         }
         return seen;
 
         NodeObservation Sees(string[] standby) => seen.With(server => server with { WalSenders = [new WalSender(standby[0], standby[1], "async", null, null, null)] });
         NodeObservation Heard(double when) => seen.With(server => server with { WalReceiver = new WalReceiver("streaming", Clusters.Seconds(at - when)) });
+        NodeObservation Flushed(Lsn position) => seen.With(server => server with { FlushLsn = position });
+        NodeObservation Inserted(Lsn position) => seen.With(server => server with { InsertLsn = position });
         NodeObservation Replayed(Lsn position) => seen.With(server => server with { ReplayedLsn = position });
         NodeObservation Timeline(uint number) => seen.With(server => server with { Timeline = number });
         NodeObservation System(ulong number) => seen.With(server => server with { SystemIdentifier = number });

@@ -16,6 +16,7 @@ public abstract record Fault
         new HostGone(PostgresStartsAtBoot: false),
         new Frozen(PostmasterAlone: true),
         new Frozen(PostmasterAlone: false),
+        new StorageHangs(),
         .. from between in Enum.GetValues<Between>()
            from mode in Enum.GetValues<CutMode>()
            from direction in Enum.GetValues<CutDirection>()

@@ -52,6 +52,23 @@ public sealed record Frozen(bool PostmasterAlone) : Fault
     }
 }
 
+/// <summary>F3: the primary's storage hangs: questions are answered from memory, and no commit comes to its end.</summary>
+public sealed record StorageHangs : Fault
+{
+    public override string Number => "F3";
+    public override string Name => "F3 storage hangs";
+    public override Must Must => Must.FailOver;
+    public override bool NeedsDisk => true;
+
+    public override Task StartAsync(Scene scene, CancellationToken ct = default) => scene.Primary.HangDiskAsync(ct);
+
+    public override async Task EndAsync(Scene scene, CancellationToken ct = default)
+    {
+        await scene.Primary.UnhangDiskAsync(ct);
+        await scene.StartPrimaryUnlessReplacedAsync(ct);
+    }
+}
+
 /// <summary>F9: the old primary comes back after the promotion and believes that it is primary still.</summary>
 public sealed record OldPrimaryReturns(bool HostToo) : Fault
 {

@@ -95,7 +95,8 @@ public sealed class FaultTests
         pinned.Start();
         await UntilWritingAsync(pinned);
         var scene = await Scene.FindAsync(lab, Cancellation);
-        foreach (var fault in Fault.All.OfType<Partition>().Where(fault => fault.Between == Between.PrimaryAndEverybody))
+        foreach (var fault in Fault.All.OfType<Partition>()
+            .Where(fault => fault is { Between: Between.PrimaryAndEverybody, Mode: CutMode.Drop, Direction: CutDirection.Both } or { Between: Between.PrimaryAndEverybody, Mode: CutMode.Refuse, Direction: CutDirection.Outbound }))
         {
             await fault.StartAsync(scene, Cancellation);
             await UntilWritingAsync(pinned);

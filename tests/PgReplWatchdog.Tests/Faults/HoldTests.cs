@@ -6,7 +6,7 @@ namespace PgReplWatchdog.Tests.Faults;
 /// <summary>Faults that are no reason to promote anybody: in every variant, longer than the threshold, with clients that go on where they can.</summary>
 public sealed class HoldTests
 {
-    private static readonly TimeSpan LongerThanTheThreshold = TimeSpan.FromSeconds(6);
+    private static readonly TimeSpan LongerThanTheThreshold = TimeSpan.FromSeconds(5);
 
     private static CancellationToken Cancellation => TestContext.Current.CancellationToken;
 
@@ -25,6 +25,27 @@ public sealed class HoldTests
     {
         await using var cluster = await RunningCluster.StartAsync(namespaces: true, gamma: true);
         await HoldsAsync(cluster, [.. Fault.All.Where(fault => fault.Number == "F8")]);
+    }
+
+    [Fact]
+    public async Task A_full_disk_promotes_nobody_even_when_PostgreSQL_ends_by_it_and_it_is_said_what_fills_it()
+    {
+        await using var cluster = await RunningCluster.StartAsync(namespaces: true, diskMegabytes: 400, change: section => section["CrashedThreshold"] = "00:00:01");
+        await using var pinned = new PinnedWriter(cluster.Alpha);
+        pinned.Start();
+        var scene = await Scene.FindAsync(cluster.Lab, Cancellation);
+        var fault = new DiskFull();
+        await fault.StartAsync(scene, Cancellation);
+        var status = await cluster.UntilAsync(status => status.Gates.Contains("PrimaryDiskFull"), "it is seen that the disk is full");
+        Assert.Matches("the disk of alpha is full, [0-9]+ bytes are free .*pg_wal [0-9]+ kB", status.Json);
+        await cluster.Alpha.KillPostgresAsync(Cancellation);
+        await cluster.UntilAsync(status => status.Verdict == "Crashed", "it is seen that PostgreSQL has ended");
+        await cluster.HoldsForAsync(LongerThanTheThreshold, status => Assert.Equal(("alpha", "Crashed"), (status.IntendedPrimary, status.Verdict)));
+        Assert.Null(await scene.NewPrimaryAsync(Cancellation));
+        await fault.EndAsync(scene, Cancellation);
+        await cluster.UntilAsync(status => status.Ready("beta"), "all is as before");
+        await pinned.StopAsync();
+        Assert.Empty(await WriteAccount.Of(pinned).LostOnAsync(cluster.Alpha, Cancellation));
     }
 
     /// <summary>One after the other, each from a whole cluster to a whole cluster.</summary>

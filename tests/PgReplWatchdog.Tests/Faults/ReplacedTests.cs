@@ -20,7 +20,7 @@ public sealed class ReplacedTests
     public async Task The_primary_is_replaced_fenced_and_made_a_standby(string name)
     {
         var fault = Fault.Named(name);
-        await using var cluster = await RunningCluster.StartAsync(namespaces: true, change: Guarded);
+        await using var cluster = await RunningCluster.StartAsync(namespaces: true, change: Guarded, diskMegabytes: fault.NeedsDisk ? 400 : 0);
         await using var pinned = new PinnedWriter(cluster.Alpha);
         await using var outside = new ClientWriter(cluster.Lab.Hosts);
         pinned.Start();

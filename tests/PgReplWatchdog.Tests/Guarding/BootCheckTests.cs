@@ -1,3 +1,4 @@
+using System.Globalization;
 using PgReplWatchdog.Lab;
 
 namespace PgReplWatchdog.Tests.Guarding;
@@ -35,6 +36,38 @@ public sealed class BootCheckTests
         await alpha.StartPostgresAsync(Cancellation); // both are primaries, and the one on the newer timeline is not the one in the wrong
         await beta.StopPostgresAsync(ct: Cancellation);
         Assert.Equal("0", await CheckAsync(beta));
+    }
+
+    [Fact]
+    public async Task A_standby_says_yes_only_while_it_follows_and_shows_that_it_was_asked()
+    {
+        await using var cluster = await GuardedCluster.StartAsync(namespaces: false);
+        var (alpha, beta, order) = (cluster.Alpha, cluster.Beta, cluster.Node(cluster.Alpha).GuardOrderFile);
+        await alpha.StopPostgresAsync(ct: Cancellation);
+        await alpha.RunAsync($"echo '01234567 6000 pgwatchdog gamma' > {order}", Cancellation);
+        Assert.Contains("none of gamma says that it still follows it (beta follows)", await CheckAsync(alpha), StringComparison.Ordinal);
+        await ArmedAsync(alpha, order);
+        Assert.Equal("0", await CheckAsync(alpha));
+        // Nobody is left who asked, and for longer than the answer was good for it can be seen.
+        Assert.True(int.Parse(await beta.PsqlAsync("SELECT count(*) FROM pg_stat_activity WHERE application_name = 'pgwatchdog_boot_check'", Cancellation), CultureInfo.InvariantCulture) >= 2);
+
+        await beta.RunAsync($"sed -i \"s/^primary_conninfo = .*/primary_conninfo = ''/\" {beta.DataDirectory}/pgwatchdog.conf", Cancellation);
+        Assert.Contains("none of beta says that it still follows it (- strays)", await CheckAsync(alpha), StringComparison.Ordinal);
+    }
+
+    [Fact]
+    public async Task It_waits_for_a_standby_that_is_starting_as_well()
+    {
+        await using var cluster = await GuardedCluster.StartAsync(namespaces: false);
+        var (alpha, beta) = (cluster.Alpha, cluster.Beta);
+        await alpha.StopPostgresAsync(ct: Cancellation);
+        await beta.StopPostgresAsync(ct: Cancellation);
+        await ArmedAsync(alpha, cluster.Node(alpha).GuardOrderFile);
+        var waiting = alpha.RunAsync($"/bin/sh {alpha.DataDirectory}.pgwatchdog/guard boot-check 60 2>&1 && echo 0 || echo $?", Cancellation);
+        Assert.Contains("no other node answers", await CheckAsync(alpha), StringComparison.Ordinal);
+        Assert.False(waiting.IsCompleted);
+        await beta.StartPostgresAsync(Cancellation);
+        Assert.Equal("0", await waiting);
     }
 
     /// <summary>"0", or what it says with its exit status.</summary>

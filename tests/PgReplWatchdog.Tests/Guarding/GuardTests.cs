@@ -141,6 +141,43 @@ public sealed class GuardTests
     }
 
     [Fact]
+    public async Task A_crashed_server_that_comes_back_out_of_everybodys_sight_is_stopped()
+    {
+        await using var cluster = await GuardedCluster.StartAsync();
+        await cluster.ArmAsync(cluster.Alpha, "beta");
+        await cluster.Alpha.KillPostgresAsync(Cancellation);
+        await cluster.Alpha.CutAsync(CutFrom.Everybody, ct: Cancellation);
+        using (var over = new CancellationTokenSource(3 * TimeToLive)) // what it was granted has run out
+            await Task.WhenAny(Task.Delay(Timeout.InfiniteTimeSpan, over.Token));
+        await cluster.Alpha.StartPostgresAsync(Cancellation);
+        await StoppedAsync(cluster.Alpha);
+        Assert.Contains("no other node answers", await LogAsync(cluster.Alpha), StringComparison.Ordinal);
+    }
+
+    [Fact]
+    public async Task A_server_that_recovers_for_long_has_leave_before_it_serves()
+    {
+        await using var cluster = await GuardedCluster.StartAsync();
+        await cluster.ArmAsync(cluster.Alpha, "beta");
+        await RecoveringAsync(cluster.Alpha);
+        await SetUp.SetUpTests.EventuallyAsync(async () => await cluster.Beta.PsqlAsync(
+            "SELECT count(*) > 1 FROM pg_stat_activity WHERE application_name = 'pgwatchdog_boot_check'", Cancellation) == "t", "the standby is asked again and again");
+        Assert.NotNull(cluster.Alpha.PostmasterPid);
+        await cluster.Alpha.CutAsync(CutFrom.Everybody, ct: Cancellation);
+        await StoppedAsync(cluster.Alpha);
+        Assert.Contains("no other node answers", await LogAsync(cluster.Alpha), StringComparison.Ordinal);
+    }
+
+    /// <summary>The startup process of a crashed server is held up, as by a long recovery.</summary>
+    private static async Task RecoveringAsync(LabHost host)
+    {
+        await host.KillPostgresAsync(Cancellation);
+        // Fetched by a command that never comes back: PostgreSQL recovers for as long as it waits.
+        await host.RunAsync($"touch {host.DataDirectory}/recovery.signal && echo \"restore_command = 'cd / && exec sleep 600'\" >> {host.DataDirectory}/postgresql.conf", Cancellation);
+        await host.RunAsync($"{host.BinDirectory}/pg_ctl start -D {host.DataDirectory} -l {host.ServerLog} -W", Cancellation);
+    }
+
+    [Fact]
     public async Task A_standby_is_never_stopped()
     {
         await using var cluster = await GuardedCluster.StartAsync();

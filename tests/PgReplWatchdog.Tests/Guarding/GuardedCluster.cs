@@ -15,7 +15,7 @@ internal sealed class GuardedCluster : IAsyncDisposable
     public static readonly TimeSpan TimeToLive = TimeSpan.FromSeconds(2);
 
     /// <summary>So long nothing may happen where nothing is to happen.</summary>
-    private static readonly TimeSpan Long = 4 * TimeToLive;
+    private static readonly TimeSpan Long = 3 * TimeToLive;
 
     private readonly RunningCluster cluster;
     private readonly ClusterAccess access;

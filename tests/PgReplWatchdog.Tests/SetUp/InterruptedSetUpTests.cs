@@ -53,8 +53,9 @@ public sealed partial class InterruptedSetUpTests
     {
         await using var lab = await LabCluster.StartAsync(new LabOptions { Running = [] }, Cancellation);
         var alpha = lab["alpha"];
-        // A server that takes seconds to stop: it archives its last segment first.
-        await alpha.RunAsync($"printf \"archive_mode = on\\narchive_command = 'sleep 5'\\n\" >> {alpha.DataDirectory}/postgresql.conf", Cancellation);
+        // A server that stops when it is let: it archives its last segment first.
+        var archived = Path.Combine(alpha.HomeDirectory, "archived");
+        await alpha.RunAsync($"printf \"archive_mode = on\\narchive_command = 'until [ -e {archived} ]; do sleep 0.1; done'\\n\" >> {alpha.DataDirectory}/postgresql.conf", Cancellation);
         await alpha.StartPostgresAsync(Cancellation);
         var before = alpha.PostmasterPid;
         var configuration = LabConfiguration.Write(lab, lab.WatchdogPort);
@@ -68,6 +69,7 @@ public sealed partial class InterruptedSetUpTests
             setup.Kill();
             await setup.WaitForExitAsync(Cancellation);
         }
+        await alpha.RunAsync($"touch {archived}", Cancellation);
         await SetUpTests.EventuallyAsync(() => Task.FromResult(alpha.PostmasterPid is { } now && now != before), "the primary is up again");
         await AssertCompletesAsync(lab, configuration);
     }

@@ -7,13 +7,30 @@ public static class Shell
 
     /// <summary>
     /// A function that prints the processes of PostgreSQL that work on the directory in $data: told by their working directory and their program's name, so that neither an
-    /// administrator's shell there nor a postmaster that is gone misleads. Another account's processes cannot be seen.
+    /// administrator's shell there nor a postmaster that is gone misleads. Another account's processes cannot be seen. One that has been sent SIGKILL and waits for a disk that hangs
+    /// (proc(5), status: SigPnd, ShdPnd) does nothing any more, whenever the disk answers: it is dead.
     /// </summary>
     public const string Living = """
         living() {
           for process in /proc/[0-9]*; do
-            if [ "$process/cwd" -ef "$data" ]; then case $(readlink "$process/exe") in */postgres*) echo "${process#/proc/}" ;; esac; fi
+            if [ "$process/cwd" -ef "$data" ]; then case $(readlink "$process/exe") in */postgres*) grep -qs '^S[hi][dg]Pnd:.*[13579bdf]..$' "$process/status" || echo "${process#/proc/}" ;; esac; fi
           done
+        }
+        """;
+
+    /// <summary>
+    /// A function that waits for what writes in the background, so many hundredths of a second: 0 it is done, 1 it failed, 2 storage hangs. A process that writes to a disk that does
+    /// not answer cannot even be killed.
+    /// </summary>
+    public const string Ended = """
+        ended() {
+          waited=0
+          while { read -r _ _ is _ < "/proc/$1/stat"; } 2>/dev/null && [ "$is" != Z ]; do
+            [ $waited -lt "$2" ] || return 2
+            waited=$((waited + 1))
+            sleep 0.01
+          done
+          wait "$1" || return 1
         }
         """;
 

@@ -15,6 +15,7 @@ SELECT
     pg_postmaster_start_time() AS started_at,
     CASE WHEN NOT pg_is_in_recovery() THEN pg_current_wal_lsn()::text END AS current_lsn,
     CASE WHEN NOT pg_is_in_recovery() THEN pg_current_wal_insert_lsn()::text END AS insert_lsn,
+    CASE WHEN NOT pg_is_in_recovery() THEN pg_current_wal_flush_lsn()::text END AS flush_lsn,
     CASE WHEN pg_is_in_recovery() THEN pg_last_wal_receive_lsn()::text END AS receive_lsn,
     CASE WHEN pg_is_in_recovery() THEN pg_last_wal_replay_lsn()::text END AS replay_lsn,
     CASE WHEN pg_is_in_recovery() THEN pg_is_wal_replay_paused() ELSE false END AS replay_paused,
@@ -26,6 +27,10 @@ SELECT
        FROM pg_stat_activity JOIN pg_roles ON pg_roles.oid = usesysid AND rolsuper
       WHERE application_name LIKE 'pgwatchdog\_guard%' AND query_start > clock_timestamp() - interval '3 s'
       ORDER BY query_start DESC LIMIT 1) AS guard_order_id,
+    -- Only a guard asks under that name, over the replication role, and its session stays a while.
+    (SELECT coalesce(string_agg(pid || ' ' || backend_start, ', ' ORDER BY pid), '')
+       FROM pg_stat_activity JOIN pg_roles ON pg_roles.oid = usesysid AND rolreplication
+      WHERE application_name = 'pgwatchdog_boot_check') AS boot_checks,
     (SELECT coalesce(status, '') FROM pg_stat_wal_receiver) AS walreceiver_status,
     (SELECT extract(epoch FROM clock_timestamp() - last_msg_receipt_time)::float8 FROM pg_stat_wal_receiver) AS last_message_age_seconds,
     (SELECT coalesce(json_agg(json_build_object(
