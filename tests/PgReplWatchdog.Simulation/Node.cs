@@ -59,6 +59,9 @@ internal sealed class Node(int index, Guard guard)
 
     public ulong Replayed { get; set; }
 
+    /// <summary>The timeline of its last checkpoint.</summary>
+    public Branch? Checkpointed { get; set; }
+
     public bool ReplayPaused { get; set; }
     public bool StartBlocked { get; set; }
     public bool DiskFull { get; set; }

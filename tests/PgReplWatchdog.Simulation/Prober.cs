@@ -129,6 +129,7 @@ internal sealed class Prober(World world, Clock clock, Crash crash) : IProber
             Role = node.IsStandby ? Role.Standby : Role.Primary,
             SystemIdentifier = World.SystemIdentifier,
             Timeline = node.Branch.Timeline,
+            CheckpointTimeline = node.Branch.Timeline - (node.Branch == node.Checkpointed || node.Branch.Parent is null ? 0u : 1u),
             VersionNumber = 150018,
             CurrentLsn = node.IsStandby ? null : new Lsn(node.Position),
             ReceivedLsn = node.IsStandby ? new Lsn(node.Position) : null,

@@ -174,9 +174,9 @@ public static class Decider
     {
         if ((diagnosis.Verdict is not Verdict.ServingElsewhere && !diagnosis.Verdict.IsFailure()) || observation.Find(diagnosis.Primary) is { IsServingPrimary: true })
             return observation.At; // also where its storage hangs: it acknowledges what the watchdog has seen, and its guard goes by that
-        if (diagnosis.Verdict == Verdict.ServingElsewhere && !observation.Nodes.Any(Diagnostician.Hears))
+        if (diagnosis.Verdict == Verdict.ServingElsewhere && !observation.Nodes.Any(node => Diagnostician.Hears(node, diagnosis.Primary)))
             return observation.At; // its port was seen open
-        return observation.Nodes
+        return observation.Nodes.Where(node => node.MayHear(diagnosis.Primary))
             .Select(node => observation.At - node.HeardAgo)
             .Max();
     }

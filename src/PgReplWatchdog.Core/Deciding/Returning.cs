@@ -17,6 +17,9 @@ public static class Returning
     private static readonly TimeSpan BetweenRepoints = TimeSpan.FromSeconds(3);
     private static readonly TimeSpan StreamingLimit = TimeSpan.FromSeconds(30);
 
+    /// <summary>One that was asked for goes on by itself; this is for one that was lost.</summary>
+    private static readonly TimeSpan BetweenCheckpoints = TimeSpan.FromMinutes(5);
+
     /// <summary>Called while the intended primary serves and nothing else is under way.</summary>
     public static NextStep Next(Situation now)
     {
@@ -85,16 +88,30 @@ public static class Returning
     private static NextStep? Rejoin(Situation now, ClusterMemory memory, string node, ReturningNode? before, HostObservation? host) =>
         !now.Policy.Rejoin ? GiveUp(memory, before ?? new ReturningNode(node, ReturnStep.Rejoin, 0, now.Observation.Time), "Rejoin is false")
         : host is not { IsReachable: true, StorageHangs: false } || memory.Returning.Any(other => other.Node != node && other.Step == ReturnStep.Rejoin && IsAtWork(now, other)) ? null
+        : NeedsCheckpoint(now) && before is not { Step: ReturnStep.Rejoin } ? Checkpoint(now, memory, node, before)
         : Try(now, memory, node, ReturnStep.Rejoin, before, new WatchdogAction.Rejoin(node, memory.IntendedPrimary!, memory.Epoch, FreshCopy: before is { Step: ReturnStep.Rejoin }));
+
+    /// <summary>
+    /// Below PostgreSQL 16 pg_rewind goes by the timeline of the source's last checkpoint (manual, pg_rewind, "Notes"), and the one after a promotion takes its time.
+    /// </summary>
+    private static bool NeedsCheckpoint(Situation now) =>
+        now.Observation.Find(now.Memory.IntendedPrimary)?.Server is { CheckpointTimeline: { } checkpoint } primary && checkpoint < primary.Timeline;
+
+    private static NextStep? Checkpoint(Situation now, ClusterMemory memory, string node, ReturningNode? before) =>
+        before is { Step: ReturnStep.Checkpoint } && now.Observation.Time - before.TriedAt < BetweenCheckpoints ? null
+        : Try(now, memory, node, ReturnStep.Checkpoint, before, new WatchdogAction.Checkpoint(memory.IntendedPrimary!));
 
     private static NextStep Try(Situation now, ClusterMemory memory, string node, ReturnStep step, ReturningNode? before, WatchdogAction action)
     {
         var attempts = before?.Step == step ? before.Attempts + 1 : 1;
         return new NextStep(
             Remembering(memory, new ReturningNode(node, step, attempts, now.Observation.Time)), action,
-            [new(EventKind.NodeReturning, step == ReturnStep.Repoint
-                ? $"{node} is pointed at {memory.IntendedPrimary} (attempt {attempts})"
-                : $"{node} is made a standby of {memory.IntendedPrimary}, by pg_rewind or a fresh copy (attempt {attempts})")]);
+            [new(EventKind.NodeReturning, step switch
+            {
+                ReturnStep.Repoint => $"{node} is pointed at {memory.IntendedPrimary} (attempt {attempts})",
+                ReturnStep.Checkpoint => $"{memory.IntendedPrimary} makes a checkpoint, which a rewind of {node} needs",
+                _ => $"{node} is made a standby of {memory.IntendedPrimary}, by pg_rewind or a fresh copy (attempt {attempts})",
+            })]);
     }
 
     private static NextStep GiveUp(ClusterMemory memory, ReturningNode before, string why) => new(

@@ -18,7 +18,7 @@ public abstract record WatchdogAction
     /// <summary>All kinds that do something.</summary>
     public static ImmutableArray<string> Kinds { get; } =
     [
-        nameof(RunHook), nameof(Fence), nameof(FenceByCommand), nameof(Freeze), nameof(Salvage), nameof(Promote), nameof(WithdrawPromotion), nameof(Repoint), nameof(Rejoin),
+        nameof(RunHook), nameof(Fence), nameof(FenceByCommand), nameof(Freeze), nameof(Salvage), nameof(Promote), nameof(WithdrawPromotion), nameof(Repoint), nameof(Checkpoint), nameof(Rejoin),
         nameof(ArmGuard), nameof(DisarmGuard),
     ];
 
@@ -58,6 +58,9 @@ public abstract record WatchdogAction
 
     /// <summary>Give the node a slot on the primary and point its walreceiver there.</summary>
     public sealed record Repoint(string Node, string Primary) : WatchdogAction;
+
+    /// <summary>Have the primary begin a checkpoint, without waiting for its end.</summary>
+    public sealed record Checkpoint(string Node) : WatchdogAction;
 
     /// <summary>Start, on the node's host and detached, what makes it a standby of the primary: pg_rewind, or a fresh copy where that fails.</summary>
     /// <param name="Node">The node.</param>

@@ -114,7 +114,8 @@ public static class Diagnostician
             : null;
 
     private static Diagnosis? ServingElsewhere(NodeObservation intended, ClusterObservation observation) =>
-        observation.Nodes.Any(Hears) || PortIs(PortAnswer.Accepting, intended, observation) || observation.Host(intended.Node) is { IsReachable: true, LocalAnswer: PortAnswer.Accepting }
+        observation.Nodes.Any(node => Hears(node, intended.Node)) || PortIs(PortAnswer.Accepting, intended, observation)
+            || observation.Host(intended.Node) is { IsReachable: true, LocalAnswer: PortAnswer.Accepting }
             ? new Diagnosis(Verdict.ServingElsewhere, intended.Node, [Say(intended), .. Witnesses(intended, observation)])
             : null;
 
@@ -144,10 +145,10 @@ public static class Diagnostician
     /// A walreceiver that streams and has heard something lately. After half of wal_receiver_timeout of silence it asks for an answer
     /// (manual, wal_receiver_timeout), so that on a living connection its last message is never much older.
     /// </summary>
-    public static bool Hears(NodeObservation node)
+    public static bool Hears(NodeObservation node, string? primary)
     {
         ArgumentNullException.ThrowIfNull(node);
-        return node is { IsServingStandby: true, Server: { WalReceiver: { IsStreaming: true } receiver } server }
+        return node.MayHear(primary) && node is { IsServingStandby: true, Server: { WalReceiver: { IsStreaming: true } receiver } server }
             && (receiver.LastMessageAge is not { } age || server.WalReceiverTimeout <= TimeSpan.Zero || age <= (server.WalReceiverTimeout / 2) + AnswerTime);
     }
 

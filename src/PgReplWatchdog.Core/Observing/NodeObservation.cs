@@ -15,6 +15,9 @@ public sealed record NodeObservation(string Node, Reach Reach, string Detail, Se
     /// <summary>How long before the look's stamp its walreceiver heard something; null where it has none that streams.</summary>
     public TimeSpan? HeardAgo => Server?.WalReceiver is { IsStreaming: true } receiver ? AnsweredAgo + receiver.Heard() : null;
 
+    /// <summary>What it hears may come from that node. One that is known to stream from another standby (manual, "Cascading Replication") says nothing of the primary.</summary>
+    public bool MayHear(string? primary) => Server?.WalReceiver is { } receiver && (receiver.Upstream is null || receiver.Upstream == primary);
+
     public bool IsServingPrimary => Server is { Role: Role.Primary };
     public bool IsServingStandby => Server is { Role: Role.Standby };
 
@@ -69,6 +72,9 @@ public sealed record ServerFacts
     /// <summary>pg_postmaster_start_time().</summary>
     public DateTimeOffset StartedAt { get; init; }
 
+    /// <summary>pg_control_checkpoint().timeline_id: that of the last checkpoint on disk; after a promotion it lags behind.</summary>
+    public uint? CheckpointTimeline { get; init; }
+
     /// <summary>pg_current_wal_lsn(); primary only.</summary>
     public Lsn? CurrentLsn { get; init; }
 
@@ -121,7 +127,8 @@ public sealed record ServerFacts
 /// <summary>A row of pg_stat_wal_receiver: how the standby itself hears its upstream.</summary>
 /// <param name="Status">PostgreSQL's status: streaming, starting, waiting, ...</param>
 /// <param name="LastMessageAge">Age of the last message by the standby's own clock; null where it never had one.</param>
-public sealed record WalReceiver(string Status, TimeSpan? LastMessageAge)
+/// <param name="Upstream">The node of the cluster to which it is connected, by sender_host and sender_port; null where they are no configured node's.</param>
+public sealed record WalReceiver(string Status, TimeSpan? LastMessageAge, string? Upstream = null)
 {
     public bool IsStreaming => Status == "streaming";
 

@@ -82,6 +82,9 @@ public enum ReturnStep
     /// <summary>A running standby is pointed at the primary.</summary>
     Repoint,
 
+    /// <summary>The primary makes the checkpoint without which pg_rewind finds nothing to do.</summary>
+    Checkpoint,
+
     /// <summary>A stopped node is rewound (pg_rewind), or copied anew where that fails, and started as a standby.</summary>
     Rejoin,
 

@@ -65,6 +65,7 @@ public sealed class ActionRunner(ClusterAccess cluster, SshHosts hosts, TimeProv
         WatchdogAction.Promote promote => promotion.RunAsync(promote, cancellation),
         WatchdogAction.WithdrawPromotion withdraw => WithdrawAsync(withdraw.Node, cancellation),
         WatchdogAction.Repoint repoint => upstream.RepointAsync(repoint, cancellation),
+        WatchdogAction.Checkpoint checkpoint => CheckpointAsync(checkpoint.Node, cancellation),
         WatchdogAction.Rejoin rejoin => upstream.RejoinAsync(rejoin, cancellation),
         WatchdogAction.ArmGuard arm => ArmAsync(arm.Node, arm.Order, cancellation),
         WatchdogAction.DisarmGuard disarm => DisarmAsync(disarm.Node, cancellation),
@@ -74,9 +75,14 @@ public sealed class ActionRunner(ClusterAccess cluster, SshHosts hosts, TimeProv
 
     private async Task<string> WithdrawAsync(string node, CancellationToken cancellation)
     {
-        var file = cluster.Spec.Node(node).TriggerFile;
-        await hosts[node].RequireAsync(HostCommands.RemoveTriggerFile(file), ShortLimit, cancellation);
-        return $"{file} is not there any more on {node}";
+        await hosts[node].RequireAsync(HostCommands.RemoveTriggerFile(hosts[node].Host), ShortLimit, cancellation);
+        return $"{cluster.Spec.Node(node).TriggerFile} is not there any more on {node}";
+    }
+
+    private async Task<string> CheckpointAsync(string node, CancellationToken cancellation)
+    {
+        await hosts[node].RequireAsync(HostCommands.Checkpoint(hosts[node].Host), ShortLimit, cancellation);
+        return $"a checkpoint was asked for on {node}";
     }
 
     private async Task<string> FenceAsync(string node, CancellationToken cancellation)

@@ -28,7 +28,17 @@ public static class HostCommands
         done
         """, triggerFile, host.Node.DataDirectory);
 
-    public static string RemoveTriggerFile(string triggerFile) => Shell.Script("rm -f {0}", triggerFile);
+    /// <summary>The one that pg_promote() and pg_ctl leave in the data directory, too: it is heeded whenever the startup process gets to it.</summary>
+    public static string RemoveTriggerFile(HostAccess host)
+    {
+        ArgumentNullException.ThrowIfNull(host);
+        return Shell.Script("rm -f {0} {1}/promote", host.Node.TriggerFile, host.Node.DataDirectory);
+    }
+
+    /// <summary>On a host that is asked for it the checkpoint goes on by itself: with much to write it takes minutes.</summary>
+    public static string Checkpoint(HostAccess host) => Shell.Script("""
+        PGAPPNAME=pgwatchdog_checkpoint setsid {0}/psql -X -q -d postgres -p "$(sed -n 4p {1}/postmaster.pid)" -h "$(sed -n 5p {1}/postmaster.pid)" -c CHECKPOINT > /dev/null 2>&1 < /dev/null &
+        """, host.BinDirectory, host.Node.DataDirectory);
 
     /// <summary>pg_ctl promote, without waiting: that the server is primary is asked of the server.</summary>
     public static string PgCtlPromote(HostAccess host) => Shell.Script("{0}/pg_ctl promote -D {1} -W", host.BinDirectory, host.Node.DataDirectory);

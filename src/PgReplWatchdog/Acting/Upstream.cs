@@ -14,8 +14,7 @@ public sealed class Upstream(ClusterAccess cluster, SshHosts hosts, TimeProvider
     private static readonly TimeSpan FreezeLimit = TimeSpan.FromSeconds(4);
     private static readonly TimeSpan RepointLimit = TimeSpan.FromSeconds(5);
 
-    /// <summary>The checkpoint that pg_rewind needs is asked for at once, and is often most of it.</summary>
-    private static readonly TimeSpan PrepareLimit = TimeSpan.FromSeconds(12);
+    private static readonly TimeSpan SqlLimit = TimeSpan.FromSeconds(5);
 
     public async Task<string> FreezeAsync(WatchdogAction.Freeze freeze, CancellationToken cancellation)
     {
@@ -36,14 +35,13 @@ public sealed class Upstream(ClusterAccess cluster, SshHosts hosts, TimeProvider
     }
 
     /// <summary>
-    /// Below PostgreSQL 16 pg_rewind finds nothing to do before the new primary's first checkpoint on its timeline is on disk. The work itself runs on the node's
-    /// host in a session of its own, so that neither a lost connection nor a restart of the watchdog cuts it in half.
+    /// The work itself runs on the node's host in a session of its own, so that neither a lost connection nor a restart of the watchdog cuts it in half.
     /// </summary>
     public async Task<string> RejoinAsync(WatchdogAction.Rejoin rejoin, CancellationToken cancellation)
     {
         ArgumentNullException.ThrowIfNull(rejoin);
         var (node, primary, host) = (cluster.Spec.Node(rejoin.Node), cluster.Spec.Node(rejoin.Primary), hosts[rejoin.Node]);
-        await PsqlAsync(primary, "CHECKPOINT;\n" + SetupScripts.CreateSlotSql(node.SlotName), cancellation);
+        await PsqlAsync(primary, SetupScripts.CreateSlotSql(node.SlotName), cancellation);
         var lines = string.Concat(WantedSettings.Upstream(cluster.Spec, node, primary).Select(setting => ConfigurationText.Line(setting.Name, setting.Value) + "\n"));
         var stamp = clock.GetUtcNow().ToString("yyyyMMdd'T'HHmmss", CultureInfo.InvariantCulture);
         string[] arguments =
@@ -70,5 +68,5 @@ public sealed class Upstream(ClusterAccess cluster, SshHosts hosts, TimeProvider
     }
 
     private Task<string> PsqlAsync(NodeSpec node, string sql, CancellationToken cancellation) =>
-        hosts[node.Name].RequireAsync(SetupScripts.Psql(hosts[node.Name].Host, readOnly: false), PrepareLimit, cancellation, sql);
+        hosts[node.Name].RequireAsync(SetupScripts.Psql(hosts[node.Name].Host, readOnly: false), SqlLimit, cancellation, sql);
 }

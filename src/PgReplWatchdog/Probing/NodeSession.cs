@@ -110,7 +110,7 @@ public sealed class NodeSession(ClusterAccess cluster, NodeSpec node) : IAsyncDi
         }
     }
 
-    private static ServerFacts Facts(NpgsqlDataReader reader)
+    private ServerFacts Facts(NpgsqlDataReader reader)
     {
         var inRecovery = reader.GetBoolean(reader.GetOrdinal("in_recovery"));
         var replayed = Position(reader, "replay_lsn");
@@ -121,6 +121,7 @@ public sealed class NodeSession(ClusterAccess cluster, NodeSpec node) : IAsyncDi
             Timeline = (uint)reader.GetInt32(reader.GetOrdinal("timeline")),
             VersionNumber = reader.GetInt32(reader.GetOrdinal("version_number")),
             StartedAt = reader.GetFieldValue<DateTimeOffset>(reader.GetOrdinal("started_at")),
+            CheckpointTimeline = (uint)reader.GetInt32(reader.GetOrdinal("checkpoint_timeline")),
             CurrentLsn = Position(reader, "current_lsn"),
             InsertLsn = Position(reader, "insert_lsn"),
             FlushLsn = Position(reader, "flush_lsn"),
@@ -133,11 +134,14 @@ public sealed class NodeSession(ClusterAccess cluster, NodeSpec node) : IAsyncDi
             WalReceiverTimeout = TimeSpan.FromSeconds(reader.GetDouble(reader.GetOrdinal("wal_receiver_timeout_seconds"))),
             GuardOrderId = Text(reader, "guard_order_id"),
             BootChecks = Text(reader, "boot_checks") ?? "",
-            WalReceiver = Text(reader, "walreceiver_status") is { } status ? new WalReceiver(status, Age(reader)) : null,
+            WalReceiver = Text(reader, "walreceiver_status") is { } status ? new WalReceiver(status, Age(reader), Upstream(Text(reader, "sender"))) : null,
             WalSenders = List<WalSender>(reader, "walsenders"),
             Slots = List<ReplicationSlot>(reader, "slots"),
         };
     }
+
+    private string? Upstream(string? sender) =>
+        cluster.Spec.Nodes.FirstOrDefault(other => sender == string.Create(CultureInfo.InvariantCulture, $"{other.Host} {other.Port}"))?.Name;
 
     private static TimeSpan? Age(NpgsqlDataReader reader)
     {

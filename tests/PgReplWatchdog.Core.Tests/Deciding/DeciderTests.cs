@@ -58,6 +58,15 @@ public class DeciderTests
     }
 
     [Fact]
+    public void What_a_standby_hears_of_another_standby_is_no_sign_of_life()
+    {
+        var watch = new Watch(Three());
+        watch.Look(0, Primary(), Standby(), Standby(Gamma));
+        var cascaded = Standby(Gamma).With(server => server with { WalReceiver = server.WalReceiver! with { Upstream = Beta } });
+        Assert.Equal((Verdict.Down, Seconds(4)), (watch.LookFrom(1, 4, Unreachable(), Deaf(), cascaded).Diagnosis.Verdict, watch.Look(4, Unreachable(), Deaf(), cascaded).Silence));
+    }
+
+    [Fact]
     public void Streaming_walreceiver_without_a_message_yet_is_a_sign_of_life_now()
     {
         var watch = new Watch(Two());

@@ -19,6 +19,25 @@ public class ReturningTests
         return Returning.Next(new Situation(Three(policy), memory, new Diagnosis(Verdict.Serving, Beta, []), Suspicion.None, look));
     }
 
+    private static readonly WatchdogAction Checkpoint = new WatchdogAction.Checkpoint(Beta);
+
+    /// <summary>pg_rewind goes by the timeline of the last checkpoint; where that is not known it is not waited for.</summary>
+    [Theory]
+    [InlineData(1u, null, 0, "Checkpoint")]
+    [InlineData(1u, ReturnStep.Checkpoint, 1, "None")]
+    [InlineData(1u, ReturnStep.Checkpoint, 301, "Checkpoint")]
+    [InlineData(2u, ReturnStep.Checkpoint, 1, "Rejoin")]
+    [InlineData(2u, null, 0, "Rejoin")]
+    [InlineData(null, null, 0, "Rejoin")]
+    public void Rewind_waits_for_the_first_checkpoint_of_the_new_primary(uint? checkpoint, ReturnStep? before, double secondsAgo, string action)
+    {
+        var beta = Primary(Beta, timeline: 2).With(server => server with { CheckpointTimeline = checkpoint });
+        var memory = before is { } step ? After(Tried(Alpha, step, 1, 100 - secondsAgo)) : After();
+        var look = At(100, Refused(), beta, Standby(Gamma, timeline: 2)).With(HostDead(blocked: true));
+        var next = Returning.Next(new Situation(Three(), memory with { Following = [] }, new Diagnosis(Verdict.Serving, Beta, []), Suspicion.None, look));
+        Assert.Equal(action switch { "Checkpoint" => Checkpoint, "Rejoin" => Rejoin, _ => WatchdogAction.Nothing }, next.Action);
+    }
+
     private static ReturningNode Tried(string node, ReturnStep step, int attempts, double at) => new(node, step, attempts, Start.AddSeconds(at));
 
     private static HostObservation Job(int? exit, long epoch = 2) => HostDead(blocked: true) with { Job = new HostJob(epoch, exit is null, exit, "No space left on device") };

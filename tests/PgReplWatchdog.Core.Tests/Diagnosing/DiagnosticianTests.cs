@@ -145,7 +145,17 @@ public class DiagnosticianTests
     [InlineData(3.001, false)]
     [InlineData(-60, true)]
     public void Standby_hears_its_primary_until_half_of_its_timeout_and_the_time_for_an_answer_have_passed(double age, bool hears) =>
-        Assert.Equal(hears, Diagnostician.Hears(Standby(heard: age).With(server => server with { WalReceiverTimeout = Seconds(5) })));
+        Assert.Equal(hears, Diagnostician.Hears(Standby(heard: age).With(server => server with { WalReceiverTimeout = Seconds(5) }), Alpha));
+
+    [Theory]
+    [InlineData(Alpha, Verdict.ServingElsewhere)]
+    [InlineData(null, Verdict.ServingElsewhere)]
+    [InlineData(Beta, Verdict.Down)]
+    public void Standby_that_streams_from_another_standby_is_no_witness(string? upstream, Verdict verdict)
+    {
+        var gamma = Standby(Gamma).With(server => server with { WalReceiver = server.WalReceiver! with { Upstream = upstream } });
+        Assert.Equal(verdict, Of(Unreachable(), Deaf(), gamma));
+    }
 
     [Fact]
     public void Verdict_is_the_old_primarys_until_the_candidate_serves()

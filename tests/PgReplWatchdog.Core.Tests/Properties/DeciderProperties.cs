@@ -77,7 +77,7 @@ public class DeciderProperties
 
     [Fact]
     public void There_is_no_failure_while_a_node_hears_the_primary_but_a_hung_one() => Holds(look =>
-        Assert.False(look.Now.Diagnosis.Verdict.IsFailure() && look.Now.Diagnosis.Verdict != Verdict.Hung && look.Seen.Nodes.Any(Diagnostician.Hears)));
+        Assert.False(look.Now.Diagnosis.Verdict.IsFailure() && look.Now.Diagnosis.Verdict != Verdict.Hung && look.Seen.Nodes.Any(node => Diagnostician.Hears(node, look.Now.Diagnosis.Primary))));
 
     [Fact]
     public void Nothing_is_promoted_that_is_not_fenced_where_fencing_is_required() => Holds(look =>

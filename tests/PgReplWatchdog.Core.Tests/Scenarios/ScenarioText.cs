@@ -150,6 +150,7 @@ internal static class ScenarioText
         WatchdogAction.Salvage salvage => $"salvage {salvage.Node} after {salvage.After} for {salvage.To}",
         WatchdogAction.RunHook hook => $"run the hook {hook.Moment.ToString().ToLowerInvariant()}",
         WatchdogAction.Repoint repoint => $"repoint {repoint.Node} to {repoint.Primary}",
+        WatchdogAction.Checkpoint checkpoint => $"checkpoint on {checkpoint.Node}",
         WatchdogAction.Rejoin rejoin => $"rejoin {rejoin.Node} to {rejoin.Primary}",
         WatchdogAction.ArmGuard arm => $"arm guard of {arm.Node} with {string.Join(' ', arm.Order.Vouchers)}",
         WatchdogAction.DisarmGuard disarm => $"disarm guard of {disarm.Node}",

@@ -10,6 +10,7 @@ SELECT
                  (SELECT min_recovery_end_timeline FROM pg_control_recovery()))
     ELSE ('x' || left(pg_walfile_name(pg_current_wal_lsn()), 8))::bit(32)::int
     END AS timeline,
+    (SELECT timeline_id FROM pg_control_checkpoint()) AS checkpoint_timeline,
     current_setting('server_version_num')::int AS version_number,
     pg_has_role(current_user, 'pg_read_all_stats', 'USAGE') AS reads_statistics,
     pg_postmaster_start_time() AS started_at,
@@ -32,6 +33,7 @@ SELECT
        FROM pg_stat_activity JOIN pg_roles ON pg_roles.oid = usesysid AND rolreplication
       WHERE application_name = 'pgwatchdog_boot_check') AS boot_checks,
     (SELECT coalesce(status, '') FROM pg_stat_wal_receiver) AS walreceiver_status,
+    (SELECT sender_host || ' ' || sender_port FROM pg_stat_wal_receiver) AS sender,
     (SELECT extract(epoch FROM clock_timestamp() - last_msg_receipt_time)::float8 FROM pg_stat_wal_receiver) AS last_message_age_seconds,
     (SELECT coalesce(json_agg(json_build_object(
             'applicationName', application_name, 'state', coalesce(state, ''), 'syncState', coalesce(sync_state, ''),
