@@ -6,8 +6,8 @@ namespace PgReplWatchdog.Simulation.Tests;
 public sealed class MutatedBuild : IDisposable
 {
     private const string Switch = "PGWATCHDOG_MUTANT";
-    private static readonly TimeSpan BuildLimit = TimeSpan.FromMinutes(5);
-    private static readonly TimeSpan RunLimit = TimeSpan.FromMinutes(5);
+    private static readonly TimeSpan BuildLimit = TimeSpan.FromMinutes(10);
+    private static readonly TimeSpan RunLimit = TimeSpan.FromMinutes(10);
     private static readonly string Root = FindRoot();
 
     private readonly DirectoryInfo scratch = Directory.CreateTempSubdirectory("pgwatchdog-mutants-");

@@ -115,7 +115,10 @@ public static class Failover
             : FencedBy.Unknown;
         if (by != FencedBy.Unknown)
         {
-            var next = Freeze(now, Enter(now, procedure with { FencedBy = by }, ProcedureStep.Freeze));
+            // A watchdog that was started anew knows no receipt of before, but the silence that is on record.
+            var unheard = by == FencedBy.Nothing || now.Receipts.Since(procedure.To) is not { } since ? (TimeSpan?)null
+                : Max(now.Observation.At - since, now.Observation.Time - procedure.SilentSince);
+            var next = Freeze(now, Enter(now, procedure with { FencedBy = by, NotReceivedFor = unheard }, ProcedureStep.Freeze));
             return by != FencedBy.Nothing ? next : next with
             {
                 Events = next.Events.Insert(0, new(EventKind.FailoverStep, $"{procedure.From} is NOT fenced: going on because Fencing is BestEffort; it may still take writes that will be lost")),
@@ -227,7 +230,7 @@ public static class Failover
             [new(EventKind.FailoverSucceeded, FormattableString.Invariant(
                 $"{procedure.To} is primary on timeline {promoted.Timeline}, {sinceDecision.TotalSeconds:0.00} s after the decision ")
                 + FormattableString.Invariant($"and {(now.Observation.Time - procedure.SilentSince).TotalSeconds:0.0} s after the last sign of life of {procedure.From}; ")
-                + $"estimated loss: {(loss is { } bytes ? $"{bytes} bytes of WAL" : "unknown")}{Salvaged(procedure)}")]);
+                + $"estimated loss: {(loss is { } bytes ? $"{bytes} bytes of WAL" : "unknown")}{Unseen(procedure)}{Salvaged(procedure)}")]);
     }
 
     private static NextStep HookAfter(Situation now, Procedure procedure) => procedure.Attempts > 0
@@ -292,6 +295,15 @@ public static class Failover
     };
 
     private static string Salvaged(Procedure procedure) => procedure.SalvagedBytes is { } bytes ? $", {bytes} bytes of WAL salvaged from it" : "";
+
+    /// <summary>A position is seen once a check: what was written after it nobody knows.</summary>
+    private static string Unseen(Procedure procedure) => procedure switch
+    {
+        { SalvagedBytes: not null } => "",
+        { NotReceivedFor: { } time } => FormattableString.Invariant($" seen and not received, and what was acknowledged unseen in the {time.TotalSeconds:0.0} s before it was found fenced"),
+        { FencedBy: FencedBy.Nothing } => " seen and not received, and what is acknowledged unseen until it is stopped",
+        _ => "",
+    };
 
     private static Procedure Enter(Situation now, Procedure procedure, ProcedureStep step) =>
         procedure with { Step = step, Attempts = 0, Phases = [.. procedure.Phases, new(step, now.Observation.Time)] };

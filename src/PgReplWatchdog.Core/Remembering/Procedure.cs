@@ -23,6 +23,12 @@ public sealed record Procedure(string From, string To, ProcedureStep Step, strin
     /// <summary>How the old primary was proven to be stopped.</summary>
     public FencedBy FencedBy { get; init; }
 
+    /// <summary>
+    /// For how long, when it was found fenced, the candidate had received nothing: what was acknowledged in that time is lost unless it is salvaged, whether anybody saw its
+    /// position or not. Null where that is not known, or where nothing keeps the old primary from going on.
+    /// </summary>
+    public TimeSpan? NotReceivedFor { get; init; }
+
     /// <summary>Standbys whose walreceivers were pointed nowhere.</summary>
     public ImmutableArray<string> Frozen { get; init; } = [];
 

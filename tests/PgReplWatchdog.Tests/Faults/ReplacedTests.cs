@@ -1,4 +1,5 @@
 using System.Diagnostics;
+using System.Globalization;
 using System.Text.Json;
 using PgReplWatchdog.Lab;
 using PgReplWatchdog.Lab.Faults;
@@ -45,7 +46,7 @@ public sealed class ReplacedTests
         Assert.Empty(account.HolesIn(lost));
         Assert.DoesNotContain(lost, row => row.By == cluster.Beta);
         Assert.Equal("t|", await cluster.Alpha.PsqlAsync("SELECT pg_is_in_recovery(), ''", Cancellation));
-        await AgreesAsync(cluster, account, began, lost.Count);
+        await AgreesAsync(cluster, account, began, lost);
     }
 
     /// <summary>The guard with the shortest time to live, and fencing required, as by default.</summary>
@@ -57,7 +58,7 @@ public sealed class ReplacedTests
     }
 
     /// <summary>Its report: from whom to whom, decided after the fault and before the first row on the new primary, fenced, and no loss told where rows are lost.</summary>
-    private static async Task AgreesAsync(RunningCluster cluster, WriteAccount account, long began, int lost)
+    private static async Task AgreesAsync(RunningCluster cluster, WriteAccount account, long began, IReadOnlyList<Acknowledged> lost)
     {
         var status = JsonDocument.Parse(await cluster.Service.Http.GetStringAsync("/api/v1/status", Cancellation)).RootElement.GetProperty("clusters")[0];
         var report = status.GetProperty("lastFailover");
@@ -74,8 +75,14 @@ public sealed class ReplacedTests
         // Fenced, by its word, before the freeze began: nothing that alpha acknowledged is later.
         var fenced = procedure.GetProperty("phases").EnumerateArray().First(phase => phase.GetProperty("step").GetString() == "Freeze").GetProperty("at").GetDateTimeOffset();
         Assert.True(toWallClock + Stopwatch.GetElapsedTime(0, last.Timestamp) < fenced, $"alpha acknowledged a row after {fenced:O}, when it was said to be fenced");
-        if (lost > 0 && report.GetProperty("estimatedLossBytes") is { ValueKind: JsonValueKind.Number } loss)
-            Assert.True(loss.GetInt64() > 0 || procedure.GetProperty("salvagedBytes").ValueKind == JsonValueKind.Null, "rows are lost, and the watchdog says that nothing is");
+        if (lost.Count > 0)
+        {
+            // Not said to be salvaged, and all acknowledged in the time that it says.
+            Assert.Equal(JsonValueKind.Null, procedure.GetProperty("salvagedBytes").ValueKind);
+            var window = TimeSpan.Parse(procedure.GetProperty("notReceivedFor").GetString()!, CultureInfo.InvariantCulture);
+            Assert.True(toWallClock + Stopwatch.GetElapsedTime(0, lost.Min(row => row.Timestamp)) > fenced - window,
+                $"a row is lost that was acknowledged more than {window} before {fenced:O}");
+        }
         Assert.NotEmpty(procedure.GetProperty("evidence").EnumerateArray());
     }
 }

@@ -26,7 +26,7 @@ public static class Explanation
         if (cluster.LastFailover is { } last)
         {
             Write(screen, Invariant($"The last failover, from {last.From} to {last.To}: {(last.Succeeded ? "succeeded" : "FAILED")} {last.FinishedAt:u} (epoch {last.Epoch})"), last.Procedure,
-                [$"estimated loss: {Bytes(last.EstimatedLossBytes)}"]);
+                [$"estimated loss: {Bytes(last.EstimatedLossBytes)} seen and not received{Unseen(last.Procedure)}"]);
         }
         if (notDone is not null)
             Sentences(screen, "Why nothing was done the last time", [Invariant($"{notDone.Time:u} {notDone.Sentence}")]);
@@ -109,6 +109,10 @@ public static class Explanation
             .. Phases(procedure.Phases),
         ]);
     }
+
+    private static string Unseen(Procedure procedure) => procedure is { SalvagedBytes: null, NotReceivedFor: { } time }
+        ? Invariant($", and what was acknowledged unseen in the {time.TotalSeconds:0.0} s before it was found fenced")
+        : "";
 
     /// <summary>A phase lasts until the next one begins; the last one in the list is where it ended, or is.</summary>
     private static IEnumerable<string> Phases(ImmutableArray<Phase> phases) => phases.Select((phase, index) => index + 1 < phases.Length
