@@ -131,13 +131,13 @@ public static class Failover
 
     /// <summary>
     /// Where the old primary's host says that nothing runs there, positions stand still by themselves. Else a half-dead primary could go on feeding some
-    /// standby after the election. One that its guard has stopped may start anew as long as a standby says that it follows it: all that could say so are pointed
+    /// standby after the election. One that its guard has stopped may start anew as long as a voucher says that it follows it: all of them are pointed
     /// nowhere, and none has said it since.
     /// </summary>
     private static NextStep Freeze(Situation now, Procedure procedure)
     {
         var standbys = now.Observation.Nodes.Where(node => node.IsServingStandby && node.Node != procedure.From).ToList();
-        var freeze = new WatchdogAction.Freeze([.. standbys.Select(node => node.Node)]);
+        var freeze = new WatchdogAction.Freeze([.. standbys.Select(node => node.Node).Where(node => procedure.FencedBy != FencedBy.Guard || IsVoucher(now, node))]);
         var still = procedure.FencedBy == FencedBy.Ssh
             || (procedure.FencedBy == FencedBy.Guard ? Reports(now, freeze.Kind, freeze.Node)
                 : (procedure.Attempts > 0 && standbys.All(node => node.Server!.WalReceiver is null)) || procedure.Attempts >= FreezeAttempts);
@@ -152,6 +152,8 @@ public static class Failover
             ? Salvage(now, Enter(now, procedure, ProcedureStep.Salvage))
             : Promote(now, Enter(now, procedure, ProcedureStep.Promote));
     }
+
+    private static bool IsVoucher(Situation now, string node) => now.Memory.Guard is { } guard && guard.Order.Vouchers.Contains(node);
 
     private static NextStep Salvage(Situation now, Procedure procedure)
     {

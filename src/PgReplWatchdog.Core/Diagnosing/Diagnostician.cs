@@ -60,7 +60,7 @@ public static class Diagnostician
 
     /// <summary>It answers, and no commit comes to its end: clients wait as for one that does not answer.</summary>
     private static Diagnosis? StorageHangs(ImmutableArray<NodeObservation> primaries, NodeObservation? intended, ClusterObservation observation, TimeSpan flushHangsFor) =>
-        intended is { IsServingPrimary: true } && primaries.Length == 1 && flushHangsFor >= FlushPatience
+        intended is { IsServingPrimary: true } && primaries.Length == 1 && flushHangsFor >= FlushPatience && observation.Host(intended.Node) is { IsReachable: true }
             ? new Diagnosis(Verdict.Hung, intended.Node,
                 [Say(intended), Invariant($"but WAL has not reached its disk for {flushHangsFor.TotalSeconds:0} s: its storage hangs"), .. Witnesses(intended, observation)])
             : null;
@@ -108,8 +108,8 @@ public static class Diagnostician
 
     /// <summary>Sessions opened before a postmaster hung may still be served, walsenders among them: what a walreceiver hears does not count here.</summary>
     private static Diagnosis? Hung(NodeObservation intended, ClusterObservation observation) =>
-        observation.Host(intended.Node) is { IsReachable: true, PostmasterRuns: true, LocalAnswer: PortAnswer.Silent }
-            && !PortIs(PortAnswer.Accepting, intended, observation) && !PortIs(PortAnswer.Rejecting, intended, observation)
+        observation.Host(intended.Node) is { IsReachable: true, PostmasterRuns: true } host
+            && (host.StorageHangs || (host.LocalAnswer == PortAnswer.Silent && !PortIs(PortAnswer.Accepting, intended, observation) && !PortIs(PortAnswer.Rejecting, intended, observation)))
             ? new Diagnosis(Verdict.Hung, intended.Node, [Say(intended), .. Witnesses(intended, observation)])
             : null;
 

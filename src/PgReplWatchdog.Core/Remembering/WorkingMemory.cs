@@ -79,7 +79,7 @@ public sealed record Flushing(string? Node, DateTimeOffset StartedAt, Lsn Wanted
     {
         ArgumentNullException.ThrowIfNull(observation);
         return observation.Find(intended) is not { IsServingPrimary: true, Server: { FlushLsn: { } flushed, InsertLsn: { } inserted } server } ? None
-            : Node == intended && StartedAt == server.StartedAt && flushed < Wanted ? this
+            : Node == intended && StartedAt == server.StartedAt && flushed < Wanted && inserted > Wanted ? this // the insert position alone may lie behind a page's header
             : new Flushing(intended, server.StartedAt, inserted, observation.At);
     }
 

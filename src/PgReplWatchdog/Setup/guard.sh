@@ -123,7 +123,7 @@ row() { # UPTIME IN_RECOVERY POSITION ACKNOWLEDGED ID
   left=''
   for pair in $pairs "$1:$3"; do
     if [ "${pair#*:}" -le "$4" ]; then
-      proof=${pair%:*}
+      [ "${pair%:*}" -le "$proof" ] || proof=${pair%:*}
     elif [ "${pair%:*}" -ge $(($1 - ttl)) ]; then
       left="$left $pair"
     fi
@@ -147,8 +147,8 @@ tick() { # NOW
   age=$(($1 - proof))
   if [ -z "$id" ]; then
     checked=yes leased='' since=$1
-  elif [ -n "$running" ] && [ -n "$lost" ] && [ ! -e "$data/standby.signal" ] && [ $((2 * age)) -gt "$ttl" ] && [ "$(ready)" = 1 ]; then
-    leased='' checked='' since=$1 # it recovers or shuts down: nobody is served
+  elif [ -n "$running" ] && [ -n "$lost" ] && [ -n "$leased" -o -z "$checked" ] && [ ! -e "$data/standby.signal" ] && [ $((2 * age)) -gt "$ttl" ] && [ "$(ready)" != 2 ]; then
+    leased='' checked='' since=$1 # it recovers, shuts down, or lets everybody in but the guard; not one that was armed just now while it served
     case $(socket 8) in stopping*) ;; *) ask_leave ;; esac # a recovery may end at any moment, and then it serves: it must not without leave
   elif [ -n "$leased" ]; then
     [ "$age" -le "$ttl" ] || stop_server "for more than $ttl ms nobody outside has acknowledged what this primary wrote"
@@ -158,14 +158,22 @@ tick() { # NOW
   fi
 }
 
+uptime() { # sets now; what is asked takes time, and the line that is being read has grown old
+  read -r now _ < /proc/uptime
+  now=${now%.*}${now#*.}0
+}
+
 # One that has just started, or is about to. What it was granted earlier counts as long as it lasts.
 ask_leave() {
-  limit=2000 left=$((ttl - (now - proof)))
+  uptime
+  asked_at=$now limit=2000 left=$((ttl - (now - proof)))
   [ "$left" -gt 2000 ] || [ "$left" -lt "-$ttl" ] || limit=$left # what was granted must not be overdrawn by asking
   [ "$limit" -ge 500 ] || limit=500
   reason=$(boot_check "$limit" 2>&1)
-  case $? in
-    0) proof=$now ;;
+  leave=$?
+  uptime
+  case $leave in
+    0) proof=$asked_at ;;
     2) [ $((now - proof)) -le "$ttl" ] || { stop_server "$reason"; return 1; } ;;
     *) stop_server "$reason"; return 1 ;;
   esac
@@ -223,7 +231,8 @@ END
 # watchdog changes before anybody is promoted, points at this node or not. A standby says it and keeps the session for longer than an armed node may do anything with the
 # answer (the notice is sent before the sleep begins, and the server does not notice that its client is gone): there the watchdog sees that this node may have started anew.
 ask_peers() { # LIMIT_MS
-  asked=$(mktemp -d "$state/boot.XXXXXX") || return
+  # In memory where there is such a place: neither a full nor a hanging disk must keep it from asking.
+  asked=$(mktemp -d /dev/shm/pgwatchdog-boot.XXXXXX 2> /dev/null || mktemp -d "$state/boot.XXXXXX") || return
   for peer in $peers; do
     PGPASSFILE=$state/passfile PGCONNECT_TIMEOUT=2 PGAPPNAME=pgwatchdog_boot_check PGOPTIONS='-c statement_timeout=0 -c client_min_messages=notice' \
       timeout $((ttl / 500 + 10)) "$bin/psql" -X -q -w -h "${peer%:*}" -p "${peer##*:}" -U "$role" -d "$database" -f - > "$asked/${peer##*:}-${peer%:*}" 2>&1 9>&- << SQL &
@@ -306,7 +315,8 @@ run() {
   flock -w 2 9 || { echo "it runs already" >&2; exit 1; }
   echo $$ > "$lock"
   cd /
-  { ticks & answers; } 9>&- | watch_over
+  # A shell that cannot fork ends. With one of the two gone the other would still look like a guard: all of it ends, its session too, and whoever started it starts it again.
+  { { (ticks); kill -s KILL 0; } & (answers); kill -s KILL 0; } 9>&- | watch_over
 }
 
 unit=/etc/systemd/system/pgwatchdog-guard-$port.service

@@ -113,7 +113,7 @@ public class FailoverTests
     [Fact]
     public void Walreceivers_are_frozen_until_none_is_left_and_then_the_furthest_is_elected()
     {
-        var memory = UnderWay(ProcedureStep.Freeze, FencedBy.Guard);
+        var memory = UnderWay(ProcedureStep.Freeze, FencedBy.Guard) with { Guard = new ArmedGuard(Alpha, new GuardOrder(new Policy().GuardTimeToLive, [Beta, Gamma])) };
         var first = Continue(memory, At(20, Unreachable(), Deaf(Beta, Behind(8)), Deaf(Gamma)));
         Assert.Equal("beta,gamma", Assert.IsType<WatchdogAction.Freeze>(first.Action).Node);
         var deaf = At(20, Unreachable(), Deaf(Beta, Behind(8)), Deaf(Gamma));
@@ -130,6 +130,17 @@ public class FailoverTests
     {
         Assert.IsType<WatchdogAction.Promote>(Continue(Tried(UnderWay(ProcedureStep.Freeze, FencedBy.Command), 3), At(20, Unreachable(), Deaf())).Action);
         Assert.IsType<WatchdogAction.Freeze>(Continue(Tried(UnderWay(ProcedureStep.Freeze, FencedBy.Guard), 3), At(20, Unreachable(), Deaf())).Action);
+    }
+
+    /// <summary>A standby that vouches for nobody lets nobody start, and its host may be out of reach.</summary>
+    [Fact]
+    public void Only_vouchers_have_to_be_frozen_where_the_guard_is_relied_on()
+    {
+        var seen = At(20, Unreachable(), Deaf(), Deaf(Gamma));
+        var first = Continue(UnderWay(ProcedureStep.Freeze, FencedBy.Guard), seen);
+        Assert.Equal(Beta, Assert.IsType<WatchdogAction.Freeze>(first.Action).Node);
+        Assert.IsType<WatchdogAction.Promote>(Continue(first.Memory, Reporting(seen, nameof(WatchdogAction.Freeze), Beta)).Action);
+        Assert.Equal("beta,gamma", Assert.IsType<WatchdogAction.Freeze>(Continue(UnderWay(ProcedureStep.Freeze, FencedBy.Command), seen).Action).Node);
     }
 
     [Fact]

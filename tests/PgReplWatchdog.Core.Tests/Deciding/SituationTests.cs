@@ -116,6 +116,20 @@ public class SituationTests
         Assert.Equal(Seconds(3), Receipts.None.Looked(At(1, Deaf())).Looked(At(3, restarted)).Since(Beta));
     }
 
+    /// <summary>WAL that is flushed up to the end of all that was inserted does not hang, though the insert position lies behind a page's header (after pg_switch_wal).</summary>
+    [Theory]
+    [InlineData(0, 40, 40, 0)]
+    [InlineData(0, 40, 80, 9)]
+    [InlineData(40, 40, 80, 0)]
+    public void Storage_hangs_while_more_is_inserted_and_nothing_is_flushed(int flushed, int inserted, int later, double hangs)
+    {
+        ClusterObservation Look(double at, int flush, int insert) =>
+            At(at, Primary().With(server => server with { FlushLsn = new Lsn(Here.Value + (ulong)flush), InsertLsn = new Lsn(Here.Value + (ulong)insert) }), Standby());
+        var flushing = Flushing.None.Looked(Look(1, 0, inserted), Alpha).Looked(Look(10, flushed, later), Alpha);
+        Assert.Equal(Seconds(hangs), flushing.HangsFor(Seconds(10)));
+        Assert.Equal(TimeSpan.Zero, flushing.Looked(At(11, Unreachable(), Standby()), Alpha).HangsFor(Seconds(11)));
+    }
+
     private static Situation Cut(Policy policy, TimeSpan? seenAt = null) => new(
         Two(policy), Known with { Guard = new ArmedGuard(Alpha, new GuardOrder(Seconds(30), [Beta])) }, new Diagnosis(Verdict.Down, Alpha, []),
         Suspicion.None with { LastCheckAt = Seconds(99), LastSignOfLife = Seconds(90) }, At(100, Unreachable(), Deaf()))

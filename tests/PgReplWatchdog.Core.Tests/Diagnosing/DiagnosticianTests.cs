@@ -158,6 +158,19 @@ public class DiagnosticianTests
     }
 
     [Fact]
+    public void Primary_that_answers_is_hung_when_its_WAL_does_not_reach_its_disk_and_its_host_can_be_used()
+    {
+        var look = At(10, Primary(), Standby());
+        Assert.Equal(Verdict.Hung, Diagnostician.Diagnose(Known, look, Seconds(5)).Verdict);
+        Assert.Equal(Verdict.Serving, Diagnostician.Diagnose(Known, look, Seconds(4.9)).Verdict);
+        Assert.Equal(Verdict.Serving, Diagnostician.Diagnose(Known, look.With(HostGone()), Seconds(60)).Verdict);
+    }
+
+    [Fact]
+    public void Silent_primary_on_storage_that_hangs_is_hung_though_its_port_accepts_and_its_standby_hears_it() =>
+        Assert.Equal(Verdict.Hung, Seen(Unreachable(), Standby(), HostUp(Alpha) with { StorageHangs = true }));
+
+    [Fact]
     public void Verdict_is_the_old_primarys_until_the_candidate_serves()
     {
         Assert.Equal((Verdict.Down, Alpha), (With(Promoting, Unreachable(), Deaf()).Verdict, With(Promoting, Unreachable(), Deaf()).Primary));
