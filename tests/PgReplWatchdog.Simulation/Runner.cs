@@ -98,7 +98,7 @@ internal sealed class Runner(World world, Journal journal, Prober prober, Crash 
     {
         var all = true;
         foreach (var name in freeze.Nodes)
-            all &= OnHost(world.Find(name), node => Point(node, null), 0.01, 0.1);
+            all &= OnHost(world.Find(name), node => Point(node, null), 0.01, 0.1) && world.Find(name).Upstream is null;
         return all;
     }
 

@@ -23,7 +23,8 @@ public static class Decider
         ArgumentNullException.ThrowIfNull(working);
         var flushing = working.Flushing.Looked(observation, Diagnostician.Subject(memory, observation));
         var diagnosis = Diagnostician.Diagnose(memory, observation, flushing.HangsFor(observation.At));
-        var primary = observation.Find(diagnosis.Primary)?.Server is { Role: Role.Primary } serving ? serving : null;
+        var primary = observation.Find(diagnosis.Primary)?.Server is { Role: Role.Primary } serving
+            && (memory.SystemIdentifier ?? serving.SystemIdentifier) == serving.SystemIdentifier ? serving : null; // another server's position is none of this cluster's
         var suspicion = working.Suspicion.Looked(observation.At, SignOfLife(diagnosis, observation), spec.Policy.LateAfter,
             diagnosis.Verdict.IsFailure() ? diagnosis.Verdict.ToString() : "");
         var trail = primary?.CurrentLsn is { } current ? working.Trail.Add(observation.At, current) : working.Trail;
@@ -66,11 +67,15 @@ public static class Decider
             Action = step.Action,
             Events = step.Events,
             Inquiry = new Inquiry(spec.Has(step.Memory.Procedure?.From ?? step.Memory.IntendedPrimary), diagnosis.Verdict is not (Verdict.Serving or Verdict.Busy),
-                [.. step.Memory.Replaced.Union(step.Memory.Returning.Select(back => back.Node))], Again: step is { Action: not WatchdogAction.None, Memory.Procedure: not null }),
+                [.. Watched(step.Memory)], Again: step is { Action: not WatchdogAction.None, Memory.Procedure: not null }),
             LookAgainIn = lookAgainIn,
             NotSooner = diagnosis.Verdict == Verdict.Down && step.Memory.Procedure is null && lookAgainIn < spec.Policy.CheckInterval + spec.Policy.ProbeTimeout,
         };
     }
+
+    /// <summary>The nodes whose hosts are asked in each look: something is done there, or may be.</summary>
+    private static IEnumerable<string> Watched(ClusterMemory memory) =>
+        memory.Replaced.Union(memory.Returning.Select(back => back.Node)).Union(memory.Procedure is { Step: ProcedureStep.Withdraw } procedure ? [procedure.To] : []);
 
     /// <summary>
     /// The threshold is reached between two regular checks: one more is due so as to end just then. A dead host's primary is looked at again soon. And a replaced

@@ -254,7 +254,9 @@ public static class Failover
     /// <summary>A trigger file that is left behind would promote the standby later, unasked: until it is known to be gone, nothing else is done.</summary>
     private static NextStep GoOnWithdrawing(Situation now, Procedure procedure, WatchdogEvent? told = null)
     {
-        var stillStandby = now.Observation.Find(procedure.To) is { IsServingStandby: true } or { Reach: Reach.Refused };
+        // One that is stopped may have been promoted before: then its standby.signal is gone.
+        var stillStandby = now.Observation.Find(procedure.To) is { IsServingStandby: true }
+            || (now.Observation.Find(procedure.To) is { Reach: Reach.Refused } && now.Observation.Host(procedure.To) is { IsReachable: true, StandbySignal: true });
         if (procedure.PromotedAt is not null && !(Reports(now, nameof(WatchdogAction.WithdrawPromotion), procedure.To) && stillStandby))
             return new NextStep(With(now, procedure), new WatchdogAction.WithdrawPromotion(procedure.To), told is null ? [] : [told]);
         return GiveUp(now, procedure, told is null ? [] : [told]);

@@ -283,6 +283,16 @@ public class FailoverTests
     public void Promotion_on_record_is_not_asked_for_while_a_standby_still_streams_from_the_old_primary() =>
         Assert.Equal(Withdraw, Continue(Promoting, Unreachable(), Standby(heard: 0.1)).Action);
 
+    /// <summary>It may have been promoted and stopped out of sight: it is a standby as long as its host shows standby.signal.</summary>
+    [Fact]
+    public void Candidate_that_is_stopped_is_given_up_only_when_it_is_known_to_be_a_standby_still()
+    {
+        var seen = Reporting(At(3, Unreachable(), Refused(Beta)), nameof(WatchdogAction.WithdrawPromotion), Beta);
+        Assert.NotNull(Continue(Withdrawing, seen.With(HostDead(Beta))).Memory.Procedure);
+        Assert.NotNull(Continue(Withdrawing, seen.With(HostGone(Beta))).Memory.Procedure);
+        Assert.Null(Continue(Withdrawing, seen.With(HostDead(Beta) with { StandbySignal = true })).Memory.Procedure);
+    }
+
     // Its end.
 
     [Fact]

@@ -73,11 +73,12 @@ internal static class ScenarioText
         };
         return words.Length == 2 ? host : words[2] switch
         {
+            "standby" => host with { StandbySignal = true },
             "unwritable" => host with { TriggerDirectoryWritable = false },
             "full" => host with { TriggerDirectoryWritable = false, FreeBytes = 4096, Filling = "pg_wal 180000 kB" },
             "hanging" => host with { TriggerDirectoryWritable = false, StorageHangs = true },
             "job" => host with { Job = new HostJob(long.Parse(words[3], CultureInfo.InvariantCulture), words[4] == "running", words[4] == "exit" ? int.Parse(words[5], CultureInfo.InvariantCulture) : null, "its last line") },
-            _ => throw new FormatException($"'{words[2]}' says nothing more of a host: unwritable, full, hanging, job EPOCH running, job EPOCH exit STATUS"),
+            _ => throw new FormatException($"'{words[2]}' says nothing more of a host: standby, unwritable, full, hanging, job EPOCH running, job EPOCH exit STATUS"),
         };
     }
 
