@@ -45,6 +45,7 @@ internal sealed class GuardedCluster : IAsyncDisposable
         var order = new GuardOrder(TimeToLive, [.. vouchers]);
         await host.RunAsync(HostCommands.ArmGuard(access.Hosts[host.Name], order.Line(access.Spec.Roles.Watchdog)), Cancellation);
         await SeenAsync(host, $"pgwatchdog_guard armed {order.Id}");
+        await SetUpTests.EventuallyAsync(async () => (await LogAsync(host)).Contains($"armed, order {order.Id}", StringComparison.Ordinal), $"the guard of {host} itself has seen its order");
     }
 
     public async Task DisarmAsync(LabHost host)
