@@ -115,9 +115,9 @@ public static class Failover
             : FencedBy.Unknown;
         if (by != FencedBy.Unknown)
         {
-            // A watchdog that was started anew knows no receipt of before, but the silence that is on record.
+            // A watchdog that was started anew knows no receipt of before, but the silence that is on record. Both are known to within a look.
             var unheard = by == FencedBy.Nothing || now.Receipts.Since(procedure.To) is not { } since ? (TimeSpan?)null
-                : Max(now.Observation.At - since, now.Observation.Time - procedure.SilentSince);
+                : Max(now.Observation.At - since, now.Observation.Time - procedure.SilentSince) + (2 * now.Policy.ProbeTimeout);
             var next = Freeze(now, Enter(now, procedure with { FencedBy = by, NotReceivedFor = unheard }, ProcedureStep.Freeze));
             return by != FencedBy.Nothing ? next : next with
             {
