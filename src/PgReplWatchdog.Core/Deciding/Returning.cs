@@ -17,8 +17,8 @@ public static class Returning
     private static readonly TimeSpan BetweenRepoints = TimeSpan.FromSeconds(3);
     private static readonly TimeSpan StreamingLimit = TimeSpan.FromSeconds(30);
 
-    /// <summary>One that was asked for goes on by itself; this is for one that was lost.</summary>
-    private static readonly TimeSpan BetweenCheckpoints = TimeSpan.FromMinutes(5);
+    /// <summary>One that was asked for goes on by itself, and is not asked for twice at a time; this is for one that was lost.</summary>
+    private static readonly TimeSpan BetweenCheckpoints = TimeSpan.FromSeconds(20);
 
     /// <summary>Called while the intended primary serves and nothing else is under way.</summary>
     public static NextStep Next(Situation now)

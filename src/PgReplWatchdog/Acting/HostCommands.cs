@@ -35,9 +35,12 @@ public static class HostCommands
         return Shell.Script("rm -f {0} {1}/promote", host.Node.TriggerFile, host.Node.DataDirectory);
     }
 
-    /// <summary>On a host that is asked for it the checkpoint goes on by itself: with much to write it takes minutes.</summary>
+    /// <summary>On a host that is asked for it the checkpoint goes on by itself: with much to write it takes minutes. Not while one that was asked for goes on.</summary>
     public static string Checkpoint(HostAccess host) => Shell.Script("""
-        PGAPPNAME=pgwatchdog_checkpoint setsid {0}/psql -X -q -d postgres -p "$(sed -n 4p {1}/postmaster.pid)" -h "$(sed -n 5p {1}/postmaster.pid)" -c CHECKPOINT > /dev/null 2>&1 < /dev/null &
+        set -- {0}/psql -X -q -A -t -d postgres -p "$(sed -n 4p {1}/postmaster.pid)" -h "$(sed -n 5p {1}/postmaster.pid)"
+        under_way=$("$@" -c "SELECT count(*) FROM pg_stat_activity WHERE application_name = 'pgwatchdog_checkpoint'") || exit 1
+        [ "$under_way" = 0 ] || exit 0
+        PGAPPNAME=pgwatchdog_checkpoint setsid "$@" -c CHECKPOINT > /dev/null 2>&1 < /dev/null &
         """, host.BinDirectory, host.Node.DataDirectory);
 
     /// <summary>pg_ctl promote, without waiting: that the server is primary is asked of the server.</summary>

@@ -24,8 +24,8 @@ public class ReturningTests
     /// <summary>pg_rewind goes by the timeline of the last checkpoint; where that is not known it is not waited for.</summary>
     [Theory]
     [InlineData(1u, null, 0, "Checkpoint")]
-    [InlineData(1u, ReturnStep.Checkpoint, 1, "None")]
-    [InlineData(1u, ReturnStep.Checkpoint, 301, "Checkpoint")]
+    [InlineData(1u, ReturnStep.Checkpoint, 19.9, "None")]
+    [InlineData(1u, ReturnStep.Checkpoint, 20, "Checkpoint")]
     [InlineData(2u, ReturnStep.Checkpoint, 1, "Rejoin")]
     [InlineData(2u, null, 0, "Rejoin")]
     [InlineData(null, null, 0, "Rejoin")]
