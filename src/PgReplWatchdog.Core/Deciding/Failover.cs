@@ -25,6 +25,9 @@ public static class Failover
     /// <summary>How often each means of promotion is tried before the next.</summary>
     private const int AttemptsPerMethod = 3;
 
+    /// <summary>A server that had taken its promotion before it was taken back becomes primary within this time.</summary>
+    private static readonly TimeSpan PromotionTakes = TimeSpan.FromSeconds(7);
+
     /// <summary>Puts the decision on record. Who is to be primary does not change yet: until the promotion all of it can be taken back.</summary>
     public static NextStep Begin(Situation now, Candidate candidate)
     {
@@ -251,7 +254,10 @@ public static class Failover
         now with { Observation = now.Observation with { Report = null } }, Enter(now, procedure, ProcedureStep.Withdraw),
         new(EventKind.FailoverWithdrawn, $"taking the failover to {procedure.To} back: {why}"));
 
-    /// <summary>A trigger file that is left behind would promote the standby later, unasked: until it is known to be gone, nothing else is done.</summary>
+    /// <summary>
+    /// A trigger file that is left behind would promote the standby later, unasked, and a server that has taken it goes on to its promotion: until the file is
+    /// known to be gone and the standby still is one some time later, nothing else is done.
+    /// </summary>
     private static NextStep GoOnWithdrawing(Situation now, Procedure procedure, WatchdogEvent? told = null)
     {
         // One that is stopped may have been promoted before: then its standby.signal is gone.
@@ -259,6 +265,8 @@ public static class Failover
             || (now.Observation.Find(procedure.To) is { Reach: Reach.Refused } && now.Observation.Host(procedure.To) is { IsReachable: true, StandbySignal: true });
         if (procedure.PromotedAt is not null && !(Reports(now, nameof(WatchdogAction.WithdrawPromotion), procedure.To) && stillStandby))
             return new NextStep(With(now, procedure), new WatchdogAction.WithdrawPromotion(procedure.To), told is null ? [] : [told]);
+        if (procedure.PromotedAt is not null && now.Observation.Time - procedure.Phases[^1].At < PromotionTakes)
+            return NextStep.Wait(With(now, procedure));
         return GiveUp(now, procedure, told is null ? [] : [told]);
     }
 

@@ -31,7 +31,7 @@ public class FailoverTests
     private static ClusterObservation Reporting(ClusterObservation seen, string action, string node, bool succeeded = true, long? bytes = null) =>
         seen with { Report = new ActionReport(action, node, succeeded, bytes) };
 
-    private static ClusterObservation Withdrawn(params NodeObservation[] nodes) => Reporting(At(3, nodes), nameof(WatchdogAction.WithdrawPromotion), Beta);
+    private static ClusterObservation Withdrawn(double at, params NodeObservation[] nodes) => Reporting(At(at, nodes), nameof(WatchdogAction.WithdrawPromotion), Beta);
 
     private static (WatchdogAction, EventKind) Told(NextStep next) => (next.Action, next.Events[0].Kind);
 
@@ -287,7 +287,7 @@ public class FailoverTests
     [Fact]
     public void Candidate_that_is_stopped_is_given_up_only_when_it_is_known_to_be_a_standby_still()
     {
-        var seen = Reporting(At(3, Unreachable(), Refused(Beta)), nameof(WatchdogAction.WithdrawPromotion), Beta);
+        var seen = Withdrawn(7, Unreachable(), Refused(Beta));
         Assert.NotNull(Continue(Withdrawing, seen.With(HostDead(Beta))).Memory.Procedure);
         Assert.NotNull(Continue(Withdrawing, seen.With(HostGone(Beta))).Memory.Procedure);
         Assert.Null(Continue(Withdrawing, seen.With(HostDead(Beta) with { StandbySignal = true })).Memory.Procedure);
@@ -385,17 +385,25 @@ public class FailoverTests
         Assert.Equal((Withdraw, EventKind.FailoverWithdrawn), Told(taken));
         Assert.Equal((ProcedureStep.Withdraw, Beta), (taken.Memory.Procedure!.Step, taken.Memory.IntendedPrimary));
         Assert.Equal(Withdraw, Continue(Withdrawing, Reporting(At(3, Primary(), Deaf()), nameof(WatchdogAction.WithdrawPromotion), Beta, succeeded: false)).Action);
-        Assert.Equal(Withdraw, Continue(Withdrawing, Withdrawn(Primary(), Unreachable(Beta))).Action);
-        var next = Continue(Withdrawing, Withdrawn(Primary(), Deaf()));
+        Assert.Equal(Withdraw, Continue(Withdrawing, Withdrawn(7, Primary(), Unreachable(Beta))).Action);
+        var next = Continue(Withdrawing, Withdrawn(7, Primary(), Deaf()));
         Assert.Equal((WatchdogAction.Nothing, EventKind.FailoverWithdrawn), Told(next));
         Assert.Equal((Alpha, 3L, null, null), (next.Memory.IntendedPrimary, next.Memory.Epoch, next.Memory.Procedure, next.Memory.LastFailover));
         Assert.Empty(next.Memory.Replaced);
     }
 
+    /// <summary>It may have taken the file before that was removed.</summary>
+    [Fact]
+    public void Standby_that_may_have_taken_its_promotion_is_waited_for()
+    {
+        var next = Continue(Withdrawing, Withdrawn(6.9, Primary(), Deaf()));
+        Assert.Equal((WatchdogAction.Nothing, Withdrawing), (next.Action, next.Memory));
+    }
+
     [Fact]
     public void Withdrawn_because_nobody_was_promoted_counts_as_a_failover()
     {
-        var next = Continue(Withdrawing with { Replaced = [Gamma, Alpha] }, Withdrawn(Unreachable(), Deaf()));
+        var next = Continue(Withdrawing with { Replaced = [Gamma, Alpha] }, Withdrawn(7, Unreachable(), Deaf()));
         Assert.Equal((WatchdogAction.Nothing, EventKind.FailoverFailed), Told(next));
         Assert.Equal((Alpha, 3L, null, false), (next.Memory.IntendedPrimary, next.Memory.Epoch, next.Memory.Procedure, next.Memory.LastFailover!.Succeeded));
         Assert.Equal([Gamma], next.Memory.Replaced);
