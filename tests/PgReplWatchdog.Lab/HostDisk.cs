@@ -20,11 +20,18 @@ internal sealed class HostDisk(LabHost host, LabUser user, int megabytes)
         await Command.RunAsync("mount", ["-o", "loop", Image, host.DiskDirectory], ct, null, host.LabId);
     }
 
-    /// <summary>Writes until nothing more fits; the small blocks take what the big ones leave.</summary>
+    /// <summary>Writes until nothing more fits; the small blocks take what the big ones leave, and once more what PostgreSQL gives back meanwhile.</summary>
     public async Task FillAsync(CancellationToken ct)
     {
-        await host.RunAsync($"dd if=/dev/zero of={Filler} bs=1M status=none 2>/dev/null; dd if=/dev/zero bs=4k status=none >>{Filler} 2>/dev/null; true", ct);
-        var free = await host.RunAsync($"df --output=avail {host.DiskDirectory} | tail -n 1", ct);
+        var free = await host.RunAsync($"""
+            dd if=/dev/zero of={Filler} bs=1M status=none 2>/dev/null
+            for attempt in 1 2 3 4 5 6 7 8 9 10; do
+              dd if=/dev/zero bs=4k status=none >>{Filler} 2>/dev/null
+              free=$(df --output=avail {host.DiskDirectory} | tail -n 1)
+              [ "$free" -gt 0 ] || break
+            done
+            echo $free
+            """, ct);
         if (free.Trim() != "0")
             throw new LabException($"{host.Name}'s disk is not full: {free.Trim()} KiB are free");
     }

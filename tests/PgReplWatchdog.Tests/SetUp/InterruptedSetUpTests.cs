@@ -63,7 +63,7 @@ public sealed partial class InterruptedSetUpTests
         using (var setup = Product.Start(configuration, ["setup"]))
         {
             await SetUpTests.EventuallyAsync(
-                async () => setup.HasExited || (await alpha.RunAsync($"tail -n 5 {alpha.ServerLog}", Cancellation)).Contains("received fast shutdown request", StringComparison.Ordinal),
+                async () => setup.HasExited || (await alpha.RunAsync($"cat {alpha.ServerLog}", Cancellation)).Contains("received fast shutdown request", StringComparison.Ordinal),
                 "the restart is under way");
             Assert.Equal(before, alpha.PostmasterPid);
             setup.Kill();
