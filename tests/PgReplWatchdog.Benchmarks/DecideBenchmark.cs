@@ -87,6 +87,7 @@ internal static class DecideBenchmark
     {
         Role = Role.Primary,
         SystemIdentifier = 1,
+        VersionNumber = 150018,
         Timeline = timeline,
         CurrentLsn = At(number),
         GuardOrderId = new GuardOrder(Spec.Policy.GuardTimeToLive, ["beta", "gamma"]).Id,
@@ -97,6 +98,7 @@ internal static class DecideBenchmark
     {
         Role = Role.Standby,
         SystemIdentifier = 1,
+        VersionNumber = 150018,
         Timeline = 1,
         ReceivedLsn = At(number),
         ReplayedLsn = At(number),

@@ -81,6 +81,7 @@ internal static class Clusters
     {
         Role = Role.Primary,
         SystemIdentifier = system,
+        VersionNumber = 150018,
         Timeline = timeline,
         CurrentLsn = at ?? Here,
         PromoteTriggerFile = TriggerFile(node),
@@ -91,6 +92,7 @@ internal static class Clusters
     {
         Role = Role.Standby,
         SystemIdentifier = OurSystem,
+        VersionNumber = 150018,
         Timeline = timeline,
         ReceivedLsn = at ?? Here,
         ReplayedLsn = at ?? Here,

@@ -79,7 +79,7 @@ public sealed class Service : IAsyncDisposable
         {
             return new ServiceStatus(await http.GetStringAsync("/api/v1/status", ct));
         }
-        catch (HttpRequestException)
+        catch (Exception failure) when (failure is HttpRequestException || (failure is OperationCanceledException && !ct.IsCancellationRequested))
         {
             return null;
         }

@@ -69,20 +69,24 @@ public static class CandidateSelection
             yield return Shut(Gate.CandidateTooFarBehind, $"{node.Name} lacks {missing} bytes of WAL, MaximumLagBytes is {policy.MaximumLagBytes}");
         if (server.ReplayPaused)
             yield return Shut(Gate.CandidateReplayPaused, $"replay is paused on {node.Name}: run SELECT pg_wal_replay_resume()");
-        if (!server.MayPromote && WhyNoTriggerFile(node, server, host) is { } obstacle)
-            yield return Shut(Gate.PromotionUnavailable, $"{obstacle}; nor may the watchdog's role execute pg_promote() there");
+        if (!server.MayPromote && WhyNotOverSsh(node, server, host) is { } obstacle)
+            yield return Shut(Gate.PromotionUnavailable, server.Version.HasPromoteFunction ? $"{obstacle}; nor may the watchdog's role execute pg_promote() there" : obstacle);
 
         ShutGate Shut(Gate gate, string sentence) => new(gate, node.Name, sentence);
     }
 
-    /// <summary>What stands in the way of a promotion by trigger file; null where nothing does. A host that was not asked yet proves nothing.</summary>
-    public static string? WhyNoTriggerFile(NodeSpec node, ServerFacts server, HostObservation? host)
+    /// <summary>
+    /// What stands in the way of a promotion over SSH, by trigger file or, from PostgreSQL 16, by pg_ctl; null where nothing does. A host that was not asked yet proves nothing.
+    /// </summary>
+    public static string? WhyNotOverSsh(NodeSpec node, ServerFacts server, HostObservation? host)
     {
         ArgumentNullException.ThrowIfNull(node);
         ArgumentNullException.ThrowIfNull(server);
-        return server.PromoteTriggerFile.Length == 0 ? $"promote_trigger_file is not set on {node.Name}: run setup"
-            : server.PromoteTriggerFile != node.TriggerFile
-                ? $"promote_trigger_file on {node.Name} is {server.PromoteTriggerFile}, the watchdog would create {node.TriggerFile}: run setup"
+        var (setting, file) = server.Version.HasRecoveryFile ? ("trigger_file", host?.TriggerFile ?? "") : ("promote_trigger_file", server.PromoteTriggerFile);
+        var told = !server.Version.HasRecoveryFile || host is { IsReachable: true };
+        return server.Version.HasTriggerFile && told && file.Length == 0 ? $"{setting} is not set on {node.Name}: run setup"
+            : server.Version.HasTriggerFile && told && file != node.TriggerFile
+                ? $"{setting} on {node.Name} is {file}, the watchdog would create {node.TriggerFile}: run setup"
             : host is null or { Reach: HostReach.Unknown } ? $"the host of {node.Name} has not been asked yet"
             : !host.IsReachable ? $"the host of {node.Name} cannot be used over SSH: {host.Detail}"
             : host.TriggerDirectoryWritable ? null

@@ -140,7 +140,10 @@ public static class Failover
     private static NextStep Freeze(Situation now, Procedure procedure)
     {
         var standbys = now.Observation.Nodes.Where(node => node.IsServingStandby && node.Node != procedure.From).ToList();
-        var freeze = new WatchdogAction.Freeze([.. standbys.Select(node => node.Node).Where(node => procedure.FencedBy != FencedBy.Guard || IsVoucher(now, node))]);
+        var freeze = new WatchdogAction.Freeze([.. standbys.Select(node => node.Node).Where(node => procedure.FencedBy != FencedBy.Guard || IsVoucher(now, node))])
+        {
+            Restarts = standbys.Any(node => !node.Server!.Version.ReloadsUpstream),
+        };
         var still = procedure.FencedBy == FencedBy.Ssh
             || (procedure.FencedBy == FencedBy.Guard ? Reports(now, freeze.Kind, freeze.Node)
                 : (procedure.Attempts > 0 && standbys.All(node => node.Server!.WalReceiver is null)) || procedure.Attempts >= FreezeAttempts);
@@ -210,11 +213,12 @@ public static class Failover
     {
         var host = now.Observation.Host(procedure.To);
         List<PromotionMethod> methods = [];
-        if (CandidateSelection.WhyNoTriggerFile(now.Spec.Node(procedure.To), server, host) is null)
-            methods.Add(PromotionMethod.TriggerFile);
+        if (CandidateSelection.WhyNotOverSsh(now.Spec.Node(procedure.To), server, host) is null)
+            methods.Add(server.Version.HasTriggerFile ? PromotionMethod.TriggerFile : PromotionMethod.PgCtl);
         if (server.MayPromote)
             methods.Add(PromotionMethod.Sql);
-        methods.Add(PromotionMethod.PgCtl);
+        if (!methods.Contains(PromotionMethod.PgCtl))
+            methods.Add(PromotionMethod.PgCtl);
         return methods[(attempt - 1) / AttemptsPerMethod % methods.Count];
     }
 

@@ -88,7 +88,7 @@ public static class Gates
         if (!now.Diagnosis.Verdict.IsFailure())
         {
             if (!now.IsGuarded)
-                yield return new(Gate.OldPrimaryNotFenced, null, $"if the host of {old} vanished, nothing could stop it: {WhyNotGuarded(now.Policy)}");
+                yield return new(Gate.OldPrimaryNotFenced, null, $"if the host of {old} vanished, nothing could stop it: {WhyNotGuarded(now, old)}");
         }
         else if (now.Observation.Host(old) is { IsReachable: true })
             yield break;
@@ -102,8 +102,9 @@ public static class Gates
             yield return new(Gate.OldPrimaryNotFenced, null, FormattableString.Invariant($"the guard of {old} will surely have stopped it in {wait.TotalSeconds:0.0} s"));
     }
 
-    private static string WhyNotGuarded(Policy policy) => policy.GuardTimeToLive <= TimeSpan.Zero
-        ? "GuardTimeToLive is 0 and there is no FenceCommand"
+    private static string WhyNotGuarded(Situation now, string primary) =>
+        now.Policy.GuardTimeToLive <= TimeSpan.Zero ? "GuardTimeToLive is 0 and there is no FenceCommand"
+        : now.Observation.Find(primary)?.Server is { Version: { HasGuard: false } version } ? $"PostgreSQL {version} is too old for the guard, and there is no FenceCommand"
         : "its guard is not armed: it is while a standby streams and no other gate keeps it from being promoted (setup installs the guard)";
 
     private static IEnumerable<ShutGate> NoCandidate(Situation now) =>

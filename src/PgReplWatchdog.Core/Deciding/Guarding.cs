@@ -47,7 +47,7 @@ public static class Guarding
     /// <summary>The standbys that the primary itself sees streaming and that could be promoted if they have enough WAL.</summary>
     private static GuardOrder? Wanted(Situation now, ServerFacts primary)
     {
-        if (now.Policy.GuardTimeToLive <= TimeSpan.Zero || !now.Policy.Automatic || now.Observation.Wish.Paused || now.Observation.InFreezeWindow || Gates.IsTooSoon(now))
+        if (now.Policy.GuardTimeToLive <= TimeSpan.Zero || !primary.Version.HasGuard || !now.Policy.Automatic || now.Observation.Wish.Paused || now.Observation.InFreezeWindow || Gates.IsTooSoon(now))
             return null;
         var vouchers = now.Spec.Nodes
             .Where(node => node.Priority > 0 && now.Observation.Find(node.Name) is { IsServingStandby: true }

@@ -79,7 +79,7 @@ public static class Returning
                 return null;
             return before is { Attempts: >= RepointAttempts } || IsBeyondSwitchPoint(memory, standby)
                 ? Rejoin(now, memory, node, before, host)
-                : Try(now, memory, node, ReturnStep.Repoint, before, new WatchdogAction.Repoint(node, memory.IntendedPrimary!));
+                : Try(now, memory, node, ReturnStep.Repoint, before, new WatchdogAction.Repoint(node, memory.IntendedPrimary!) { Restarts = !standby.Version.ReloadsUpstream });
         }
         // A standby that somebody has stopped is not ours to start.
         return before is { Step: ReturnStep.Rejoin } || (memory.Replaced.Contains(node) && host is { IsDead: true }) ? Rejoin(now, memory, node, before, host) : null;

@@ -39,6 +39,9 @@ public abstract record WatchdogAction
     /// <summary>Point the walreceivers of these standbys nowhere (primary_conninfo = '', reload).</summary>
     public sealed record Freeze(ImmutableArray<string> Nodes) : WatchdogAction
     {
+        /// <summary>It takes a restart of the standbys: PostgreSQL 12 and before.</summary>
+        public bool Restarts { get; init; }
+
         public override string Node { get; init; } = string.Join(',', Nodes);
     }
 
@@ -57,7 +60,11 @@ public abstract record WatchdogAction
     public sealed record WithdrawPromotion(string Node) : WatchdogAction;
 
     /// <summary>Give the node a slot on the primary and point its walreceiver there.</summary>
-    public sealed record Repoint(string Node, string Primary) : WatchdogAction;
+    public sealed record Repoint(string Node, string Primary) : WatchdogAction
+    {
+        /// <summary>It takes a restart of the standby: PostgreSQL 12 and before.</summary>
+        public bool Restarts { get; init; }
+    }
 
     /// <summary>Have the primary begin a checkpoint, without waiting for its end.</summary>
     public sealed record Checkpoint(string Node) : WatchdogAction;

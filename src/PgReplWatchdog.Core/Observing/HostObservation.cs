@@ -22,8 +22,11 @@ public sealed record HostObservation(string Node, HostReach Reach, string Detail
     /// <summary>The start block is there: PostgreSQL refuses to start (manual, "recovery.conf file merged into postgresql.conf").</summary>
     public bool StartBlocked { get; init; }
 
-    /// <summary>standby.signal is there.</summary>
+    /// <summary>standby.signal is there; until PostgreSQL 11, recovery.conf with standby_mode.</summary>
     public bool StandbySignal { get; init; }
+
+    /// <summary>trigger_file in recovery.conf, until PostgreSQL 11; empty where there is none.</summary>
+    public string TriggerFile { get; init; } = "";
 
     /// <summary>A file could be made and removed where the trigger file goes.</summary>
     public bool TriggerDirectoryWritable { get; init; }

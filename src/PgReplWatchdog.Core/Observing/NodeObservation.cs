@@ -69,6 +69,8 @@ public sealed record ServerFacts
     /// <summary>server_version_num, 150018 for 15.18.</summary>
     public int VersionNumber { get; init; }
 
+    public PostgresVersion Version => new(VersionNumber);
+
     /// <summary>pg_postmaster_start_time().</summary>
     public DateTimeOffset StartedAt { get; init; }
 

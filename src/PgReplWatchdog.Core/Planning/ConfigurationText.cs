@@ -13,24 +13,33 @@ public static class ConfigurationText
     public static string WithHbaBlock(string text, IEnumerable<string> lines) => Block(lines) + Without(text);
 
     /// <summary>The block at the end: in postgresql.conf the last setting wins.</summary>
-    public static string WithInclude(string text)
+    public static string WithInclude(string text, string managedFile = ManagedFileName)
     {
         var rest = Without(text);
-        return rest + (rest.Length > 0 && !rest.EndsWith('\n') ? "\n" : "") + Block([$"include_if_exists = '{ManagedFileName}'"]);
+        return rest + (rest.Length > 0 && !rest.EndsWith('\n') ? "\n" : "") + Block([$"include_if_exists = {Quote(managedFile)}"]);
     }
 
     /// <summary>The managed file with some settings changed; those that are there already stay.</summary>
-    public static string WithSettings(string? managed, IEnumerable<WantedSetting> changes)
+    public static string WithSettings(string? managed, IEnumerable<WantedSetting> changes) =>
+        "# Written by pgwatchdog setup, included from postgresql.conf. What is changed here is found and put right by the next set-up.\n"
+            + WithLines(string.Concat((managed ?? "").Split('\n').Where(line => line.Length > 0 && line[0] != '#').Select(line => line + "\n")),
+                changes.Select(change => (change.Name, change.Value)));
+
+    /// <summary>Some lines of the form that set-up writes replaced or added, all others as they are.</summary>
+    public static string WithLines(string? text, IEnumerable<(string Name, string Value)> changes)
     {
-        var lines = (managed ?? "").Split('\n').Where(line => line.Length > 0 && line[0] != '#').ToList();
-        foreach (var change in changes)
+        var lines = (text ?? "").Split('\n').Where(line => line.Length > 0).ToList();
+        foreach (var (name, value) in changes)
         {
-            lines.RemoveAll(line => line.StartsWith(change.Name + " = ", StringComparison.Ordinal));
-            lines.Add(Line(change.Name, change.Value));
+            lines.RemoveAll(line => line.StartsWith(name + " = ", StringComparison.Ordinal));
+            lines.Add(Line(name, value));
         }
-        return "# Written by pgwatchdog setup, included from postgresql.conf. What is changed here is found and put right by the next set-up.\n"
-            + string.Concat(lines.Select(line => line + "\n"));
+        return string.Concat(lines.Select(line => line + "\n"));
     }
+
+    /// <summary>The shell assignments that the scripts on the host go by (Acting/server.sh).</summary>
+    public static string Server(string configDirectory, string? unit) =>
+        $"# Written by pgwatchdog setup, read by its scripts on this host.\nconfig={ShellQuote(configDirectory)} unit={ShellQuote(unit ?? "")}\n";
 
     /// <summary>One setting as the managed file has it.</summary>
     public static string Line(string name, string value) => $"{name} = {Quote(value)}";
@@ -66,6 +75,8 @@ public static class ConfigurationText
     /// <summary>As postgresql.conf reads it: backslashes are escapes there, too.</summary>
     private static string Quote(string value) =>
         $"'{value.Replace("\\", "\\\\", StringComparison.Ordinal).Replace("'", "''", StringComparison.Ordinal)}'";
+
+    private static string ShellQuote(string word) => $"'{word.Replace("'", "'\\''", StringComparison.Ordinal)}'";
 
     private static string Escape(string value) =>
         $"'{value.Replace("\\", "\\\\", StringComparison.Ordinal).Replace("'", "\\'", StringComparison.Ordinal)}'";

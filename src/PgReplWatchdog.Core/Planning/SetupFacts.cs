@@ -1,3 +1,5 @@
+using PgReplWatchdog.Topology;
+
 namespace PgReplWatchdog.Planning;
 
 /// <summary>What a host said about one node before anything is changed. Raw: what it means is the planner's business.</summary>
@@ -9,8 +11,11 @@ public sealed record NodeFacts(string Node)
     /// <summary>Why the data directory cannot be moved aside (a symbolic link, a mount point); null where it can.</summary>
     public string? ImmovableBecause { get; init; }
 
-    /// <summary>The first line of PG_VERSION; null where there is none.</summary>
-    public int? MajorVersion { get; init; }
+    /// <summary>PG_VERSION; null where there is none.</summary>
+    public PostgresVersion? Version { get; init; }
+
+    /// <summary>What the programs in BinDirectory say of themselves.</summary>
+    public PostgresVersion? ProgramVersion { get; init; }
 
     /// <summary>"Database cluster state" of pg_controldata: in production, shut down, in archive recovery, ...; null where it cannot be read.</summary>
     public string? ControlState { get; init; }
@@ -27,13 +32,24 @@ public sealed record NodeFacts(string Node)
     /// <summary>pg_is_in_recovery() of a running server.</summary>
     public bool InRecovery { get; init; }
 
-    /// <summary>standby.signal is there.</summary>
+    /// <summary>standby.signal is there; until PostgreSQL 11, recovery.conf with standby_mode.</summary>
     public bool StandbySignal { get; init; }
+
+    /// <summary>Where postgresql.conf and pg_hba.conf are: the settings config_file and hba_file of a running server, else what was found below /etc or configured.</summary>
+    public required string ConfigFile { get; init; }
+    public required string HbaFile { get; init; }
+
+    /// <summary>systemd's unit of the server; null where there is none, or no systemd.</summary>
+    public string? Unit { get; init; }
 
     /// <summary>The files as they are; null where they are missing.</summary>
     public string? HbaText { get; init; }
     public string? ConfigurationText { get; init; }
     public string? ManagedText { get; init; }
+    public string? RecoveryText { get; init; }
+
+    /// <summary>What set-up has written down of the server for the scripts on its host.</summary>
+    public string? ServerText { get; init; }
 
     public bool StateDirectoryExists { get; init; }
 

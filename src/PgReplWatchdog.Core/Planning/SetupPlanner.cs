@@ -6,9 +6,6 @@ namespace PgReplWatchdog.Planning;
 /// <summary>From what is there and what is wanted to the steps between: pure, so that a plan can be shown without a hand on anything.</summary>
 public static class SetupPlanner
 {
-    /// <summary>Trigger file and settings are those of this version; others come with their own.</summary>
-    public const int SupportedMajorVersion = 15;
-
     public static SetupPlan Plan(ClusterSpec spec, ImmutableArray<NodeFacts> facts, SetupOptions options)
     {
         ArgumentNullException.ThrowIfNull(spec);
@@ -16,11 +13,7 @@ public static class SetupPlanner
         var refusals = ImmutableArray.CreateBuilder<string>();
         foreach (var unknown in options.Overwrite.Where(name => spec.Nodes.All(node => node.Name != name)))
             refusals.Add($"--overwrite names {unknown}, which is no node of cluster {spec.Name}: its nodes are {string.Join(", ", spec.Nodes.Select(node => node.Name))}");
-        foreach (var node in facts.Where(node => node.MajorVersion is { } major && major != SupportedMajorVersion))
-            refusals.Add($"{node.Node} has PostgreSQL {node.MajorVersion}: set-up is made for {SupportedMajorVersion}");
-
-        refusals.AddRange(facts.SelectMany(node => OtherLayout(spec.Node(node.Node), node)));
-
+        refusals.AddRange(WrongVersions(facts));
         var primary = ChoosePrimary(spec, facts, options, refusals);
         if (primary is null)
             return new SetupPlan(null, [], refusals.ToImmutable());
@@ -30,6 +23,7 @@ public static class SetupPlanner
                 refusals.Add($"{node.Node} runs on port {port.Value}, Port says {spec.Node(node.Node).Port}: correct Port, or change the server's port yourself");
             refusals.AddRange(Overridden(spec, node, primary));
         }
+        refusals.AddRange(facts.Where(node => node != primary).SelectMany(node => NoConfiguration(spec, node, primary)));
         foreach (var (role, state) in new[] { (spec.Roles.Watchdog, primary.WatchdogRole), (spec.Roles.Replication, primary.ReplicationRole) })
         {
             if (state == RoleState.IsSuperuser)
@@ -55,17 +49,30 @@ public static class SetupPlanner
 
     private sealed record Standby(NodeFacts Facts, Treatment Treatment);
 
-    /// <summary>Debian keeps the configuration below /etc: what set-up would write beside the data nobody would read.</summary>
-    private static IEnumerable<string> OtherLayout(NodeSpec node, NodeFacts facts)
+    /// <summary>Physical replication is between servers of one major version (manual, "Log-Shipping Standby Servers").</summary>
+    private static IEnumerable<string> WrongVersions(ImmutableArray<NodeFacts> facts)
     {
-        foreach (var name in new[] { "config_file", "hba_file" })
+        foreach (var node in facts)
         {
-            if (facts.Settings.TryGetValue(name, out var file) && !file.Value.StartsWith(node.DataDirectory + "/", StringComparison.Ordinal))
-                yield return $"{node.Name}: {name} is {file.Value}, outside of {node.DataDirectory}: this version sets up servers whose configuration is in their data directory";
+            if ((node.Version ?? node.ProgramVersion) is { IsSupported: false } old)
+                yield return $"{node.Node} has PostgreSQL {old}: set-up is made for {PostgresVersion.Oldest} and later";
+            else if (node is { Version: { } data, ProgramVersion: { } programs } && data.ToString() != programs.ToString())
+                yield return $"{node.Node}: the data directory is of PostgreSQL {data}, the programs in BinDirectory are {programs}: correct BinDirectory";
         }
-        if (facts is { IsFresh: true, ConfigurationText: null })
-            yield return $"{node.Name}: there is no postgresql.conf in {node.DataDirectory}: this version sets up servers whose configuration is in their data directory";
+        var programVersions = facts.Where(node => node.ProgramVersion is not null).GroupBy(node => node.ProgramVersion!.Value.ToString()).ToList();
+        if (programVersions.Count > 1)
+            yield return $"the nodes have different major versions ({string.Join(", ", facts.Select(node => $"{node.Node} {node.ProgramVersion}"))}): a standby has that of its primary";
     }
+
+    /// <summary>A configuration below /etc belongs to its host: the primary's would name the primary's directories.</summary>
+    private static IEnumerable<string> NoConfiguration(ClusterSpec spec, NodeFacts facts, NodeFacts primary)
+    {
+        if (facts.ConfigurationText is null && (facts.IsFresh || IsOutside(spec, facts) || IsOutside(spec, primary)))
+            yield return $"{facts.Node}: there is no {facts.ConfigFile}: make the server as its distribution does (pg_createcluster on Debian), or give its ConfigDirectory";
+    }
+
+    /// <summary>The configuration is not in the data directory: no copy brings it, and none takes it away.</summary>
+    private static bool IsOutside(ClusterSpec spec, NodeFacts facts) => facts.ConfigFile != spec.Node(facts.Node).DataDirectory + "/postgresql.conf";
 
     private static NodeFacts? ChoosePrimary(
         ClusterSpec spec, ImmutableArray<NodeFacts> facts, SetupOptions options, ImmutableArray<string>.Builder refusals)
@@ -105,7 +112,7 @@ public static class SetupPlanner
     {
         { Running: true, InRecovery: true } => $"{node.Node} runs as a standby of another primary",
         { Running: true } => $"{node.Node} runs a server of its own",
-        { MajorVersion: null } => $"the data directory of {node.Node} is not empty and holds no PostgreSQL",
+        { Version: null } => $"the data directory of {node.Node} is not empty and holds no PostgreSQL",
         { ControlState: null } => $"the data directory of {node.Node} cannot be read by pg_controldata",
         _ when ofThisCluster => $"{node.Node} was a primary of this cluster (pg_controldata: {node.ControlState}) and may hold what no other node has",
         _ => $"the data directory of {node.Node} holds another database system (pg_controldata: {node.ControlState})",
@@ -114,13 +121,14 @@ public static class SetupPlanner
     private static IEnumerable<SetupStep> PrimarySteps(ClusterSpec spec, NodeFacts facts)
     {
         var node = spec.Node(facts.Node);
-        foreach (var step in Directory(spec, node, facts))
+        var version = facts.Version!.Value;
+        foreach (var step in Directory(spec, node, facts, version))
             yield return step;
         if (facts.ReplicationRole != RoleState.AsWanted)
-            yield return new SetupStep.EnsureRole(node.Name, spec.Roles.Replication, RoleKind.Replication, facts.ReplicationRole);
+            yield return new SetupStep.EnsureRole(node.Name, spec.Roles.Replication, RoleKind.Replication, facts.ReplicationRole, version);
         if (facts.WatchdogRole != RoleState.AsWanted)
-            yield return new SetupStep.EnsureRole(node.Name, spec.Roles.Watchdog, RoleKind.Watchdog, facts.WatchdogRole);
-        foreach (var step in RunningServer(spec, node, facts, []))
+            yield return new SetupStep.EnsureRole(node.Name, spec.Roles.Watchdog, RoleKind.Watchdog, facts.WatchdogRole, version);
+        foreach (var step in RunningServer(spec, node, facts, facts, []))
             yield return step;
         foreach (var standby in spec.Nodes.Where(other => other.Name != node.Name && !facts.Slots.Contains(other.SlotName)))
             yield return new SetupStep.CreateSlot(node.Name, standby.SlotName);
@@ -132,24 +140,27 @@ public static class SetupPlanner
         var wanted = StandbySettings(spec, standby.Facts, primary);
         ImmutableArray<SetupStep> steps =
         [
-            .. Directory(spec, node, standby.Facts),
+            .. Directory(spec, node, standby.Facts, primary.Version!.Value),
             .. standby.Treatment switch
             {
-                Treatment.Keep => RunningServer(spec, node, standby.Facts, wanted),
+                Treatment.Keep => RunningServer(spec, node, standby.Facts, primary, wanted),
                 Treatment.Copy => Copy(spec, node, primary, standby.Facts, wanted, options),
-                _ => Start(spec, node, standby.Facts, wanted),
+                _ => Start(spec, node, standby.Facts, primary, wanted),
             },
         ];
         return steps.IsEmpty && primary.StreamingStandbys.Contains(node.Name) ? [] : [.. steps, new SetupStep.ProveStreaming(node.Name, primary.Node)];
     }
 
-    private static IEnumerable<SetupStep> Directory(ClusterSpec spec, NodeSpec node, NodeFacts facts)
+    private static IEnumerable<SetupStep> Directory(ClusterSpec spec, NodeSpec node, NodeFacts facts, PostgresVersion version)
     {
         if (!facts.StateDirectoryExists)
             yield return new SetupStep.PrepareDirectory(node.Name, node.StateDirectory);
         if (!facts.PassFileCurrent)
             yield return new SetupStep.WritePassFile(node.Name, node.PassFile, PassFileEntries(spec, node), spec.Roles.Replication);
-        if (!facts.GuardCurrent)
+        var server = ConfigurationText.Server(facts.ConfigFile[..facts.ConfigFile.LastIndexOf('/')], facts.Unit);
+        if (facts.ServerText != server)
+            yield return new SetupStep.WriteFile(node.Name, node.ServerConfiguration, facts.ServerText, server);
+        if (!facts.GuardCurrent && version.HasGuard)
             yield return new SetupStep.InstallGuard(node.Name, node.Guard);
     }
 
@@ -163,33 +174,50 @@ public static class SetupPlanner
 
     /// <summary>ALTER SYSTEM wins over every file that set-up could write; taking it back is for the one who said it.</summary>
     private static IEnumerable<string> Overridden(ClusterSpec spec, NodeFacts facts, NodeFacts primary) =>
-        Differing(spec.Node(facts.Node), facts, StandbySettings(spec, facts, primary))
+        Differing(spec.Node(facts.Node), facts, primary, StandbySettings(spec, facts, primary))
             .Where(wanted => facts.Settings.TryGetValue(wanted.Name, out var setting) && setting.IsFromAlterSystem)
             .Select(wanted => $"{facts.Node}: {wanted.Name} is '{facts.Settings[wanted.Name].Value}' by ALTER SYSTEM, set-up needs '{wanted.Value}': run ALTER SYSTEM RESET {wanted.Name} there");
 
     private static ImmutableArray<WantedSetting> StandbySettings(ClusterSpec spec, NodeFacts facts, NodeFacts primary) =>
-        facts.Node == primary.Node ? [] : [.. WantedSettings.ForStandby(spec, spec.Node(facts.Node), spec.Node(primary.Node), primary.Settings)];
+        facts.Node == primary.Node ? [] : [.. WantedSettings.ForStandby(spec, spec.Node(facts.Node), spec.Node(primary.Node), primary.Version!.Value, primary.Settings)];
 
-    private static List<WantedSetting> Differing(NodeSpec node, NodeFacts facts, ImmutableArray<WantedSetting> more) =>
-        [.. WantedSettings.ForEveryNode(node, facts.Settings.GetValueOrDefault("listen_addresses")?.Value).Concat(more)
+    private static List<WantedSetting> Differing(NodeSpec node, NodeFacts facts, NodeFacts primary, ImmutableArray<WantedSetting> more) =>
+        [.. WantedSettings.ForEveryNode(node, primary.Version!.Value, facts.Settings).Concat(more)
             .Where(wanted => !facts.Settings.TryGetValue(wanted.Name, out var setting) || !wanted.IsSatisfiedBy(setting.Value) || setting.PendingRestart
                 || (setting.IsFromManagedFile && !ConfigurationText.Sets(facts.ManagedText, wanted.Name)))]; // it runs with it, but would not any more
 
-    private static IEnumerable<SetupStep> RunningServer(ClusterSpec spec, NodeSpec node, NodeFacts facts, ImmutableArray<WantedSetting> more)
+    private static IEnumerable<SetupStep> RunningServer(ClusterSpec spec, NodeSpec node, NodeFacts facts, NodeFacts primary, ImmutableArray<WantedSetting> more)
     {
-        var differing = Differing(node, facts, more);
+        var differing = Differing(node, facts, primary, more);
         var files = Files(spec, node, facts, node.DataDirectory, differing).ToList();
         foreach (var file in files)
             yield return file;
-        if (facts.InRecovery && differing.Count > 0)
+        var recovery = facts == primary ? null : Recovery(spec, node, facts, primary);
+        if (recovery is not null)
+            yield return recovery;
+        if (facts.InRecovery && (differing.Count > 0 || recovery is not null))
             yield return new SetupStep.RemoveTriggerFile(node.Name, node.TriggerFile);
-        var restart = differing.Select(wanted => wanted.Name)
-            .Where(name => facts.Settings.TryGetValue(name, out var setting) && setting.Context == "postmaster")
-            .Distinct().Order(StringComparer.Ordinal).ToImmutableArray();
+        ImmutableArray<string> restart =
+        [
+            .. differing.Select(wanted => wanted.Name).Where(name => facts.Settings.TryGetValue(name, out var setting) && setting.Context == "postmaster")
+                .Distinct().Order(StringComparer.Ordinal),
+            .. recovery is null ? Array.Empty<string>() : ["recovery.conf"],
+        ];
         if (!restart.IsEmpty)
             yield return new SetupStep.Restart(node.Name, restart);
         else if (files.Count > 0 || differing.Count > 0)
             yield return new SetupStep.Reload(node.Name);
+    }
+
+    /// <summary>What makes a server until PostgreSQL 11 a standby, where it is not as wanted. Other lines of a person's stay.</summary>
+    private static SetupStep.WriteFile? Recovery(ClusterSpec spec, NodeSpec node, NodeFacts facts, NodeFacts primary)
+    {
+        if (!primary.Version!.Value.HasRecoveryFile)
+            return null;
+        var missing = WantedSettings.Recovery(spec, node, spec.Node(primary.Node))
+            .Where(line => facts.RecoveryText?.Split('\n').Contains(ConfigurationText.Line(line.Name, line.Value)) != true).ToList();
+        return missing.Count == 0 ? null
+            : new SetupStep.WriteFile(node.Name, node.DataDirectory + "/recovery.conf", facts.RecoveryText, ConfigurationText.WithLines(facts.RecoveryText, missing));
     }
 
     /// <summary>The copy gets its configuration before it takes the data directory's place: what is started is whole.</summary>
@@ -206,26 +234,29 @@ public static class SetupPlanner
         if (facts.Running)
             yield return new SetupStep.StopServer(node.Name);
         yield return new SetupStep.CopyFromPrimary(node.Name, primary.Node, copy, primary.DataBytes);
-        foreach (var file in Files(spec, node, own, copy, AsThePrimaryHas(primary, Settings(node, more))))
-            yield return file with { InCopy = true };
-        yield return new SetupStep.WriteFile(node.Name, copy + "/standby.signal", null, StandbySignal, InCopy: true);
+        foreach (var file in Files(spec, node, own, copy, AsThePrimaryHas(primary, Settings(node, primary, more))))
+            yield return file;
+        yield return Recovery(spec, node, own with { RecoveryText = null }, primary) is { } recovery
+            ? recovery with { Path = copy + "/recovery.conf", InCopy = true }
+            : new SetupStep.WriteFile(node.Name, copy + "/standby.signal", null, StandbySignal, InCopy: true);
         yield return new SetupStep.InstallCopy(node.Name, copy, node.DataDirectory,
             facts.DataDirectoryEntries is null ? null : $"{node.DataDirectory}.before-pgwatchdog-{options.Stamp}",
-            [.. Settings(node, more).Select(wanted => wanted.Name)]);
+            [.. Settings(node, primary, more).Select(wanted => wanted.Name)]);
         yield return new SetupStep.RemoveTriggerFile(node.Name, node.TriggerFile);
         yield return new SetupStep.StartServer(node.Name);
     }
 
-    private static IEnumerable<SetupStep> Start(ClusterSpec spec, NodeSpec node, NodeFacts facts, ImmutableArray<WantedSetting> more) =>
+    private static IEnumerable<SetupStep> Start(ClusterSpec spec, NodeSpec node, NodeFacts facts, NodeFacts primary, ImmutableArray<WantedSetting> more) =>
     [
-        .. Files(spec, node, facts, node.DataDirectory, Settings(node, more)),
+        .. Files(spec, node, facts, node.DataDirectory, Settings(node, primary, more)),
+        .. Recovery(spec, node, facts, primary) is { } recovery ? new SetupStep[] { recovery } : [],
         new SetupStep.RemoveTriggerFile(node.Name, node.TriggerFile),
         new SetupStep.StartServer(node.Name),
     ];
 
     /// <summary>A server that does not run cannot be asked what it has: it gets them all.</summary>
-    private static IEnumerable<WantedSetting> Settings(NodeSpec node, ImmutableArray<WantedSetting> more) =>
-        WantedSettings.ForEveryNode(node, null).Concat(more).GroupBy(wanted => wanted.Name).Select(same => same.Last());
+    private static IEnumerable<WantedSetting> Settings(NodeSpec node, NodeFacts primary, ImmutableArray<WantedSetting> more) =>
+        WantedSettings.ForEveryNode(node, primary.Version!.Value, primary.Settings.Remove("listen_addresses")).Concat(more).GroupBy(wanted => wanted.Name).Select(same => same.Last());
 
     /// <summary>What the primary has more of than is needed (logical WAL, more slots) its standby gets as well: it may have to take its place.</summary>
     private static IEnumerable<WantedSetting> AsThePrimaryHas(NodeFacts primary, IEnumerable<WantedSetting> settings) => settings.Select(wanted =>
@@ -234,19 +265,24 @@ public static class SetupPlanner
             ? wanted with { Value = setting.Value }
             : wanted);
 
+    /// <summary>The node's files, or a copy's that is to take the data directory's place; a configuration outside of it is changed where it is.</summary>
     private static IEnumerable<SetupStep.WriteFile> Files(
         ClusterSpec spec, NodeSpec node, NodeFacts facts, string directory, IEnumerable<WantedSetting> settings)
     {
         var changes = settings.ToList();
+        var (inCopy, outside) = (directory != node.DataDirectory, IsOutside(spec, facts));
         var hba = ConfigurationText.WithHbaBlock(facts.HbaText ?? "", HbaLines(spec, node, facts.WatchdogAddress));
-        var configuration = ConfigurationText.WithInclude(facts.ConfigurationText ?? "");
+        var managedFile = $"{node.DataDirectory}/{ConfigurationText.ManagedFileName}";
+        var configuration = ConfigurationText.WithInclude(facts.ConfigurationText ?? "", outside ? managedFile : ConfigurationText.ManagedFileName);
         var managed = changes.Count == 0 && facts.ManagedText is not null ? facts.ManagedText : ConfigurationText.WithSettings(facts.ManagedText, changes);
         return new SetupStep.WriteFile[]
         {
-            new(node.Name, directory + "/pg_hba.conf", facts.HbaText, hba),
-            new(node.Name, directory + "/" + ConfigurationText.ManagedFileName, facts.ManagedText, managed),
-            new(node.Name, directory + "/postgresql.conf", facts.ConfigurationText, configuration),
-        }.Where(file => file.Before != file.After || directory != node.DataDirectory);
+            new(node.Name, Into(facts.HbaFile), facts.HbaText, hba, inCopy && !outside),
+            new(node.Name, Into(managedFile), facts.ManagedText, managed, inCopy),
+            new(node.Name, Into(facts.ConfigFile), facts.ConfigurationText, configuration, inCopy && !outside),
+        }.Where(file => file.Before != file.After || file.InCopy);
+
+        string Into(string path) => path.StartsWith(node.DataDirectory + "/", StringComparison.Ordinal) ? directory + path[node.DataDirectory.Length..] : path;
     }
 
     private static IEnumerable<string> HbaLines(ClusterSpec spec, NodeSpec node, string watchdogAddress) =>

@@ -1,3 +1,5 @@
+using PgReplWatchdog.Topology;
+
 namespace PgReplWatchdog.Planning;
 
 /// <summary>One change on one host: a closed family. Each says what it changes and how to take it back, and may be run twice.</summary>
@@ -26,7 +28,7 @@ public abstract record SetupStep
         public override string Undo => $"rm {Path}";
     }
 
-    public sealed record EnsureRole(string On, string Role, RoleKind Kind, RoleState Was) : SetupStep(On)
+    public sealed record EnsureRole(string On, string Role, RoleKind Kind, RoleState Was, PostgresVersion Version) : SetupStep(On)
     {
         public override string Title => Was switch
         {
@@ -39,7 +41,7 @@ public abstract record SetupStep
 
         private string Rights => Kind == RoleKind.Replication
             ? "LOGIN, REPLICATION and EXECUTE on what pg_rewind reads with"
-            : "LOGIN, membership of pg_read_all_stats and EXECUTE on pg_promote and pg_logical_emit_message";
+            : "LOGIN, membership of pg_read_all_stats and EXECUTE on " + (Version.HasPromoteFunction ? "pg_promote and " : "") + "pg_logical_emit_message";
     }
 
     /// <summary>The script itself, what it has to know of its node, and its start. It does nothing until it is armed.</summary>

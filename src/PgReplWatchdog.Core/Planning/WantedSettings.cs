@@ -17,27 +17,28 @@ public static class WantedSettings
         ["max_connections", "max_worker_processes", "max_wal_senders", "max_prepared_transactions", "max_locks_per_transaction"];
 
     /// <summary>What every node needs, whichever role it has now: roles change.</summary>
-    public static IEnumerable<WantedSetting> ForEveryNode(NodeSpec node, string? listenAddresses) =>
+    public static IEnumerable<WantedSetting> ForEveryNode(NodeSpec node, PostgresVersion version, ImmutableDictionary<string, Setting> settings) =>
     [
-        new("listen_addresses", Listen(node, listenAddresses), value => Listens(node, value)),
+        new("listen_addresses", Listen(node, settings.GetValueOrDefault("listen_addresses")?.Value), value => Listens(node, value)),
         Exactly("port", node.Port.ToString(CultureInfo.InvariantCulture)),
         new("wal_level", "replica", value => value is "replica" or "logical"),
         AtLeast("max_wal_senders", Senders),
         AtLeast("max_replication_slots", Senders),
         Exactly("hot_standby", "on"),
-        Exactly("wal_log_hints", "on"),
+        .. settings.GetValueOrDefault("data_checksums")?.Value == "on" ? [] : new[] { Exactly("wal_log_hints", "on") }, // pg_rewind needs one of the two
         AtMost("wal_sender_timeout", TimeoutMilliseconds, "5s"),
         AtMost("wal_receiver_timeout", TimeoutMilliseconds, "5s"),
         AtMost("wal_receiver_status_interval", 1, "1s"),
         AtMost("wal_retrieve_retry_interval", 500, "500ms"),
         AtMost("wal_writer_delay", 200, "200ms"), // PostgreSQL's default; what an idle primary tells its standby, and the guard waits for, is sent no sooner
-        Exactly("promote_trigger_file", node.TriggerFile),
+        .. version is { HasTriggerFile: true, HasRecoveryFile: false } ? new[] { Exactly("promote_trigger_file", node.TriggerFile) } : [],
     ];
 
     /// <summary>What a standby needs on top.</summary>
-    public static IEnumerable<WantedSetting> ForStandby(ClusterSpec spec, NodeSpec node, NodeSpec primary, ImmutableDictionary<string, Setting> primarySettings) =>
+    public static IEnumerable<WantedSetting> ForStandby(
+        ClusterSpec spec, NodeSpec node, NodeSpec primary, PostgresVersion version, ImmutableDictionary<string, Setting> primarySettings) =>
     [
-        .. Upstream(spec, node, primary).Select(setting => Exactly(setting.Name, setting.Value)),
+        .. version.HasRecoveryFile ? [] : Upstream(spec, node, primary).Select(setting => Exactly(setting.Name, setting.Value)),
         .. NotLowerThanPrimary.Where(primarySettings.ContainsKey)
             .Select(name => AtLeast(name, Math.Max(Number(primarySettings[name].Value), name == "max_wal_senders" ? Senders : 0))),
     ];
@@ -49,6 +50,10 @@ public static class WantedSettings
         ("primary_slot_name", node.SlotName),
         ("recovery_target_timeline", "latest"),
     ];
+
+    /// <summary>recovery.conf, with which a server until PostgreSQL 11 is a standby.</summary>
+    public static ImmutableArray<(string Name, string Value)> Recovery(ClusterSpec spec, NodeSpec node, NodeSpec primary) =>
+        [("standby_mode", "on"), .. Upstream(spec, node, primary), ("trigger_file", node.TriggerFile)];
 
     private static WantedSetting Exactly(string name, string wanted) => new(name, wanted, value => value == wanted);
 

@@ -33,6 +33,9 @@ public sealed record NodeSpec(string Name, string Host, int Port, string DataDir
     /// <summary>The replication role's passwords (libpq's password file), mode 0600.</summary>
     public string PassFile => StateDirectory + "/passfile";
 
+    /// <summary>What set-up has found of the server and the scripts on its host go by: configuration directory, unit.</summary>
+    public string ServerConfiguration => StateDirectory + "/server.conf";
+
     /// <summary>The guard: a shell script by which a primary that nobody acknowledges any more stops itself.</summary>
     public string Guard => StateDirectory + "/guard";
 

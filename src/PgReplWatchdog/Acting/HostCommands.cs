@@ -83,11 +83,16 @@ public static class HostCommands
     public static string SetManaged(HostAccess host, IReadOnlyCollection<(string Name, string Value)> settings, bool untilNoWalReceiver)
     {
         ArgumentNullException.ThrowIfNull(settings);
-        return Shell.Script($$"""
-            file={0}/{{ConfigurationText.ManagedFileName}} data={0}
+        return Shell.OnServer(host, $$"""
+            find_upstream_file
             [ -e "$file" ] || { echo "there is no $file: run setup" >&2; exit 1; }
-            cp -p "$file" "$file.new" && { sed -E {1} "$file"; printf '%s' {2}; } > "$file.new" && mv -f "$file.new" "$file" || exit 1
-            [ -r "$data/postmaster.pid" ] && read -r postmaster < "$data/postmaster.pid" && [ "/proc/$postmaster/cwd" -ef "$data" ] || exit 0
+            cp -p "$file" "$file.new" && { sed -E {0} "$file"; printf '%s' {1}; } > "$file.new" && mv -f "$file.new" "$file" || exit 1
+            read_postmaster
+            [ -n "$postmaster" ] || exit 0
+            if [ "$major" -lt 13 ]; then # it takes a restart
+              restart_server 60 >&2 || exit 1
+              exit 0
+            fi
             kill -HUP "$postmaster" || exit 1
             round=0
             while {{(untilNoWalReceiver ? "pgrep -P \"$postmaster\" -f walreceiver > /dev/null" : "false")}}; do
@@ -95,7 +100,7 @@ public static class HostCommands
               round=$((round + 1))
               sleep 0.05
             done
-            """, host.Node.DataDirectory, $"/^({string.Join('|', settings.Select(setting => setting.Name))}) = /d",
+            """, $"/^({string.Join('|', settings.Select(setting => setting.Name))}) = /d",
             string.Concat(settings.Select(setting => ConfigurationText.Line(setting.Name, setting.Value) + "\n")));
     }
 

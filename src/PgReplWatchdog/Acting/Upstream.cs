@@ -14,13 +14,17 @@ public sealed class Upstream(ClusterAccess cluster, SshHosts hosts, TimeProvider
     private static readonly TimeSpan FreezeLimit = TimeSpan.FromSeconds(4);
     private static readonly TimeSpan RepointLimit = TimeSpan.FromSeconds(5);
 
+    /// <summary>Below ActionRunner's own limit.</summary>
+    private static readonly TimeSpan RestartLimit = TimeSpan.FromSeconds(14);
+
     private static readonly TimeSpan SqlLimit = TimeSpan.FromSeconds(5);
 
     public async Task<string> FreezeAsync(WatchdogAction.Freeze freeze, CancellationToken cancellation)
     {
         ArgumentNullException.ThrowIfNull(freeze);
         await Task.WhenAll(freeze.Nodes.Select(node => hosts[node].RequireAsync(
-            HostCommands.SetManaged(hosts[node].Host, [("primary_conninfo", "")], untilNoWalReceiver: true), FreezeLimit, cancellation)));
+            HostCommands.SetManaged(hosts[node].Host, [("primary_conninfo", "")], untilNoWalReceiver: true),
+            freeze.Restarts ? RestartLimit : FreezeLimit, cancellation)));
         return $"{freeze.Node}: no walreceiver runs, primary_conninfo is empty";
     }
 
@@ -30,7 +34,8 @@ public sealed class Upstream(ClusterAccess cluster, SshHosts hosts, TimeProvider
         var (node, primary) = (cluster.Spec.Node(repoint.Node), cluster.Spec.Node(repoint.Primary));
         await PsqlAsync(primary, SetupScripts.CreateSlotSql(node.SlotName), cancellation);
         await hosts[node.Name].RequireAsync(
-            HostCommands.SetManaged(hosts[node.Name].Host, WantedSettings.Upstream(cluster.Spec, node, primary), untilNoWalReceiver: false), RepointLimit, cancellation);
+            HostCommands.SetManaged(hosts[node.Name].Host, WantedSettings.Upstream(cluster.Spec, node, primary), untilNoWalReceiver: false),
+            repoint.Restarts ? RestartLimit : RepointLimit, cancellation);
         return $"{node.Name} is pointed at {primary.Name}, slot {node.SlotName}";
     }
 
@@ -46,11 +51,10 @@ public sealed class Upstream(ClusterAccess cluster, SshHosts hosts, TimeProvider
         var stamp = clock.GetUtcNow().ToString("yyyyMMdd'T'HHmmss", CultureInfo.InvariantCulture);
         string[] arguments =
         [
-            node.StateDirectory, node.DataDirectory, host.Host.BinDirectory, primary.Host, primary.Port.ToString(CultureInfo.InvariantCulture), cluster.Spec.Roles.Replication,
-            cluster.Spec.Roles.Database, node.Name, lines, ConfigurationText.ManagedFileName, rejoin.FreshCopy ? "copy" : "rewind", stamp,
-            host.Host.ServerLog, rejoin.Epoch.ToString(CultureInfo.InvariantCulture),
+            primary.Host, primary.Port.ToString(CultureInfo.InvariantCulture), cluster.Spec.Roles.Replication,
+            cluster.Spec.Roles.Database, node.Name, lines, ConfigurationText.ManagedFileName, rejoin.FreshCopy ? "copy" : "rewind", stamp, rejoin.Epoch.ToString(CultureInfo.InvariantCulture),
         ];
-        await host.RequireAsync(Start(node, rejoin.Epoch, arguments), RepointLimit, cancellation, Shell.Living + "\n" + SqlText.Of("Acting.rejoin.sh"));
+        await host.RequireAsync(Start(node, rejoin.Epoch, arguments), RepointLimit, cancellation, Shell.Living + "\n" + Shell.OnServer(host.Host, SqlText.Of("Acting.rejoin.sh")));
         return $"{node.Name}: {(rejoin.FreshCopy ? "a fresh copy" : "pg_rewind")} from {primary.Name} was started on its host";
     }
 

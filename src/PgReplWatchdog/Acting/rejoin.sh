@@ -1,11 +1,12 @@
 # Makes a stopped node a standby of the new primary: by pg_rewind, or by a fresh copy where that does not work. Started detached by the watchdog, which looks at
-# STATE/job, job.status and job.log. Arguments: state directory, data directory, bin directory, host and port of the primary, replication role, database, node name,
-# the lines for the managed file, the managed file's name, "rewind" or "copy", a stamp for what is moved aside, the server's log file, the epoch. The function living comes before it (Shell.Living).
+# STATE/job, job.status and job.log. Arguments: host and port of the primary, replication role, database, node name, the lines that say whom it follows, the managed file's
+# name, "rewind" or "copy", a stamp for what is moved aside, the epoch. The functions of server.sh and living (Shell) come before it.
 set -u
 export LC_ALL=C
-state=$1 data=$2 bin=$3 host=$4 port=$5 role=$6 database=$7 name=$8 lines=$9
+host=$1 port=$2 role=$3 database=$4 name=$5 lines=$6 managed=$7 way=$8 stamp=$9
 shift 9
-managed=$1 way=$2 stamp=$3 log=$4 epoch=$5
+epoch=$1
+read_major
 export PGPASSFILE="$state/passfile" PGCONNECT_TIMEOUT=5
 source="host='$host' port=$port user='$role' application_name='$name'"
 own="postgresql.conf pg_hba.conf pg_ident.conf postgresql.auto.conf $managed"
@@ -23,13 +24,18 @@ keep() {
   done
 }
 
-# Into a data directory: its own configuration with the new upstream, a standby's signal, no slots of a former life, no start block.
+# Into a data directory: its own configuration with the new upstream, a standby's signal, no slots of a former life. The start block goes last: it never can start as a primary.
 make_standby() {
   for file in $own; do
     if [ -e "$state/own/$file" ]; then cp -p "$state/own/$file" "$1/$file" || return 1; fi
   done
-  sed -i -E '/^(primary_conninfo|primary_slot_name|recovery_target_timeline) = /d' "$1/$managed" && printf '%s' "$lines" >> "$1/$managed" \
-    && touch "$1/standby.signal" && rm -rf "$1/recovery.conf" "$1/pg_replslot/pgwatchdog_"*
+  rm -rf "$1/recovery.done" "$1/pg_replslot/pgwatchdog_"*
+  if [ "$major" -lt 12 ]; then
+    printf "standby_mode = 'on'\n%strigger_file = '%s'\n" "$lines" "$(echo "$state/promote" | sed "s/'/''/g")" > "$1/recovery.conf.new" && mv -f "$1/recovery.conf.new" "$1/recovery.conf"
+  else
+    sed -i -E '/^(primary_conninfo|primary_slot_name|recovery_target_timeline) = /d' "$1/$managed" && printf '%s' "$lines" >> "$1/$managed" \
+      && touch "$1/standby.signal" && rm -rf "$1/recovery.conf"
+  fi
 }
 
 rewind() {
@@ -41,14 +47,17 @@ rewind() {
     'shut down' | 'shut down in recovery') ;;
     *)
       rm -f "$data/recovery.conf"
-      "$bin/postgres" --single -F -D "$data" -c archive_mode=off template1 < /dev/null > "$state/recovery.log" 2>&1
+      "$bin/postgres" --single -F -D "$config" -c archive_mode=off template1 < /dev/null > "$state/recovery.log" 2>&1
       recovered=$?
       block
       [ $recovered -eq 0 ] || { tail -n 2 "$state/recovery.log"; return 1; }
       ;;
   esac
   block
-  "$bin/pg_rewind" -D "$data" --no-ensure-shutdown --source-server="$source dbname='$database'" 2>&1 || return 1
+  shutdown='--no-ensure-shutdown' # before 13 it never sees to that
+  [ "$major" -ge 13 ] || shutdown=
+  # shellcheck disable=SC2086 # one option or none
+  "$bin/pg_rewind" -D "$data" $shutdown --source-server="$source dbname='$database'" 2>&1 || return 1
   block # pg_rewind has removed it with all that its source does not have
   make_standby "$data"
 }
@@ -67,13 +76,12 @@ copy() {
 
 rm -f "$state/guard.armed"
 say "stopping what runs"
-[ -n "$(living)" ] && "$bin/pg_ctl" stop -D "$data" -m fast -w -t 30 >/dev/null 2>&1
+[ -n "$(living)" ] && stop_server 30 > /dev/null 2>&1
 [ -z "$(living)" ] || fail "PostgreSQL does not stop"
 # An attempt that was cut short has kept them already, and may have left the primary's in their place.
 [ "$(cat "$state/own/kept" 2>/dev/null)" = "$epoch" ] || { keep && echo "$epoch" > "$state/own/kept"; } || fail "the node's own configuration could not be kept in $state"
 if [ "$way" = rewind ]; then rewind || { say "pg_rewind did not work: a fresh copy is made"; copy; }; else copy; fi || fail "neither pg_rewind nor a fresh copy worked"
-touch "$log"
-setsid "$bin/pg_ctl" start -D "$data" -l "$log" -w -t 60 >/dev/null 2>&1 </dev/null || fail "PostgreSQL does not start: $(tail -n 3 "$log" | tr '\n' ' ')"
+said=$(start_server 60) || fail "PostgreSQL does not start: $(echo "$said" | tail -n 3 | tr '\n' ' ')"
 rm -rf "$state/own"
 # What earlier returns moved aside; what this one did stays for a person to look at.
 for aside in "$data".before-pgwatchdog-rejoin-*; do

@@ -12,6 +12,9 @@ public sealed record Installation(Uri Listen, string StateDirectory, ImmutableAr
 public sealed record ClusterAccess(
     ClusterSpec Spec, Secret WatchdogPassword, Secret ReplicationPassword, string SshUser, string SshKeyFile, ImmutableDictionary<string, HostAccess> Hosts)
 {
+    /// <summary>The account that PostgreSQL runs as; all that is done on a host is done as that one.</summary>
+    public required string ServerAccount { get; init; }
+
     /// <summary>Programs of the operator's own.</summary>
     public required Procedures Procedures { get; init; }
 
@@ -36,7 +39,15 @@ public sealed record Procedures(string FenceCommand, TimeSpan FenceCommandTimeou
 }
 
 /// <summary>How to get onto a node's host and where PostgreSQL is there.</summary>
-public sealed record HostAccess(NodeSpec Node, string BinDirectory, string ServerLog, int SshPort, ImmutableArray<string> HostKeyFingerprints);
+/// <param name="Node">The node.</param>
+/// <param name="BinDirectory">PostgreSQL's programs.</param>
+/// <param name="ServerLog">What pg_ctl appends to where it starts the server.</param>
+/// <param name="SshPort">sshd's port.</param>
+/// <param name="HostKeyFingerprints">The host keys that are accepted.</param>
+/// <param name="ConfigDirectory">Where postgresql.conf is; empty: set-up finds it.</param>
+/// <param name="ServiceUnit">systemd's unit of the server; empty: set-up finds it; "none": there is none.</param>
+public sealed record HostAccess(
+    NodeSpec Node, string BinDirectory, string ServerLog, int SshPort, ImmutableArray<string> HostKeyFingerprints, string ConfigDirectory = "", string ServiceUnit = "");
 
 /// <summary>The configuration is wrong; every error with its key, the value and what to do.</summary>
 public sealed class InvalidConfigurationException(string file, IReadOnlyList<string> errors)

@@ -71,7 +71,7 @@ public static class InstallationLoader
     {
         var nodes = options.Nodes.Select(node => new HostAccess(
             Node(node),
-            node.BinDirectory, node.ServerLog, node.SshPort, [.. node.HostKeyFingerprints])).ToImmutableArray();
+            node.BinDirectory, node.ServerLog, node.SshPort, [.. node.HostKeyFingerprints], node.ConfigDirectory, node.ServiceUnit)).ToImmutableArray();
         return new ClusterAccess(
             Spec(options),
             files.Password($"{path}:{nameof(options.WatchdogPasswordFile)}", options.WatchdogPasswordFile),
@@ -82,6 +82,7 @@ public static class InstallationLoader
                 host => host.Node.Name,
                 host => host.ServerLog.Length > 0 ? host : host with { ServerLog = host.Node.StateDirectory + "/postgresql.log" }))
         {
+            ServerAccount = options.ServerAccount.Length > 0 ? options.ServerAccount : options.SshUser,
             Procedures = new Procedures(options.FenceCommand, options.FenceCommandTimeout, options.HookBefore, options.HookAfter, options.HookTimeout),
             FreezeWindows = new FreezeWindows(options.FreezeWindows),
             ReferenceAddresses = [.. options.ReferenceAddresses.Select(CrossChecks.Address).OfType<DnsEndPoint>()],

@@ -136,9 +136,16 @@ public sealed class ClusterOptions
     [Required]
     public string ReplicationPasswordFile { get; set; } = "";
 
-    /// <summary>The account on the database hosts; the one that PostgreSQL runs as.</summary>
-    [Required, RegularExpression("^[a-z_][a-z0-9_-]*$", ErrorMessage = "give the name of an account on the hosts")]
+    /// <summary>
+    /// The account on the database hosts that the watchdog logs in as: the one that PostgreSQL runs as, or root, or one that may become the former by sudo without a password
+    /// (`pgwatchdog config host` prints what that takes).
+    /// </summary>
+    [Required, RegularExpression(AccountPattern, ErrorMessage = AccountMessage)]
     public string SshUser { get; set; } = "postgres";
+
+    /// <summary>The account that PostgreSQL runs as; by default SshUser.</summary>
+    [RegularExpression("^$|" + AccountPattern, ErrorMessage = AccountMessage)]
+    public string ServerAccount { get; set; } = "";
 
     /// <summary>The private key for that account, in OpenSSH or PEM format, without a passphrase.</summary>
     [Required]
@@ -148,6 +155,8 @@ public sealed class ClusterOptions
     [Required, MinLength(2, ErrorMessage = "give at least two nodes, a primary and a standby")]
     public List<NodeOptions> Nodes { get; set; } = [];
 
+    private const string AccountPattern = "^[a-z_][a-z0-9_-]*$";
+    private const string AccountMessage = "give the name of an account on the hosts";
     internal const string NamePattern = "^[a-z0-9][a-z0-9_-]{0,39}$";
     internal const string NameMessage = "use up to 40 lower-case letters, digits, '-' and '_'";
     private const string SqlNamePattern = "^(?!(all|user|public|none|sameuser|samerole|samegroup|current_user|current_role|session_user)$)(?!pg_)[a-z_][a-z0-9_]{0,62}$";
@@ -176,6 +185,14 @@ public sealed class NodeOptions
     /// <summary>The directory of pg_ctl, pg_basebackup and pg_controldata of that server's version.</summary>
     [Required, RegularExpression("^/[ -~]+$", ErrorMessage = "give an absolute path")]
     public string BinDirectory { get; set; } = "/usr/lib/postgresql/15/bin";
+
+    /// <summary>The directory of postgresql.conf and pg_hba.conf; by default set-up finds it: below /etc/postgresql as Debian has it, else the data directory.</summary>
+    [RegularExpression("^(|/[ -~]*[!-.0-~])$", ErrorMessage = "give an absolute path in ASCII without a slash at its end")]
+    public string ConfigDirectory { get; set; } = "";
+
+    /// <summary>systemd's unit of the server, postgresql@15-main.service for one; by default set-up finds it. none: the server is started by pg_ctl.</summary>
+    [RegularExpression(@"^(|none|[A-Za-z0-9@._\\:-]+\.service)$", ErrorMessage = "give a unit's name that ends in .service, or none")]
+    public string ServiceUnit { get; set; } = "";
 
     /// <summary>Where pg_ctl appends what the server says before its own logging starts; by default in the directory that set-up makes.</summary>
     [RegularExpression("^(|/[ -~]+)$", ErrorMessage = "give an absolute path")]

@@ -135,6 +135,7 @@ public sealed class HostProber(ClusterAccess cluster, SshHosts hosts, TimeProvid
             LocalAnswer = Number(said, "answer") is { } status ? Answer((int)status) : PortAnswer.Unknown,
             StartBlocked = said.ContainsKey("blocked"),
             StandbySignal = said.ContainsKey("standby_signal"),
+            TriggerFile = said.GetValueOrDefault("trigger_file", ""),
             TriggerDirectoryWritable = said.ContainsKey("writable"),
             FreeBytes = Number(said, "free_kilobytes") * 1024,
             Filling = said.GetValueOrDefault("filling", ""),

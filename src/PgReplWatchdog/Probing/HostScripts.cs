@@ -11,28 +11,27 @@ public static class HostScripts
     /// One "name=value" a line. Processes of PostgreSQL are told by their working directory, which is the data directory;
     /// another account's cannot be seen, so that nothing is said of a data directory that is not the account's own.
     /// </summary>
-    public static string Evidence(HostAccess host, string timeout) => $"{Shell.Living}\n{Shell.Ended}\n" + Shell.Script($$"""
+    public static string Evidence(HostAccess host, string timeout) => $"{Shell.Living}\n{Shell.Ended}\n" + Shell.OnServer(host, $$"""
         export LC_ALL=C
-        data={0} bin={1} state={2}
         { : > "$state/.writable" && rm -f "$state/.writable"; } > /dev/null 2>&1 < /dev/null &
         writing=$!
         if [ -O "$data" ]; then
-          postmaster=
-          [ -r "$data/postmaster.pid" ] && read -r postmaster < "$data/postmaster.pid"
+          read_postmaster
           processes=$(living)
           if [ -n "$postmaster" ] && echo "$processes" | grep -qx "$postmaster"; then
             echo postmaster=yes
             # Where this server listens by its own word: a wrong Port in the configuration must not make a healthy one look hung.
             port=$(sed -n 4p "$data/postmaster.pid") socket=$(sed -n 5p "$data/postmaster.pid")
-            [ -n "$socket" ] || socket={3}
+            [ -n "$socket" ] || socket={0}
             timeout {{timeout}} "$bin/pg_isready" -q -p "$port" -h "$socket" -t 1
             echo "answer=$?"
           else
             "$bin/pg_controldata" "$data" 2>/dev/null | sed -n 's/^Database cluster state: */control_state=/p'
           fi
           echo "processes=$(echo "$processes" | grep -c .)"
-          [ -e "$data/recovery.conf" ] && echo blocked=yes
-          [ -e "$data/standby.signal" ] && echo standby_signal=yes
+          if is_blocked; then echo blocked=yes; fi
+          if is_standby; then echo standby_signal=yes; fi
+          sed -n "s/^trigger_file = '\(.*\)'/trigger_file=\1/p" "$data/recovery.conf" 2> /dev/null
         fi
         free=$(df -Pk "$data" "$data/pg_wal/." 2>/dev/null | tail -n +2 | sed -n 's/^[^ ]* *[0-9]* *[0-9]* *\([0-9]*\) .*/\1/p' | sort -n | head -n 1)
         [ -z "$free" ] || echo "free_kilobytes=$free"
@@ -49,7 +48,7 @@ public static class HostScripts
         fi
         ended $writing 10
         case $? in 0) echo writable=yes ;; 2) echo storage=hangs ;; esac
-        """, host.Node.DataDirectory, host.BinDirectory, host.Node.StateDirectory, host.Node.Host);
+        """, host.Node.Host);
 
     /// <summary>Another node's port from this host; the exit status is pg_isready's (manual, "pg_isready"), 124 where it had to be ended.</summary>
     public static string PortView(HostAccess from, NodeSpec to, string timeout) =>

@@ -32,11 +32,13 @@ public sealed class FactsGatherer(ClusterAccess cluster, SetupHosts hosts)
     {
         var host = hosts[node.Name];
         var said = Lines(await host.RequireAsync(SetupScripts.Facts(host.Host), Limit, cancellation));
+        var config = said["config_directory"];
         var facts = new NodeFacts(node.Name)
         {
             DataDirectoryEntries = Number(said, "entries"),
             ImmovableBecause = said.GetValueOrDefault("immovable"),
-            MajorVersion = Number(said, "version"),
+            Version = PostgresVersion.Parse(said.GetValueOrDefault("version")),
+            ProgramVersion = PostgresVersion.Parse(said.GetValueOrDefault("program_version")),
             ControlState = said.GetValueOrDefault("control_state"),
             SystemIdentifier = said.TryGetValue("system_identifier", out var system) ? ulong.Parse(system, CultureInfo.InvariantCulture) : null,
             NextOid = (uint?)Number(said, "next_oid"),
@@ -44,16 +46,25 @@ public sealed class FactsGatherer(ClusterAccess cluster, SetupHosts hosts)
             StandbySignal = said.ContainsKey("standby_signal"),
             StateDirectoryExists = said.ContainsKey("state_directory"),
             WatchdogAddress = said["watchdog_address"],
-            HbaText = await hosts.ReadFileAsync(node.Name, node.DataDirectory + "/pg_hba.conf", cancellation),
-            ConfigurationText = await hosts.ReadFileAsync(node.Name, node.DataDirectory + "/postgresql.conf", cancellation),
+            ConfigFile = config + "/postgresql.conf",
+            HbaFile = config + "/pg_hba.conf",
+            Unit = said.GetValueOrDefault("unit"),
             ManagedText = await hosts.ReadFileAsync(node.Name, $"{node.DataDirectory}/{ConfigurationText.ManagedFileName}", cancellation),
+            RecoveryText = await hosts.ReadFileAsync(node.Name, node.DataDirectory + "/recovery.conf", cancellation),
+            ServerText = await hosts.ReadFileAsync(node.Name, node.ServerConfiguration, cancellation),
             PassFileCurrent = await hosts.ReadFileAsync(node.Name, node.PassFile, cancellation)
                 == PassFile.Text(SetupPlanner.PassFileEntries(cluster.Spec, node), cluster.Spec.Roles.Replication, cluster.ReplicationPassword),
             GuardCurrent = said.ContainsKey("guard_runs")
                 && await hosts.ReadFileAsync(node.Name, node.Guard, cancellation) == GuardFiles.Script
                 && await hosts.ReadFileAsync(node.Name, node.GuardConfiguration, cancellation) == GuardFiles.Configuration(cluster.Spec, host.Host),
         };
-        return facts.Running ? await AskServerAsync(facts, cancellation) : facts;
+        if (facts.Running)
+            facts = await AskServerAsync(facts, cancellation);
+        return facts with
+        {
+            HbaText = await hosts.ReadFileAsync(node.Name, facts.HbaFile, cancellation),
+            ConfigurationText = await hosts.ReadFileAsync(node.Name, facts.ConfigFile, cancellation),
+        };
     }
 
     private async Task<NodeFacts> AskServerAsync(NodeFacts facts, CancellationToken cancellation)
@@ -64,6 +75,8 @@ public sealed class FactsGatherer(ClusterAccess cluster, SetupHosts hosts)
         return facts with
         {
             InRecovery = answer.InRecovery,
+            ConfigFile = answer.Settings["config_file"].Value,
+            HbaFile = answer.Settings["hba_file"].Value,
             Settings = answer.Settings,
             Slots = answer.Slots,
             StreamingStandbys = answer.StreamingStandbys,
@@ -78,9 +91,11 @@ public sealed class FactsGatherer(ClusterAccess cluster, SetupHosts hosts)
     {
         if (answer.InRecovery || !answer.Databases.Contains(cluster.Spec.Roles.Database))
             return [];
-        var roles = await hosts.PsqlAsync(node, RoleGrants.Question(cluster.Spec.Roles), cancellation, readOnly: true);
+        var roles = await hosts.PsqlAsync(node, RoleGrants.Question(cluster.Spec.Roles, Version(answer)), cancellation, readOnly: true);
         return [.. roles.Split('\n', StringSplitOptions.RemoveEmptyEntries)];
     }
+
+    private static PostgresVersion Version(ServerAnswer answer) => new(int.Parse(answer.Settings["server_version_num"].Value, CultureInfo.InvariantCulture));
 
     private static RoleState State(ServerAnswer answer, ImmutableHashSet<string> granted, string name, Secret password, Func<RoleAnswer, bool> hasRights) =>
         !answer.Roles.TryGetValue(name, out var role) ? RoleState.Missing

@@ -8,8 +8,12 @@ namespace PgReplWatchdog.Setup;
 /// </summary>
 public static class RoleGrants
 {
-    private static readonly ImmutableArray<string> Watchdog =
-        ["pg_promote(boolean, integer)", "pg_logical_emit_message(boolean, text, text)", "pg_logical_emit_message(boolean, text, bytea)"];
+    private static ImmutableArray<string> Watchdog(PostgresVersion version)
+    {
+        var flush = version.Number >= 170000 ? ", boolean" : "";
+        return [.. version.HasPromoteFunction ? ["pg_promote(boolean, integer)"] : Array.Empty<string>(),
+            $"pg_logical_emit_message(boolean, text, text{flush})", $"pg_logical_emit_message(boolean, text, bytea{flush})"];
+    }
 
     private static readonly ImmutableArray<string> Replication =
     [
@@ -17,15 +21,15 @@ public static class RoleGrants
     ];
 
     /// <summary>The statements for one of the roles, in psql.</summary>
-    public static string Grant(SqlRoles roles, string role) =>
-        In(roles) + string.Concat(Functions(roles, role).Select(function => $"GRANT EXECUTE ON FUNCTION pg_catalog.{function} TO {role};\n"));
+    public static string Grant(SqlRoles roles, PostgresVersion version, string role) =>
+        In(roles) + string.Concat(Functions(roles, version, role).Select(function => $"GRANT EXECUTE ON FUNCTION pg_catalog.{function} TO {role};\n"));
 
     /// <summary>A query in psql: the roles that exist and lack nothing, one a line.</summary>
-    public static string Question(SqlRoles roles) => In(roles) + string.Join("UNION ALL\n", new[] { roles.Watchdog, roles.Replication }.Select(role =>
-        $"SELECT rolname FROM pg_roles WHERE rolname = '{role}'\n" + string.Concat(Functions(roles, role).Select(function =>
+    public static string Question(SqlRoles roles, PostgresVersion version) => In(roles) + string.Join("UNION ALL\n", new[] { roles.Watchdog, roles.Replication }.Select(role =>
+        $"SELECT rolname FROM pg_roles WHERE rolname = '{role}'\n" + string.Concat(Functions(roles, version, role).Select(function =>
             $"AND has_function_privilege(oid, 'pg_catalog.{function}', 'EXECUTE')\n")))) + ";";
 
-    private static ImmutableArray<string> Functions(SqlRoles roles, string role) => role == roles.Watchdog ? Watchdog : Replication;
+    private static ImmutableArray<string> Functions(SqlRoles roles, PostgresVersion version, string role) => role == roles.Watchdog ? Watchdog(version) : Replication;
 
     private static string In(SqlRoles roles) => $"\\connect {roles.Database}\n";
 }

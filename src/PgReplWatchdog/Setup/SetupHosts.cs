@@ -13,7 +13,7 @@ public sealed class SetupHosts(ClusterAccess cluster) : IDisposable
     private static readonly Encoding Bytes = Encoding.Latin1;
 
     private readonly Dictionary<string, SshHost> hosts = cluster.Hosts.ToDictionary(
-        host => host.Key, host => new SshHost(host.Value, cluster.SshUser, cluster.SshKeyFile));
+        host => host.Key, host => new SshHost(cluster, host.Value));
 
     public SshHost this[string node] => hosts[node];
 

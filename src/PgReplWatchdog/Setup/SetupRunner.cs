@@ -59,7 +59,7 @@ public sealed class SetupRunner(ClusterAccess cluster, SetupHosts hosts, TimePro
             {verb} ROLE {step.Role} {rights} PASSWORD '{ScramVerifier.For(password)}';
             {(step.Kind == RoleKind.Watchdog ? $"GRANT pg_read_all_stats TO {step.Role};" : "")}
             COMMIT;
-            {RoleGrants.Grant(cluster.Spec.Roles, step.Role)}
+            {RoleGrants.Grant(cluster.Spec.Roles, step.Version, step.Role)}
             """;
     }
 

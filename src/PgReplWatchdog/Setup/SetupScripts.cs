@@ -11,10 +11,9 @@ public static class SetupScripts
     public const int NoSuchFile = 66;
 
     /// <summary>Reads, and only reads: one "name=value" a line.</summary>
-    public static string Facts(HostAccess host) => Shell.Script("""
+    public static string Facts(HostAccess host) => Shell.OnServer(host, """
         export LC_ALL=C
-        bin={0} data={1}
-        for program in pg_ctl pg_controldata pg_basebackup psql; do
+        for program in postgres pg_ctl pg_controldata pg_basebackup psql; do
           [ -x "$bin/$program" ] || { echo "there is no $bin/$program: correct BinDirectory, or install PostgreSQL" >&2; exit 1; }
         done
         [ ! -e "$data" ] || [ -d "$data" ] || { echo "$data is not a directory: correct DataDirectory" >&2; exit 1; }
@@ -25,16 +24,36 @@ public static class SetupScripts
           [ -z "$entries" ] && echo entries=0 || echo "entries=$(echo "$entries" | wc -l)"
         fi
         [ -r {1}/PG_VERSION ] && echo "version=$(head -n 1 {1}/PG_VERSION)"
-        [ -e {1}/standby.signal ] && echo standby_signal=yes
+        echo "program_version=$("$bin/postgres" --version | sed -n 's/^[^0-9]*\([0-9]*\(\.[0-9]*\)\?\).*/\1/p')"
+        if is_standby; then echo standby_signal=yes; fi
         [ -d {2} ] && echo state_directory=yes
+        wanted_config={4} wanted_unit={5}
+        read_postmaster
+        # Debian's clusters: what is below /etc/postgresql names the data directory, and version and name make the unit.
+        config=$wanted_config debian=
+        for file in /etc/postgresql/*/*/postgresql.conf; do
+          [ "$(sed -n "s/^data_directory *= *'\(.*\)'.*/\1/p" "$file" 2> /dev/null)" = "$data" ] || continue
+          [ -n "$config" ] || config=${file%/*}
+          debian=postgresql@$(echo "${file%/*}" | sed 's|/etc/postgresql/||; s|/|-|').service
+        done
+        echo "config_directory=${config:-$data}"
+        if [ -d /run/systemd/system ] && [ "$wanted_unit" != none ]; then
+          unit=$wanted_unit
+          [ -n "$unit" ] || [ -z "$postmaster" ] || unit=$(sed -n 's|^0::.*/\([^/]*postgres[^/]*\.service\)$|\1|p' "/proc/$postmaster/cgroup")
+          [ -n "$unit" ] || unit=$debian
+          # Red Hat's: postgresql-15.service has the data directory in its environment.
+          [ -n "$unit" ] || unit=$(systemctl list-unit-files --no-legend 'postgresql*.service' 2> /dev/null | while read -r name _; do
+            systemctl show -p Environment "$name" 2> /dev/null | grep -q "PGDATA=$data/*\( \|$\)" && echo "$name"; done | head -n 1)
+          [ -z "$unit" ] || echo "unit=$unit"
+        fi
         {0}/pg_ctl status -D {1} >/dev/null 2>&1 && echo running=yes
         [ -e {3} ] && /bin/sh {3} status && echo guard_runs=yes
         {0}/pg_controldata {1} 2>/dev/null | sed -n \
           -e 's/^Database cluster state: */control_state=/p' \
           -e 's/^Database system identifier: */system_identifier=/p' \
           -e "s/^Latest checkpoint's NextOID: */next_oid=/p"
-        echo "watchdog_address=${SSH_CONNECTION%% *}"
-        """, host.BinDirectory, host.Node.DataDirectory, host.Node.StateDirectory, host.Node.Guard);
+        echo "watchdog_address=$1"
+        """, host.BinDirectory, host.Node.DataDirectory, host.Node.StateDirectory, host.Node.Guard, host.ConfigDirectory, host.ServiceUnit);
 
     public static string ReadFile(string path) => Shell.Script($$"""[ -e {0} ] || exit {{NoSuchFile}}; cat {0}""", path);
 
@@ -58,22 +77,11 @@ public static class SetupScripts
         "-c synchronous_commit=local -c log_statement=none -c log_min_error_statement=panic -c lc_messages=C"
         + " -c log_min_duration_statement=-1 -c log_min_duration_sample=-1 -c log_transaction_sample_rate=0" + (readOnly ? " -c default_transaction_read_only=on" : ""));
 
-    public static string Start(HostAccess host, int seconds) => PgCtl(host, "start", seconds);
+    public static string Start(HostAccess host, int seconds) => Shell.OnServer(host, $"start_server {seconds} >&2");
 
-    /// <summary>One command on the host, in a session of its own: a connection that breaks or is ended cannot stop it half-way.</summary>
-    public static string Restart(HostAccess host, int seconds) => PgCtl(host, "restart -m fast", seconds);
+    public static string Restart(HostAccess host, int seconds) => Shell.OnServer(host, $"restart_server {seconds} >&2");
 
-    private static string PgCtl(HostAccess host, string verb, int seconds) => Shell.Script($$"""
-        export LC_ALL=C
-        touch {2} || exit 1
-        setsid --wait {0}/pg_ctl {{verb}} -D {1} -l {2} -w -t {{seconds}} >/dev/null 2>&1 </dev/null && exit 0
-        tail -n 20 {2} >&2
-        exit 1
-        """, host.BinDirectory, host.Node.DataDirectory, host.ServerLog);
-
-    public static string Stop(HostAccess host, int seconds) => Shell.Script($$"""
-        {0}/pg_ctl stop -D {1} -m fast -w -t {{seconds}} 2>&1
-        """, host.BinDirectory, host.Node.DataDirectory);
+    public static string Stop(HostAccess host, int seconds) => Shell.OnServer(host, $"stop_server {seconds} >&2");
 
     /// <summary>A copy of an earlier run that may still be going on (a process outlives its SSH session) is ended first, by its recorded id.</summary>
     public static string Copy(HostAccess host, string copy, string connection) => Shell.Script("""
@@ -116,5 +124,5 @@ public static class SetupScripts
         rm -f {0} {0}.conf {0}.pid {0}.log
         """, node.Guard);
 
-    public static string LogTail(HostAccess host) => Shell.Script("tail -n 15 {0} 2>/dev/null", host.ServerLog);
+    public static string LogTail(HostAccess host) => Shell.OnServer(host, "last_words 15");
 }

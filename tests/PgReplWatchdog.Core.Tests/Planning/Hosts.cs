@@ -33,7 +33,7 @@ internal sealed class Hosts(ClusterSpec spec, params NodeFacts[] bare)
     public static NodeFacts Server(string node, ulong system = Clusters.OurSystem) => Nothing(node) with
     {
         DataDirectoryEntries = 24,
-        MajorVersion = 15,
+        Version = new PostgresVersion(150018),
         ControlState = "in production",
         SystemIdentifier = system,
         NextOid = 24576,
@@ -46,7 +46,13 @@ internal sealed class Hosts(ClusterSpec spec, params NodeFacts[] bare)
         DataBytes = 30_000_000,
     };
 
-    public static NodeFacts Nothing(string node) => new(node) { WatchdogAddress = "10.0.0.9" };
+    public static NodeFacts Nothing(string node) => new(node)
+    {
+        WatchdogAddress = "10.0.0.9",
+        ProgramVersion = new PostgresVersion(150018),
+        ConfigFile = $"/data/{node}/postgresql.conf",
+        HbaFile = $"/data/{node}/pg_hba.conf",
+    };
 
     /// <summary>A stopped server that initdb has just made.</summary>
     public static NodeFacts Fresh(string node) =>
@@ -84,6 +90,11 @@ internal sealed class Hosts(ClusterSpec spec, params NodeFacts[] bare)
             Running = false,
             StateDirectoryExists = node.StateDirectoryExists,
             PassFileCurrent = node.PassFileCurrent,
+            ServerText = node.ServerText,
+            ConfigFile = node.ConfigFile,
+            HbaFile = node.HbaFile,
+            ConfigurationText = IsOutside(node) ? node.ConfigurationText : copies[node.Node].ConfigurationText,
+            HbaText = IsOutside(node) ? node.HbaText : copies[node.Node].HbaText,
             GuardCurrent = node.GuardCurrent,
             WatchdogAddress = node.WatchdogAddress,
             Slots = [],
@@ -93,6 +104,8 @@ internal sealed class Hosts(ClusterSpec spec, params NodeFacts[] bare)
         SetupStep.StartServer => Started(node with { Running = true, InRecovery = node.StandbySignal, Settings = Loaded(node with { Settings = Defaults }, true) }),
         _ => node,
     };
+
+    private static bool IsOutside(NodeFacts node) => node.ConfigFile.StartsWith("/etc/", StringComparison.Ordinal);
 
     private NodeFacts Copied(NodeFacts node, NodeFacts copy)
     {
@@ -113,6 +126,7 @@ internal sealed class Hosts(ClusterSpec spec, params NodeFacts[] bare)
         "pg_hba.conf" => node with { HbaText = file.After },
         "postgresql.conf" => node with { ConfigurationText = file.After },
         "standby.signal" => node with { StandbySignal = true },
+        "server.conf" => node with { ServerText = file.After },
         _ => node with { ManagedText = file.After },
     };
 

@@ -16,8 +16,8 @@ public class SetupPlannerTests
     {
         var plan = Bare().Plan();
         Assert.Equal((Alpha, false, false), (plan.Primary, plan.IsRefused, plan.ChangesNothing));
-        Assert.Equal("PrepareDirectory WritePassFile InstallGuard EnsureRole EnsureRole WriteFile WriteFile WriteFile Restart CreateSlot", Kinds(plan, Alpha));
-        Assert.Equal("PrepareDirectory WritePassFile InstallGuard CopyFromPrimary WriteFile WriteFile WriteFile WriteFile InstallCopy RemoveTriggerFile StartServer ProveStreaming",
+        Assert.Equal("PrepareDirectory WritePassFile WriteFile InstallGuard EnsureRole EnsureRole WriteFile WriteFile WriteFile Restart CreateSlot", Kinds(plan, Alpha));
+        Assert.Equal("PrepareDirectory WritePassFile WriteFile InstallGuard CopyFromPrimary WriteFile WriteFile WriteFile WriteFile InstallCopy RemoveTriggerFile StartServer ProveStreaming",
             Kinds(plan, Beta));
         Assert.Equal(plan.Steps.OrderBy(step => step.Node, StringComparer.Ordinal), plan.Steps);
     }
@@ -25,12 +25,51 @@ public class SetupPlannerTests
     [Fact]
     public void Every_file_of_a_copy_goes_into_the_copy_before_it_is_put_in_place()
     {
-        var files = Bare().Plan().Steps.OfType<SetupStep.WriteFile>().Where(file => file.Node == Beta).ToList();
+        var files = Bare().Plan().Steps.OfType<SetupStep.WriteFile>().Where(file => file.Node == Beta && !file.Path.EndsWith("/server.conf", StringComparison.Ordinal)).ToList();
         Assert.All(files, file => Assert.True(file.InCopy));
         Assert.Equal(
             ["pg_hba.conf", "pgwatchdog.conf", "postgresql.conf", "standby.signal"],
             files.Select(file => file.Path.Replace("/data/beta.pgwatchdog/copy/", "", StringComparison.Ordinal)));
     }
+
+    /// <summary>As Debian has it: the configuration is no part of the copy, and is changed where it is.</summary>
+    [Fact]
+    public void Configuration_outside_of_the_data_directory_is_changed_in_place_and_names_the_managed_file_in_full()
+    {
+        var hosts = new Hosts(Two(), Debian(Hosts.Server(Alpha)), Debian(Hosts.Fresh(Beta)));
+        var files = hosts.Plan().Steps.OfType<SetupStep.WriteFile>().ToList();
+        Assert.Equal(
+            [
+                "/data/alpha.pgwatchdog/server.conf", "/etc/postgresql/15/main/pg_hba.conf", "/data/alpha/pgwatchdog.conf", "/etc/postgresql/15/main/postgresql.conf",
+                "/data/beta.pgwatchdog/server.conf", "/etc/postgresql/15/main/pg_hba.conf", "/data/beta.pgwatchdog/copy/pgwatchdog.conf", "/etc/postgresql/15/main/postgresql.conf",
+                "/data/beta.pgwatchdog/copy/standby.signal",
+            ],
+            files.Select(file => file.Path));
+        Assert.Contains("include_if_exists = '/data/beta/pgwatchdog.conf'", files[7].After, StringComparison.Ordinal);
+        Assert.Contains("config='/etc/postgresql/15/main' unit='postgresql@15-main.service'", files[0].After, StringComparison.Ordinal);
+        Assert.True(hosts.SetUp().Plan().ChangesNothing);
+    }
+
+    private static NodeFacts Debian(NodeFacts node) => node with
+    {
+        ConfigFile = "/etc/postgresql/15/main/postgresql.conf",
+        HbaFile = "/etc/postgresql/15/main/pg_hba.conf",
+        Unit = "postgresql@15-main.service",
+    };
+
+    /// <summary>Until 11 recovery.conf makes it a standby; nothing of that may be in the settings, where such a server would not start with it.</summary>
+    [Fact]
+    public void Standby_of_PostgreSQL_11_is_one_by_its_recovery_conf()
+    {
+        var hosts = new Hosts(Two(), Eleven(Hosts.Server(Alpha)), Eleven(Hosts.Nothing(Beta)));
+        var files = hosts.Plan().Steps.OfType<SetupStep.WriteFile>().Where(file => file.Node == Beta).ToDictionary(file => file.Path.Split('/')[^1], file => file.After);
+        Assert.Equal(["standby_mode", "primary_conninfo", "primary_slot_name", "recovery_target_timeline", "trigger_file"], PostgresText.Settings(files["recovery.conf"]).Select(line => line.Key));
+        Assert.Empty(PostgresText.Settings(files["pgwatchdog.conf"]).Select(line => line.Key).Intersect(["primary_conninfo", "primary_slot_name", "recovery_target_timeline", "promote_trigger_file"]));
+        Assert.False(files.ContainsKey("standby.signal"));
+        Assert.DoesNotContain("InstallGuard", Kinds(hosts.Plan()), StringComparison.Ordinal);
+    }
+
+    private static NodeFacts Eleven(NodeFacts node) => node with { Version = node.Version is null ? null : new PostgresVersion(110022), ProgramVersion = new PostgresVersion(110022) };
 
     [Fact]
     public void Second_run_changes_nothing() => Assert.True(Bare().SetUp().Plan().ChangesNothing);
@@ -87,7 +126,7 @@ public class SetupPlannerTests
         var hosts = new Hosts(Two(), Hosts.Server(Alpha), Hosts.Server(Beta, OtherSystem));
         var plan = hosts.Plan(Overwrite(Beta));
         Assert.Equal(Alpha, plan.Primary);
-        Assert.StartsWith("PrepareDirectory WritePassFile InstallGuard StopServer CopyFromPrimary", Kinds(plan, Beta), StringComparison.Ordinal);
+        Assert.StartsWith("PrepareDirectory WritePassFile WriteFile InstallGuard StopServer CopyFromPrimary", Kinds(plan, Beta), StringComparison.Ordinal);
         Assert.True(hosts.SetUp(Overwrite(Beta)).Plan().ChangesNothing);
     }
 
@@ -131,7 +170,7 @@ public class SetupPlannerTests
     {
         var hosts = Bare().SetUp();
         hosts[Alpha] = hosts[Alpha] with { WatchdogRole = RoleState.RightsDiffer };
-        Assert.Equal([new SetupStep.EnsureRole(Alpha, "watchdog", RoleKind.Watchdog, RoleState.RightsDiffer)], hosts.Plan().Steps);
+        Assert.Equal([new SetupStep.EnsureRole(Alpha, "watchdog", RoleKind.Watchdog, RoleState.RightsDiffer, new PostgresVersion(150018))], hosts.Plan().Steps);
     }
 
     [Fact]

@@ -31,19 +31,9 @@ public class SetupRefusalTests
         Assert.StartsWith("role watchdog is a superuser on alpha",
             Assert.Single(new Hosts(Two(), Hosts.Server(Alpha) with { WatchdogRole = RoleState.IsSuperuser }, Hosts.Nothing(Beta)).Plan().Refusals), StringComparison.Ordinal);
 
-    [Theory]
-    [InlineData("config_file")]
-    [InlineData("hba_file")]
-    public void Server_whose_configuration_is_elsewhere(string setting)
-    {
-        var alpha = Hosts.Server(Alpha);
-        alpha = alpha with { Settings = alpha.Settings.SetItem(setting, new Setting("/etc/postgresql/15/main/file.conf", "postmaster")) };
-        Assert.StartsWith($"alpha: {setting} is /etc/postgresql/15/main/file.conf, outside of", Refusal(alpha, Hosts.Nothing(Beta)), StringComparison.Ordinal);
-    }
-
     [Fact]
     public void Fresh_server_whose_configuration_is_elsewhere() =>
-        Assert.StartsWith("beta: there is no postgresql.conf in", Refusal(Hosts.Server(Alpha), Hosts.Fresh(Beta) with { ConfigurationText = null }), StringComparison.Ordinal);
+        Assert.StartsWith("beta: there is no /data/beta/postgresql.conf: make the server", Refusal(Hosts.Server(Alpha), Hosts.Fresh(Beta) with { ConfigurationText = null }), StringComparison.Ordinal);
 
     [Fact]
     public void Data_directory_that_cannot_be_moved_aside() =>
@@ -63,11 +53,19 @@ public class SetupRefusalTests
         Assert.Equal("--overwrite names bata, which is no node of cluster main: its nodes are alpha, beta",
             Refusal(Hosts.Server(Alpha), Hosts.Nothing(Beta), "bata"));
 
-    [Theory]
-    [InlineData(14)]
-    [InlineData(16)]
-    public void Other_major_version(int major) => Assert.Equal($"alpha has PostgreSQL {major}: set-up is made for 15",
-        Refusal(Hosts.Server(Alpha) with { MajorVersion = major }, Hosts.Nothing(Beta)));
+    [Fact]
+    public void Version_that_is_too_old() => Assert.Contains("alpha has PostgreSQL 9.6: set-up is made for 10 and later",
+        Refusal(Hosts.Server(Alpha) with { Version = PostgresVersion.Parse("9.6") }, Hosts.Nothing(Beta)), StringComparison.Ordinal);
+
+    [Fact]
+    public void Programs_of_another_version_than_the_data() => Assert.Equal(
+        "alpha: the data directory is of PostgreSQL 14, the programs in BinDirectory are 15: correct BinDirectory",
+        Refusal(Hosts.Server(Alpha) with { Version = PostgresVersion.Parse("14") }, Hosts.Nothing(Beta)));
+
+    [Fact]
+    public void Nodes_of_different_versions() => Assert.Equal(
+        "the nodes have different major versions (alpha 15, beta 16): a standby has that of its primary",
+        Refusal(Hosts.Server(Alpha), Hosts.Nothing(Beta) with { ProgramVersion = PostgresVersion.Parse("16.4") }));
 
     public static TheoryData<string> OtherData => [.. OtherDataRows.Keys];
 
@@ -76,7 +74,7 @@ public class SetupRefusalTests
         ["beta runs as a standby of another primary"] = Hosts.Server(Beta, OtherSystem) with { InRecovery = true, StandbySignal = true },
         ["the data directory of beta is not empty and holds no PostgreSQL"] = Hosts.Nothing(Beta) with { DataDirectoryEntries = 1 },
         ["the data directory of beta cannot be read by pg_controldata"] =
-            Hosts.Nothing(Beta) with { DataDirectoryEntries = 24, MajorVersion = 15 },
+            Hosts.Nothing(Beta) with { DataDirectoryEntries = 24, Version = new PostgresVersion(150000) },
         ["beta was a primary of this cluster (pg_controldata: shut down) and may hold what no other node has"] = Stopped(Beta),
         ["the data directory of beta holds another database system (pg_controldata: shut down)"] = Stopped(Beta, OtherSystem),
         ["the data directory of beta holds another database system (pg_controldata: in production)"] =

@@ -92,6 +92,7 @@ public class ValueProperties
         {
             Role = role,
             SystemIdentifier = system,
+            VersionNumber = 150018,
             Timeline = timeline,
             CurrentLsn = lsn,
             ReceivedLsn = lsn,

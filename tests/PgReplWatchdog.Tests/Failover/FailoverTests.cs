@@ -162,6 +162,7 @@ public sealed class FailoverTests
     {
         await using var cluster = await RunningCluster.StartAsync(service: false, change: section => section["Automatic"] = false);
         await cluster.StartServiceAsync();
+        await cluster.UntilAsync(status => status.Verdict == "Serving", "alpha is known");
         await cluster.Alpha.KillPostgresAsync(Cancellation);
         await cluster.UntilAsync(status => status.Verdict == "Crashed" && status.PrimarySilenceSeconds > 4, "alpha is down for longer than the threshold");
         await cluster.HoldsForAsync(TimeSpan.FromSeconds(3), status => Assert.Equal(["AutomaticOff"], status.Gates));

@@ -43,6 +43,7 @@ internal static class Looks
     {
         Role = Role.Primary,
         SystemIdentifier = system,
+        VersionNumber = 150018,
         Timeline = timeline,
         CurrentLsn = new Lsn(0x3000000),
         WalSenders = [new("beta", "streaming", "async", new Lsn(1), null, null)],
@@ -52,6 +53,7 @@ internal static class Looks
     {
         Role = Role.Standby,
         SystemIdentifier = System,
+        VersionNumber = 150018,
         Timeline = timeline,
         ReceivedLsn = new Lsn(0x3000000),
         ReplayedLsn = new Lsn(0x3000000 - (ulong)behind),

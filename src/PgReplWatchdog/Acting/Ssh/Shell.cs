@@ -1,3 +1,5 @@
+using PgReplWatchdog.Configuration;
+
 namespace PgReplWatchdog.Acting.Ssh;
 
 /// <summary>The one place where words become arguments of a shell command.</summary>
@@ -35,6 +37,14 @@ public static class Shell
           wait "$1" || return 1
         }
         """;
+
+    /// <summary>The same with the functions of server.sh, and $data, $bin, $state and $log of the node's server.</summary>
+    public static string OnServer(HostAccess host, string script, params ReadOnlySpan<string> words)
+    {
+        ArgumentNullException.ThrowIfNull(host);
+        return Script("data={0} bin={1} state={2} log={3}\n", host.Node.DataDirectory, host.BinDirectory, host.Node.StateDirectory, host.ServerLog)
+            + SqlText.Of("Acting.server.sh") + Script(script, words);
+    }
 
     /// <summary>A script with {0}, {1}, ... replaced by quoted words.</summary>
     public static string Script(string script, params ReadOnlySpan<string> words)

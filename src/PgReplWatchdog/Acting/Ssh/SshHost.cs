@@ -14,7 +14,7 @@ public sealed record SshResult(int? ExitStatus, string Output, string Error);
 /// Runs shell commands on one host: key authentication, a pinned host key, a deadline on everything. The connection is kept
 /// between commands and opened again when it broke.
 /// </summary>
-public sealed class SshHost(HostAccess host, string user, string keyFile) : IDisposable
+public sealed class SshHost(ClusterAccess cluster, HostAccess host) : IDisposable
 {
     private static readonly TimeSpan ConnectTimeout = TimeSpan.FromSeconds(5);
 
@@ -23,13 +23,24 @@ public sealed class SshHost(HostAccess host, string user, string keyFile) : IDis
 
     private static readonly TimeSpan KeepAlive = TimeSpan.FromSeconds(15);
 
+    private readonly string user = cluster.SshUser;
+    private readonly string keyFile = cluster.SshKeyFile;
+
     private readonly SemaphoreSlim connecting = new(1, 1);
     private SshClient? client;
 
     public HostAccess Host => host;
 
+    /// <summary>The login may be another account than PostgreSQL's.</summary>
+    private string AsServer(string script)
+    {
+        var become = user == cluster.ServerAccount ? "" : user == "root" ? $"runuser -u {cluster.ServerAccount} -- " : $"sudo -n -u {cluster.ServerAccount} ";
+        return $"cd / && exec {become}/bin/sh -c {Shell.Quote(script)} sh \"${{SSH_CONNECTION%% *}}\"";
+    }
+
     /// <summary>
-    /// Runs a POSIX shell script; <paramref name="input"/>, where there is any, goes to its standard input, so that a secret is on no command line. Returns or throws
+    /// Runs a POSIX shell script as PostgreSQL's account, with the watchdog's address as the host sees it in $1.
+    /// <paramref name="input"/>, where there is any, goes to its standard input, so that a secret is on no command line. Returns or throws
     /// within <paramref name="timeout"/>: the library opens a channel in the caller's thread and waits seconds for a host that is gone, so it gets a thread of its own.
     /// </summary>
     /// <exception cref="SshFailureException">The host could not be reached, or the deadline passed.</exception>
@@ -56,7 +67,7 @@ public sealed class SshHost(HostAccess host, string user, string keyFile) : IDis
         try
         {
             connected = await ConnectAsync(deadline.Token, cancellation);
-            using var command = connected.CreateCommand($"exec /bin/sh -c {Shell.Quote(script)}", encoding ?? Encoding.UTF8);
+            using var command = connected.CreateCommand(AsServer(script), encoding ?? Encoding.UTF8);
             var running = command.ExecuteAsync(deadline.Token);
             if (input is not null)
             {
@@ -92,6 +103,9 @@ public sealed class SshHost(HostAccess host, string user, string keyFile) : IDis
     {
         var status = result.ExitStatus?.ToString(CultureInfo.InvariantCulture) ?? "no exit status";
         var said = $"{result.Error.Trim()}\n{result.Output.Trim()}".Trim();
+        if (said.StartsWith("sudo: ", StringComparison.Ordinal))
+            said += $"; {user} must be allowed to become {cluster.ServerAccount}, and that one to manage its service, without a password: "
+                + "pgwatchdog config host CLUSTER NODE prints what to do as root";
         return new SshFailureException(SshFailureKind.CommandFailed, $"{host.Node.Name}: {(said.Length > 0 ? said : $"a command ended with {status}")}");
     }
 

@@ -1,4 +1,5 @@
--- What a check asks of a node: one row in one round trip. Runs in psql as it stands, on a primary and on a standby, PostgreSQL 13 to 15.
+-- What a check asks of a node: one row in one round trip. Runs in psql as it stands, on a primary and on a standby, PostgreSQL 10 and later.
+-- What a version does not have is looked up by name (to_jsonb), and is NULL there.
 -- The role needs pg_read_all_stats: without it the replication views show rows whose columns are NULL, which is no answer.
 SELECT
     pg_is_in_recovery() AS in_recovery,
@@ -21,7 +22,7 @@ SELECT
     CASE WHEN pg_is_in_recovery() THEN pg_last_wal_replay_lsn()::text END AS replay_lsn,
     CASE WHEN pg_is_in_recovery() THEN pg_is_wal_replay_paused() ELSE false END AS replay_paused,
     coalesce(current_setting('promote_trigger_file', true), '') AS promote_trigger_file,
-    has_function_privilege('pg_promote(boolean, integer)', 'EXECUTE') AS may_promote,
+    coalesce(has_function_privilege(to_regprocedure('pg_promote(boolean, integer)'), 'EXECUTE'), false) AS may_promote,
     extract(epoch FROM current_setting('wal_receiver_timeout')::interval)::float8 AS wal_receiver_timeout_seconds,
     -- A superuser's session of that name is the guard's; it asks its server several times a second while it lives.
     (SELECT coalesce(substring(application_name FROM '^pgwatchdog_guard armed ([0-9a-f]{8})$'), '')
@@ -33,12 +34,12 @@ SELECT
        FROM pg_stat_activity JOIN pg_roles ON pg_roles.oid = usesysid AND rolreplication
       WHERE application_name = 'pgwatchdog_boot_check') AS boot_checks,
     (SELECT coalesce(status, '') FROM pg_stat_wal_receiver) AS walreceiver_status,
-    (SELECT sender_host || ' ' || sender_port FROM pg_stat_wal_receiver) AS sender,
+    (SELECT (to_jsonb(receiver) ->> 'sender_host') || ' ' || (to_jsonb(receiver) ->> 'sender_port') FROM pg_stat_wal_receiver AS receiver) AS sender,
     (SELECT extract(epoch FROM clock_timestamp() - last_msg_receipt_time)::float8 FROM pg_stat_wal_receiver) AS last_message_age_seconds,
     (SELECT coalesce(json_agg(json_build_object(
             'applicationName', application_name, 'state', coalesce(state, ''), 'syncState', coalesce(sync_state, ''),
             'sentLsn', sent_lsn, 'flushLsn', flush_lsn, 'replayLsn', replay_lsn) ORDER BY application_name, pid), '[]')::text
        FROM pg_stat_replication) AS walsenders,
     (SELECT coalesce(json_agg(json_build_object(
-            'name', slot_name, 'active', active, 'walStatus', coalesce(wal_status, ''), 'restartLsn', restart_lsn) ORDER BY slot_name), '[]')::text
-       FROM pg_replication_slots WHERE NOT temporary) AS slots
+            'name', slot_name, 'active', active, 'walStatus', coalesce(to_jsonb(slot) ->> 'wal_status', ''), 'restartLsn', restart_lsn) ORDER BY slot_name), '[]')::text
+       FROM pg_replication_slots AS slot WHERE NOT temporary) AS slots

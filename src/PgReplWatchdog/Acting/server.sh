@@ -1,0 +1,81 @@
+# What every script on a host may use. Before it: data, bin, state and log of the server. Runs as PostgreSQL's account.
+
+# What set-up found of this server: where its configuration is, and the service manager's unit.
+config=$data unit=''
+[ ! -r "$state/server.conf" ] || . "$state/server.conf"
+
+# The major version, 9 for all before 10.
+read_major() {
+  major=''
+  [ -r "$data/PG_VERSION" ] && read -r major < "$data/PG_VERSION"
+  major=${major%%.*}
+}
+
+# Until 11 a standby is one by its recovery.conf; from 12 by standby.signal, and any recovery.conf keeps it from starting.
+is_standby() { [ -e "$data/standby.signal" ] || grep -qs '^standby_mode' "$data/recovery.conf"; }
+is_blocked() { [ -e "$data/recovery.conf" ] && ! grep -qs '^standby_mode' "$data/recovery.conf"; }
+
+# Sets file to the one with the lines that say whom a standby follows.
+find_upstream_file() {
+  read_major
+  if [ "${major:-15}" -ge 12 ]; then file=$data/pgwatchdog.conf; else file=$data/recovery.conf; fi
+}
+
+# The running postmaster's number, if it is this server's.
+read_postmaster() {
+  postmaster=''
+  [ -r "$data/postmaster.pid" ] && read -r postmaster < "$data/postmaster.pid"
+  [ -n "$postmaster" ] && [ "/proc/$postmaster/cwd" -ef "$data" ] || postmaster=''
+}
+
+has_unit() { [ -n "$unit" ] && [ -d /run/systemd/system ]; }
+
+manage() { # VERB
+  sudo -n systemctl "$1" "$unit" < /dev/null
+}
+
+# What the server said, for whoever asks why: its own log where it has one, else what its service manager keeps.
+last_words() { # LINES
+  current=$(sed -n 's/^stderr //p' "$data/current_logfiles" 2> /dev/null)
+  case $current in '') current=$log ;; /*) ;; *) current=$data/$current ;; esac
+  [ -s "$current" ] || current=$(ls -t "$log" "$data"/log/*.log "$data"/pg_log/*.log 2> /dev/null | head -n 1)
+  [ -z "$current" ] || tail -n "$1" "$current"
+}
+
+# The service manager's start may come back before PostgreSQL accepts connections, and with success where it has not even started.
+until_ready() { # SECONDS
+  waited=0
+  until read_postmaster && [ -n "$postmaster" ] && "$bin/pg_isready" -q -t 1 -p "$(sed -n 4p "$data/postmaster.pid")" -h "$(sed -n 5p "$data/postmaster.pid")"; do
+    [ $waited -lt $(($1 * 10)) ] && { [ $waited -lt 30 ] || [ -n "$postmaster" ]; } || { echo "$unit was started, and PostgreSQL does not accept connections"; last_words 20; return 1; }
+    waited=$((waited + 1))
+    sleep 0.1
+  done
+}
+
+# Starts it and waits until it accepts connections. In a session of its own: a connection that breaks cannot stop it half-way.
+start_server() { # SECONDS
+  if has_unit; then
+    manage start 2>&1 && until_ready "$1"
+  else
+    touch "$log" || return 1
+    setsid --wait "$bin/pg_ctl" start -D "$config" -l "$log" -w -t "$1" > /dev/null 2>&1 < /dev/null || { last_words 20; return 1; }
+  fi
+}
+
+# Fast. One that somebody started beside its service manager is stopped as well.
+stop_server() { # SECONDS
+  ! has_unit || manage stop 2>&1 || return 1
+  read_postmaster
+  [ -z "$postmaster" ] || "$bin/pg_ctl" stop -D "$data" -m fast -w -t "$1" 2>&1
+}
+
+# Stop and start as one: between them is no good place to leave a server.
+restart_server() { # SECONDS
+  if has_unit; then
+    systemctl -q is-active "$unit" || stop_server "$1" || return 1 # somebody started it beside its service manager
+    manage restart 2>&1 && until_ready "$1"
+  else
+    touch "$log" || return 1
+    setsid --wait "$bin/pg_ctl" restart -D "$config" -m fast -l "$log" -w -t "$1" > /dev/null 2>&1 < /dev/null || { last_words 20; return 1; }
+  fi
+}
