@@ -20,8 +20,21 @@ public static class RoleGrants
         "pg_ls_dir(text, boolean, boolean)", "pg_stat_file(text, boolean)", "pg_read_binary_file(text)", "pg_read_binary_file(text, bigint, bigint, boolean)",
     ];
 
+    /// <summary>What creates one of the roles, or puts it right, with a verifier in the place of its password; in psql.</summary>
+    public static string Statements(SqlRoles roles, PostgresVersion version, string role, string verb, string verifier) => $"""
+        BEGIN;
+        {verb} ROLE {role} {(role == roles.Replication ? "LOGIN REPLICATION" : "LOGIN")} PASSWORD '{verifier}';
+        {(role == roles.Watchdog ? $"GRANT pg_read_all_stats TO {role};\n" : "")}COMMIT;
+        {Grant(roles, version, role)}
+        """;
+
+    /// <summary>All that set-up does with roles, for a person to read.</summary>
+    public static string ForReview(SqlRoles roles, PostgresVersion version) =>
+        $"-- The roles as pgwatchdog setup creates them on PostgreSQL {version}. No password is sent to a server, only its SCRAM verifier.\n"
+        + string.Concat(new[] { roles.Replication, roles.Watchdog }.Select(role => Statements(roles, version, role, "CREATE", "SCRAM-SHA-256$...")));
+
     /// <summary>The statements for one of the roles, in psql.</summary>
-    public static string Grant(SqlRoles roles, PostgresVersion version, string role) =>
+    private static string Grant(SqlRoles roles, PostgresVersion version, string role) =>
         In(roles) + string.Concat(Functions(roles, version, role).Select(function => $"GRANT EXECUTE ON FUNCTION pg_catalog.{function} TO {role};\n"));
 
     /// <summary>A query in psql: the roles that exist and lack nothing, one a line.</summary>

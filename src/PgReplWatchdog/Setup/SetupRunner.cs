@@ -48,20 +48,8 @@ public sealed class SetupRunner(ClusterAccess cluster, SetupHosts hosts, TimePro
     private static TimeSpan WaitFor(int seconds) => TimeSpan.FromSeconds(seconds) + Limit;
 
     /// <summary>A verifier, not the password; names were checked with the configuration and need no quotes.</summary>
-    private string RoleSql(SetupStep.EnsureRole step)
-    {
-        var (password, rights) = step.Kind == RoleKind.Replication
-            ? (cluster.ReplicationPassword, "LOGIN REPLICATION")
-            : (cluster.WatchdogPassword, "LOGIN");
-        var verb = step.Was == RoleState.Missing ? "CREATE" : "ALTER";
-        return $"""
-            BEGIN;
-            {verb} ROLE {step.Role} {rights} PASSWORD '{ScramVerifier.For(password)}';
-            {(step.Kind == RoleKind.Watchdog ? $"GRANT pg_read_all_stats TO {step.Role};" : "")}
-            COMMIT;
-            {RoleGrants.Grant(cluster.Spec.Roles, step.Version, step.Role)}
-            """;
-    }
+    private string RoleSql(SetupStep.EnsureRole step) => RoleGrants.Statements(cluster.Spec.Roles, step.Version, step.Role, step.Was == RoleState.Missing ? "CREATE" : "ALTER",
+        ScramVerifier.For(step.Kind == RoleKind.Replication ? cluster.ReplicationPassword : cluster.WatchdogPassword));
 
     private async Task InstallAsync(SetupStep.InstallGuard step, CancellationToken cancellation)
     {

@@ -2,7 +2,7 @@
 # The guard of PgReplWatchdog: a primary that nobody outside acknowledges any more stops itself. Installed by `pgwatchdog setup`
 # in DATADIR.pgwatchdog, runs as PostgreSQL's account. docs/runbook.md, "The guard"; docs/decisions/0006.
 #
-#   guard start        run it in the background, under systemd where that is and sudo allows it; nothing if it runs
+#   guard start        run it in the background, under systemd where its unit is installed; nothing if it runs
 #   guard stop         end it (PostgreSQL is left alone)
 #   guard run          run it here
 #   guard status       does it run? 0 yes
@@ -319,26 +319,15 @@ run() {
   { { (ticks); kill -s KILL 0; } & (answers); kill -s KILL 0; } 9>&- | watch_over
 }
 
+# Put there by root (`pgwatchdog config host`): PostgreSQL's account may start and stop it, and has no other right by it.
 unit=/etc/systemd/system/pgwatchdog-guard-$port.service
+
+has_unit() { [ -d /run/systemd/system ] && [ -e "$unit" ]; }
 
 start() {
   alive && return
-  if [ -d /run/systemd/system ] && sudo -n true 2> /dev/null; then
-    quoted=$(echo "$self" | sed 's/%/%%/g')
-    sudo -n tee "$unit" > /dev/null << END && sudo -n systemctl daemon-reload && sudo -n systemctl enable -q "${unit##*/}" && sudo -n systemctl restart "${unit##*/}" || return 1
-[Unit]
-Description=PgReplWatchdog guard of PostgreSQL in $data
-
-[Service]
-User=$(id -un)
-ExecStart=/bin/sh "$quoted" run
-Restart=always
-RestartSec=1
-OOMScoreAdjust=-900
-
-[Install]
-WantedBy=multi-user.target
-END
+  if has_unit; then
+    sudo -n systemctl restart "${unit##*/}" || return 1
   else
     setsid /bin/sh "$self" run > /dev/null 2>&1 < /dev/null 9>&- &
   fi
@@ -352,9 +341,7 @@ END
 
 # The whole process group: what reads, what ticks and what asks.
 stop() {
-  if [ -e "$unit" ]; then
-    sudo -n systemctl disable -q --now "${unit##*/}" && sudo -n rm -f "$unit" && sudo -n systemctl daemon-reload || return 1
-  fi
+  ! has_unit || sudo -n systemctl stop "${unit##*/}" || return 1
   tries=0
   while alive; do
     [ $tries -lt 50 ] || { echo "the guard does not end" >&2; return 1; }

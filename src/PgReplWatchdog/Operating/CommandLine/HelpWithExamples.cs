@@ -28,6 +28,8 @@ public sealed class HelpWithExamples(HelpAction help) : SynchronousCommandLineAc
             "pause" or "resume" or "acknowledge" => Text.WishMore,
             "check" => Text.CheckMore,
             "validate" => Text.ConfigValidateMore,
+            "host" => Text.ConfigHostMore,
+            "sql" => Text.ConfigSqlMore,
             _ => Text.RootMore,
         });
         return status;

@@ -125,4 +125,26 @@ public static class Text
 
         Exit codes: 0 right, 64 wrong command line, 78 wrong configuration.
         """;
+
+    public const string ConfigHost = "Print a shell script that prepares a node's host, for root to read and run there: login account, sudoers, the guard's unit, the condition at boot.";
+
+    public const string ConfigHostMore = """
+        Changes nothing by itself. The script may be run again.
+
+        Examples:
+          pgwatchdog config host main alpha | ssh root@alpha sh
+          pgwatchdog config host main alpha --remove | ssh root@alpha sh    after pgwatchdog setup --remove
+
+        Exit codes: 0 printed, 64 wrong command line or no such node, 78 wrong configuration.
+        """;
+
+    public const string ConfigSql = "Print the SQL with which set-up creates its two roles, for review.";
+
+    public const string ConfigSqlMore = """
+        Examples:
+          pgwatchdog config sql main
+          pgwatchdog config sql main --version-number 170000
+
+        Exit codes: 0 printed, 64 wrong command line or no such cluster, 78 wrong configuration.
+        """;
 }

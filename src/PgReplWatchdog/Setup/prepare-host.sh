@@ -1,0 +1,85 @@
+#!/bin/sh
+# To be run as root on the host of {6}, once, and again after the configuration has changed: what the watchdog needs there and has no right to do by itself.
+# Printed by `pgwatchdog config host`. It makes the login account with the watchdog's public key, the sudoers file, and, with systemd, the guard's unit and
+# the condition under which PostgreSQL starts at boot. `pgwatchdog config host --remove` prints what takes it away again (the account stays).
+set -eu
+login={0} account={1} data={2} key={3} unit={4} port={5}
+guard=$data.pgwatchdog/guard sudoers=/etc/sudoers.d/pgwatchdog guard_unit=pgwatchdog-guard-$port.service
+systemd_text() { printf '%s' "$1" | sed 's/%/%%/g; s/\\/\\\\/g; s/"/\\"/g'; }
+[ "$(id -u)" -eq 0 ] || { echo "this has to be run as root" >&2; exit 1; }
+id "$account" > /dev/null || { echo "there is no account $account: install PostgreSQL first, or correct ServerAccount" >&2; exit 1; }
+
+if ! id "$login" > /dev/null 2>&1; then
+  useradd --system --create-home --shell /bin/sh "$login"
+fi
+home=$(getent passwd "$login" | cut -d : -f 6)
+[ -d "$home/.ssh" ] || install -d -m 0700 -o "$login" -g "$(id -gn "$login")" "$home/.ssh"
+if ! grep -qsxF "$key" "$home/.ssh/authorized_keys"; then
+  echo "$key" >> "$home/.ssh/authorized_keys"
+  chown "$login:" "$home/.ssh/authorized_keys"
+  chmod 0600 "$home/.ssh/authorized_keys"
+fi
+
+if [ -d /run/systemd/system ] && [ "$unit" != none ]; then
+  # Debian's clusters by their configuration, else the one that has the data directory in its environment (Red Hat).
+  for file in /etc/postgresql/*/*/postgresql.conf; do
+    [ -z "$unit" ] && grep -qs "^data_directory *= *'$data'" "$file" || continue
+    unit=postgresql@$(echo "${file%/*}" | sed 's|/etc/postgresql/||; s|/|-|').service
+  done
+  [ -n "$unit" ] || unit=$(systemctl list-unit-files --no-legend 'postgresql*.service' | while read -r name _; do
+    systemctl show -p Environment "$name" | grep -q "PGDATA=$data/*\( \|$\)" && echo "$name"; done | head -n 1)
+  [ -n "$unit" ] || echo "no systemd unit starts PostgreSQL in $data: give ServiceUnit if there is one" >&2
+else
+  unit=none
+fi
+
+command -v visudo > /dev/null || [ "$login" = "$account" -a "${unit:-none}" = none ] || { echo "sudo is missing: install it" >&2; exit 1; }
+if command -v visudo > /dev/null; then
+  umask 0227
+  {
+    echo "# Written by pgwatchdog config host."
+    [ "$login" = "$account" ] || [ "$login" = root ] || echo "$login ALL=($account) NOPASSWD: /bin/sh"
+    if [ "${unit:-none}" != none ]; then
+      for verb in start stop restart; do
+        echo "$account ALL=(root) NOPASSWD: $(command -v systemctl) $verb $unit"
+      done
+    fi
+    if [ -d /run/systemd/system ]; then
+      for verb in stop restart; do
+        echo "$account ALL=(root) NOPASSWD: $(command -v systemctl) $verb $guard_unit"
+      done
+    fi
+  } > "$sudoers.new"
+  visudo -cqf "$sudoers.new" || { rm -f "$sudoers.new"; exit 1; }
+  mv -f "$sudoers.new" "$sudoers"
+  umask 0022
+fi
+
+if [ -d /run/systemd/system ]; then
+  cat > "/etc/systemd/system/$guard_unit" << END
+[Unit]
+Description=PgReplWatchdog guard of PostgreSQL in $(systemd_text "$data")
+ConditionPathExists=$(printf '%s' "$guard" | sed 's/%/%%/g')
+
+[Service]
+User=$account
+ExecStart=/bin/sh "$(systemd_text "$guard")" run
+Restart=always
+RestartSec=1
+OOMScoreAdjust=-900
+
+[Install]
+WantedBy=multi-user.target
+END
+  if [ "${unit:-none}" != none ]; then
+    # One that was armed when it went down must not serve before a standby says that nobody has taken its place. Never as root: the script is PostgreSQL's account's.
+    mkdir -p "/etc/systemd/system/$unit.d"
+    cat > "/etc/systemd/system/$unit.d/pgwatchdog.conf" << END
+[Service]
+ExecStartPre=+/sbin/runuser -u $account -- /bin/sh -c "[ ! -e '$(systemd_text "$guard")' ] || exec /bin/sh '$(systemd_text "$guard")' boot-check 60"
+END
+  fi
+  systemctl daemon-reload
+  systemctl enable -q "$guard_unit"
+fi
+echo "prepared: $login may use the watchdog's key${unit:+, unit $unit}"
