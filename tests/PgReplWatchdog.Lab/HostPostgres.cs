@@ -25,7 +25,7 @@ internal sealed class HostPostgres(LabHost host, HostInit init)
     public async Task InitialiseAsync(bool fsync, CancellationToken ct)
     {
         await RunAsync(
-            $"{Programs.PostgresBin}/initdb -N --locale=C -E UTF8 --auth-local=peer --auth-host=scram-sha-256 " +
+            $"{host.BinDirectory}/initdb -N --locale=C -E UTF8 --auth-local=peer --auth-host=scram-sha-256 " +
             $"-U {host.SuperUser} -D {host.DataDirectory} && cat >>{host.DataDirectory}/postgresql.conf"
             + (host.Namespace is null ? "" : $" && echo 'host postgres {ClientWriter.Role} 0.0.0.0/0 scram-sha-256' >>{host.DataDirectory}/pg_hba.conf"), // for clients outside
             ct,
@@ -35,11 +35,11 @@ internal sealed class HostPostgres(LabHost host, HostInit init)
     public async Task StartAsync(CancellationToken ct)
     {
         await Wait.UntilAsync(() => orphans.All(IsGone), $"the children of the killed postmaster are gone on {host.Name}", Deadline, ct);
-        await RunAsync($"{Programs.PostgresBin}/pg_ctl start -w -t 60 -D {host.DataDirectory} -l {host.ServerLog}", ct);
+        await RunAsync($"{host.BinDirectory}/pg_ctl start -w -t 60 -D {host.DataDirectory} -l {host.ServerLog}", ct);
     }
 
     public Task StopAsync(string mode, CancellationToken ct) =>
-        RunAsync($"{Programs.PostgresBin}/pg_ctl stop -w -t 60 -m {mode} -D {host.DataDirectory}", ct);
+        RunAsync($"{host.BinDirectory}/pg_ctl stop -w -t 60 -m {mode} -D {host.DataDirectory}", ct);
 
     /// <summary>The children would end by themselves, but a frozen or busy one not soon.</summary>
     public async Task KillAsync(CancellationToken ct)

@@ -77,7 +77,7 @@ public sealed class LabCluster : IAsyncDisposable
 
     private static void Check(LabOptions options)
     {
-        Programs.Require(options.Namespaces);
+        Programs.Require(options.Namespaces, options.Major);
         if (options.Namespaces && !CanUseNamespaces)
             throw new LabException("network namespaces cannot be used here: they need root and a kernel that permits them");
         if (options.DiskMegabytes > 0 && !Environment.IsPrivilegedProcess)

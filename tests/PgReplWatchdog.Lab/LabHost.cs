@@ -20,6 +20,7 @@ public sealed class LabHost
         this.addressOf = addressOf;
         LabId = slot.Id;
         Name = name;
+        BinDirectory = Programs.PostgresBin(options.Major);
         Directory = Path.Combine(slot.Directory, name);
         Address = namespaces ? slot.Address(index) : "127.0.0.1";
         PostgresPort = namespaces ? 5432 : slot.PostgresPort(index);
@@ -55,7 +56,8 @@ public sealed class LabHost
 
     public string DataDirectory => Path.Combine(disk is null ? Directory : DiskDirectory, "data");
 
-    public string BinDirectory => Programs.PostgresBin;
+    /// <summary>The programs of the host's PostgreSQL.</summary>
+    public string BinDirectory { get; }
 
     public string SocketDirectory => Path.Combine(Directory, "run");
 

@@ -3,17 +3,16 @@ namespace PgReplWatchdog.Lab;
 /// <summary>Finds the programs the lab needs and names the Debian package of the one that is missing.</summary>
 internal static class Programs
 {
-    /// <summary>Where Debian puts the programs of PostgreSQL 15.</summary>
-    public const string PostgresBin = "/usr/lib/postgresql/15/bin";
+    private const string DebianBin = "/usr/lib/postgresql/15/bin";
 
     /// <summary>The path of the hosts: that of a Debian user, which does not contain <see cref="PostgresBin"/>.</summary>
     public const string HostPath = "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin";
 
     private static readonly Dictionary<string, string> Packages = new()
     {
-        [$"{PostgresBin}/postgres"] = "postgresql-15",
-        [$"{PostgresBin}/initdb"] = "postgresql-15",
-        [$"{PostgresBin}/psql"] = "postgresql-client-15",
+        [$"{DebianBin}/postgres"] = "postgresql-15",
+        [$"{DebianBin}/initdb"] = "postgresql-15",
+        [$"{DebianBin}/psql"] = "postgresql-client-15",
         ["bash"] = "bash",
         ["perl"] = "perl-base",
         ["sshd"] = "openssh-server",
@@ -32,11 +31,25 @@ internal static class Programs
     private static readonly string[] NamespacesOnly = ["ip", "nft", "unshare"];
     private static readonly string[] OnDemand = ["mount", "haproxy"];
 
+    /// <summary>Where the programs of a major version are: those of 15 where Debian puts them, others where deploy/lab/install-postgres does.</summary>
+    public static string PostgresBin(int major)
+    {
+        if (major == LabOptions.DebianMajor)
+            return DebianBin;
+        var cache = Environment.IsPrivilegedProcess ? "/var/cache"
+            : Environment.GetEnvironmentVariable("XDG_CACHE_HOME") is { Length: > 0 } directory ? directory
+            : Path.Combine(Environment.GetFolderPath(Environment.SpecialFolder.UserProfile), ".cache");
+        return $"{cache}/pgwatchdog/postgresql-{major}/bin";
+    }
+
     /// <summary>Throws unless everything is there that a lab of this kind needs.</summary>
-    public static void Require(bool namespaces)
+    public static void Require(bool namespaces, int major)
     {
         foreach (var program in Packages.Keys.Except(OnDemand).Where(name => namespaces || !NamespacesOnly.Contains(name)))
             Find(program);
+        // What makes a lab of Debian's is needed for any: others borrow from it, and its package brings the user.
+        if (!File.Exists($"{PostgresBin(major)}/postgres"))
+            throw new LabException($"PostgreSQL {major} is missing: deploy/lab/install-postgres {major}");
     }
 
     /// <summary>The full path of a program, which is looked for in the system's directories only, not in the caller's PATH.</summary>
