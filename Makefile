@@ -12,7 +12,7 @@ SEED ?= 1
 ONLY ?=
 REPLAY ?=
 
-.PHONY: help tools build demo playground chaos test test-core test-faults simulate format bench clean
+.PHONY: help tools build demo playground chaos test test-core test-faults test-hosts simulate format bench clean
 
 help: ## this list
 	@sed -n 's/^\([a-z-]*\):.*## /\1\t/p' $(MAKEFILE_LIST) | expand -t 14
@@ -37,6 +37,9 @@ test: build ## format check and all tests, real servers included
 
 test-faults: build ## the ten faults on real hosts in network namespaces (root)
 	@tests/PgReplWatchdog.Tests/bin/$(CONFIGURATION)/net10.0/PgReplWatchdog.Tests -noColor -namespace PgReplWatchdog.Tests.Faults
+
+test-hosts: build ## three booted Debian hosts with PostgreSQL as its package installs it (root; builds their root filesystem once)
+	@base=$$(deploy/lab/build-host-base) && PGWATCHDOG_HOST_BASE=$$base tests/PgReplWatchdog.Tests/bin/$(CONFIGURATION)/net10.0/PgReplWatchdog.Tests -noColor -namespace PgReplWatchdog.Tests.Hosts
 
 test-core: ## the pure core alone; seconds, no servers
 	@dotnet build tests/PgReplWatchdog.Core.Tests -c $(CONFIGURATION) -v quiet --nologo

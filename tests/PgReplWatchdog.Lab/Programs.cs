@@ -27,10 +27,13 @@ internal static class Programs
         ["haproxy"] = "haproxy",
         ["ip"] = "iproute2",
         ["nft"] = "nftables",
+        ["systemd-nspawn"] = "systemd-container",
+        ["nsenter"] = "util-linux",
+        ["ssh"] = "openssh-client",
     };
 
     private static readonly string[] NamespacesOnly = ["ip", "nft", "unshare"];
-    private static readonly string[] OnDemand = ["mount", "haproxy"];
+    private static readonly string[] OnDemand = ["mount", "haproxy", "systemd-nspawn", "nsenter", "ssh"];
 
     /// <summary>Throws unless everything is there that a lab of this kind needs.</summary>
     public static void Require(bool namespaces)
