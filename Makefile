@@ -13,7 +13,7 @@ ONLY ?=
 REPLAY ?=
 MAJORS ?= 10 11 12 13 14 15 16 17 18
 
-.PHONY: help tools build demo playground chaos test test-core test-faults test-versions simulate format bench clean
+.PHONY: help tools build demo playground chaos test test-core test-faults test-hosts test-versions simulate format bench clean
 
 help: ## this list
 	@sed -n 's/^\([a-z-]*\):.*## /\1\t/p' $(MAKEFILE_LIST) | expand -t 14
@@ -42,6 +42,9 @@ test-faults: build ## the ten faults on real hosts in network namespaces (root)
 test-versions: build ## PostgreSQL 10 to 18, installed into a cache: MAJORS="12 18" (needs npm)
 	@for major in $(MAJORS); do deploy/lab/install-postgres $$major > /dev/null || exit 1; done
 	@PGWATCHDOG_MAJORS="$(MAJORS)" tests/PgReplWatchdog.Tests/bin/$(CONFIGURATION)/net10.0/PgReplWatchdog.Tests -noColor -namespace PgReplWatchdog.Tests.Versions
+
+test-hosts: build ## three booted Debian hosts with PostgreSQL as its package installs it (root; builds their root filesystem once)
+	@base=$$(deploy/lab/build-host-base) && PGWATCHDOG_HOST_BASE=$$base tests/PgReplWatchdog.Tests/bin/$(CONFIGURATION)/net10.0/PgReplWatchdog.Tests -noColor -namespace PgReplWatchdog.Tests.Hosts
 
 test-core: ## the pure core alone; seconds, no servers
 	@dotnet build tests/PgReplWatchdog.Core.Tests -c $(CONFIGURATION) -v quiet --nologo

@@ -23,13 +23,14 @@ internal static class Command
     }
 
     public static async Task<CommandResult> TryRunAsync(
-        string program, IReadOnlyList<string> arguments, string? input, CancellationToken ct, string? labId = null)
+        string program, IReadOnlyList<string> arguments, string? input, CancellationToken ct, string? labId = null, TimeSpan? deadline = null)
     {
+        var patience = deadline ?? Deadline;
         using var process = Start(program, arguments, labId);
         var output = process.StandardOutput.ReadToEndAsync(ct);
         var error = process.StandardError.ReadToEndAsync(ct);
         using var limit = CancellationTokenSource.CreateLinkedTokenSource(ct);
-        limit.CancelAfter(Deadline);
+        limit.CancelAfter(patience);
         try
         {
             await process.StandardInput.WriteAsync(input.AsMemory(), limit.Token);
@@ -39,12 +40,12 @@ internal static class Command
         }
         catch (OperationCanceledException) when (!ct.IsCancellationRequested)
         {
-            process.Kill();
-            throw new LabException($"{program} {string.Join(' ', arguments)} did not end within {Deadline.TotalSeconds:0} s");
+            process.Kill(entireProcessTree: true);
+            throw new LabException($"{program} {string.Join(' ', arguments)} did not end within {patience.TotalSeconds:0} s");
         }
         catch (OperationCanceledException)
         {
-            process.Kill();
+            process.Kill(entireProcessTree: true);
             throw;
         }
     }

@@ -20,6 +20,12 @@ internal sealed class HostSshd(LabHost host, HostInit init, string listenAddress
 
     private string HostKey => Path.Combine(directory, "host_key");
 
+    public static string FingerprintOf(string publicKeyFile)
+    {
+        var key = Convert.FromBase64String(File.ReadAllText(publicKeyFile).Split(' ')[1]);
+        return "SHA256:" + Convert.ToBase64String(SHA256.HashData(key)).TrimEnd('=');
+    }
+
     public async Task ConfigureAsync(string clientPublicKey, CancellationToken ct)
     {
         await host.WriteFileAsync(Path.Combine(directory, "authorized_keys"), clientPublicKey, ct);
@@ -33,8 +39,7 @@ internal sealed class HostSshd(LabHost host, HostInit init, string listenAddress
         var (exitCode, _, error) = await init.RunAsync(script, null, Deadline, ct);
         if (exitCode != 0)
             throw new LabException($"no host key for {host.Name}: {error}");
-        var key = Convert.FromBase64String((await File.ReadAllTextAsync(HostKey + ".pub", ct)).Split(' ')[1]);
-        Fingerprint = "SHA256:" + Convert.ToBase64String(SHA256.HashData(key)).TrimEnd('=');
+        Fingerprint = FingerprintOf(HostKey + ".pub");
     }
 
     public async Task StartAsync(CancellationToken ct)

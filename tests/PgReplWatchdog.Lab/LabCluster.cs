@@ -75,7 +75,7 @@ public sealed class LabCluster : IAsyncDisposable
             host.Forget();
     }
 
-    private static void Check(LabOptions options)
+    internal static void Check(LabOptions options)
     {
         Programs.Require(options.Namespaces, options.Major);
         if (options.Namespaces && !CanUseNamespaces)

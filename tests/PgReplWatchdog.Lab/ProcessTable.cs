@@ -29,6 +29,20 @@ internal static class ProcessTable
         return found;
     }
 
+    /// <summary>Whether it is process 1 of a process namespace below ours.</summary>
+    public static bool IsInit(int pid)
+    {
+        try
+        {
+            var numbers = File.ReadLines($"/proc/{pid}/status").First(line => line.StartsWith("NSpid:", StringComparison.Ordinal)).Split('\t')[1..];
+            return numbers.Length > 1 && numbers[^1] == "1";
+        }
+        catch (Exception problem) when (problem is IOException or UnauthorizedAccessException)
+        {
+            return false;
+        }
+    }
+
     /// <summary>The process's working directory, or null when the process is gone (also as a zombie) or not ours to see.</summary>
     public static string? WorkingDirectory(int pid)
     {

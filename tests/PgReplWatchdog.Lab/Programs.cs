@@ -26,10 +26,13 @@ internal static class Programs
         ["haproxy"] = "haproxy",
         ["ip"] = "iproute2",
         ["nft"] = "nftables",
+        ["systemd-nspawn"] = "systemd-container",
+        ["nsenter"] = "util-linux",
+        ["ssh"] = "openssh-client",
     };
 
     private static readonly string[] NamespacesOnly = ["ip", "nft", "unshare"];
-    private static readonly string[] OnDemand = ["mount", "haproxy"];
+    private static readonly string[] OnDemand = ["mount", "haproxy", "systemd-nspawn", "nsenter", "ssh"];
 
     /// <summary>Where the programs of a major version are: those of 15 where Debian puts them, others where deploy/lab/install-postgres does.</summary>
     public static string PostgresBin(int major)

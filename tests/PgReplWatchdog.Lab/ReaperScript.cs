@@ -92,6 +92,12 @@ internal static class ReaperScript
         for my $name (grep { -e "/run/netns/$_" } split /,/, $namespaces) {
             system($ip, 'netns', 'del', $name) == 0 or print "namespace $name could not be deleted\n";
         }
+        # Those of whole hosts are called as their namespaces.
+        for my $hierarchy (map { (split)[1] } grep { (split)[2] =~ /^cgroup2?$/ } split /\n/, slurp('/proc/self/mounts')) {
+            for my $group (grep { -d } map { "$hierarchy/$_" } split /,/, $namespaces) {
+                system('find', $group, '-depth', '-type', 'd', '-delete') == 0 or print "control group $group could not be removed\n";
+            }
+        }
         if (!$keep && $root =~ m{^/(?:dev/shm|tmp)/pgw\d+$}) {
             system('rm', '-rf', '--', $root) == 0 or print "$root could not be deleted\n";
         }
