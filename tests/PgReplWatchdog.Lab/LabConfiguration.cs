@@ -14,27 +14,48 @@ public static class LabConfiguration
     public static string Write(LabCluster lab, int httpPort, Action<JsonObject>? change = null, string fileName = "appsettings.json")
     {
         ArgumentNullException.ThrowIfNull(lab);
+        File.WriteAllText(Path.Combine(lab.Directory, LabIdFile), lab.Id);
+        return Write(lab.Directory, httpPort, lab.Hosts[0].SshUser, lab.ClientKeyFile, lab.Hosts.Select(Node), change, fileName);
+    }
+
+    /// <summary>For booted hosts: the login is an account of its own, and what there is to find on a Debian is left to the product.</summary>
+    public static string Write(WholeHosts lab, string account, Action<JsonObject>? change = null)
+    {
+        ArgumentNullException.ThrowIfNull(lab);
+        return Write(lab.LabDirectory, lab.WatchdogPort, account, lab.ClientKeyFile, lab.Hosts.Select(host => new JsonObject
+        {
+            ["Name"] = host.Name,
+            ["Host"] = host.Address,
+            ["HostKeyFingerprints"] = new JsonArray(host.HostKeyFingerprint),
+        }), cluster =>
+        {
+            cluster["ServerAccount"] = "postgres";
+            change?.Invoke(cluster);
+        }, "appsettings.json");
+    }
+
+    private static string Write(string directory, int httpPort, string account, string keyFile, IEnumerable<JsonObject> nodes, Action<JsonObject>? change, string fileName)
+    {
         var cluster = new JsonObject
         {
             ["Name"] = ClusterName,
-            ["WatchdogPasswordFile"] = Secret(lab, "watchdog.secret", "watch:dog of \\ the 'lab'"),
-            ["ReplicationPasswordFile"] = Secret(lab, "replication.secret", "re:pli\\cation 'secret'"),
-            ["SshUser"] = lab.Hosts[0].SshUser,
-            ["SshKeyFile"] = lab.ClientKeyFile,
-            ["Nodes"] = new JsonArray([.. lab.Hosts.Select(Node)]),
+            ["WatchdogPasswordFile"] = Secret(directory, "watchdog.secret", "watch:dog of \\ the 'lab'"),
+            ["ReplicationPasswordFile"] = Secret(directory, "replication.secret", "re:pli\\cation 'secret'"),
+            ["SshUser"] = account,
+            ["SshKeyFile"] = keyFile,
+            ["Nodes"] = new JsonArray([.. nodes]),
         };
         var root = new JsonObject
         {
             ["PgReplWatchdog"] = new JsonObject
             {
                 ["Listen"] = $"http://127.0.0.1:{httpPort}",
-                ["StateDirectory"] = Path.Combine(lab.Directory, "watchdog"),
+                ["StateDirectory"] = Path.Combine(directory, "watchdog"),
                 ["Clusters"] = new JsonArray(cluster),
             },
         };
         change?.Invoke(cluster);
-        File.WriteAllText(Path.Combine(lab.Directory, LabIdFile), lab.Id);
-        var path = Path.Combine(lab.Directory, fileName);
+        var path = Path.Combine(directory, fileName);
         File.WriteAllText(path, root.ToJsonString(new() { WriteIndented = true }));
         return path;
     }
@@ -51,9 +72,9 @@ public static class LabConfiguration
         ["HostKeyFingerprints"] = new JsonArray(host.HostKeyFingerprint),
     };
 
-    private static string Secret(LabCluster lab, string name, string password)
+    private static string Secret(string directory, string name, string password)
     {
-        var path = Path.Combine(lab.Directory, name);
+        var path = Path.Combine(directory, name);
         File.WriteAllText(path, password + "\n");
         return path;
     }

@@ -29,7 +29,8 @@ public sealed class RunningCluster : IAsyncDisposable
 
     /// <summary>Alpha the primary, beta (and gamma) its standby, failover ready. A short threshold, as tests have no patience.</summary>
     public static async Task<RunningCluster> StartAsync(
-        bool namespaces = false, bool service = true, Action<JsonObject>? change = null, bool gamma = false, int diskMegabytes = 0, string[]? setUp = null)
+        bool namespaces = false, bool service = true, Action<JsonObject>? change = null, bool gamma = false, int diskMegabytes = 0, string[]? setUp = null,
+        int major = LabOptions.DebianMajor)
     {
         if (namespaces)
             RequireNamespaces();
@@ -38,6 +39,7 @@ public sealed class RunningCluster : IAsyncDisposable
             Hosts = gamma ? ["alpha", "beta", "gamma"] : ["alpha", "beta"],
             Namespaces = namespaces,
             DiskMegabytes = diskMegabytes,
+            Major = major,
         }, Cancellation);
         var running = new RunningCluster(lab, LabConfiguration.Write(lab, lab.WatchdogPort, cluster =>
         {

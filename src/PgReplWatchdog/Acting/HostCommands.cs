@@ -110,6 +110,7 @@ public static class HostCommands
     /// </summary>
     public static string FindEndOfWal(HostAccess host, Lsn from, uint timeline) => Shell.Script($$"""
         export LC_ALL=C
+        [ -x {0}/pg_waldump ] || { echo "there is no "{0}"/pg_waldump, which finds the end of the WAL" >&2; exit 1; }
         { said=$({ {0}/pg_waldump -p {1}/pg_wal -t {{timeline}} -s {{from}} | tail -n 1 | \
           sed -n 's/.*len (rec\/tot): *[0-9]*\/ *\([0-9]*\),.* lsn: \([0-9A-F/]*\), .*/record=\2 \1/p' >&3; } 2>&1); } 3>&1
         printf 'said=%s\n' "$(printf '%s' "$said" | tail -n 1)"

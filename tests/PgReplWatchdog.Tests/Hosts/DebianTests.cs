@@ -1,0 +1,72 @@
+using PgReplWatchdog.Lab;
+using PgReplWatchdog.Tests.SetUp;
+
+namespace PgReplWatchdog.Tests.Hosts;
+
+/// <summary>
+/// The product on three Debian hosts as their packages leave them: prepared by what `config host` prints, set up through an account with sudo, failed over when a host dies,
+/// taken back when it boots again. PostgreSQL and the guard are systemd's units all the time.
+/// </summary>
+public sealed class DebianTests
+{
+    private const string Account = "pgwatchdog";
+    private static readonly TimeSpan Patience = TimeSpan.FromSeconds(120);
+
+    private static CancellationToken Cancellation => TestContext.Current.CancellationToken;
+
+    [Fact]
+    public async Task Cluster_of_three_is_set_up_fails_over_and_takes_a_rebooted_host_back()
+    {
+        WholeHostTests.Require();
+        await using var hosts = await WholeHosts.StartAsync(["alpha", "beta", "gamma"], Cancellation);
+        var configuration = LabConfiguration.Write(hosts, Account);
+        foreach (var host in hosts.Hosts)
+        {
+            var script = await RunAsync(configuration, 0, "config", "host", "main", host.Name);
+            Assert.Contains("prepared", await host.RunAsync("cat > prepare && sh prepare && sh prepare", script, Cancellation), StringComparison.Ordinal); // twice is as once
+        }
+        string[] setUp = ["setup", "main", "--overwrite", "beta", "--overwrite", "gamma"];
+        await RunAsync(configuration, 2, [.. setUp, "--plan"]);
+        await RunAsync(configuration, 0, setUp);
+        Assert.Contains("Nothing to change", await RunAsync(configuration, 0, "setup", "main", "--plan"), StringComparison.Ordinal);
+        foreach (var host in hosts.Hosts)
+            await AssertUnitsAsync(host);
+        await hosts["alpha"].PsqlAsync("CREATE TABLE kept AS SELECT 'still here' AS what", Cancellation);
+
+        await using var service = await Service.StartAsync(configuration, hosts.WatchdogPort, ct: Cancellation);
+        await service.UntilAsync(status => status.Ready("beta") && status.Ready("gamma"), "failover is ready", Patience, Cancellation);
+        var served = await ServedAsync(hosts["alpha"]);
+        await hosts["alpha"].KillAsync(Cancellation);
+        var after = await service.UntilAsync(status => status.Verdict == "Serving" && status.IntendedPrimary != "alpha", "a standby is primary", Patience, Cancellation);
+        var primary = hosts[after.IntendedPrimary!];
+        Assert.Equal("still here", await primary.PsqlAsync("SELECT what FROM kept", Cancellation));
+        await primary.PsqlAsync("INSERT INTO kept VALUES ('and this')", Cancellation);
+
+        await hosts["alpha"].ReviveAsync(Cancellation);
+        await service.UntilAsync(status => status.Streams("alpha") && status.Verdict == "Serving", "alpha is a standby", Patience, Cancellation);
+        Assert.Equal("2|t", await hosts["alpha"].PsqlAsync("SELECT count(*), pg_is_in_recovery() FROM kept", Cancellation));
+        foreach (var host in hosts.Hosts)
+            await AssertUnitsAsync(host);
+        Assert.Equal(served, await ServedAsync(hosts["alpha"])); // the condition at boot has kept it from serving before it was a standby
+    }
+
+    private static async Task AssertUnitsAsync(WholeHost host)
+    {
+        // A standby streams a moment before Debian's pg_ctlcluster, and with it the unit, says that it has started.
+        await SetUpTests.EventuallyAsync(async () => await host.RunAsync("systemctl is-active postgresql@15-main pgwatchdog-guard-5432 || true", Cancellation) == "active\nactive",
+            $"the units are active on {host.Name}");
+        var postmaster = await host.RunAsync("head -n 1 /var/lib/postgresql/15/main/postmaster.pid", Cancellation);
+        Assert.Contains("postgresql@15-main.service", await host.RunAsync($"cat /proc/{postmaster}/cgroup", Cancellation), StringComparison.Ordinal);
+    }
+
+    /// <summary>How often PostgreSQL has said there that it serves as a primary; a standby's words are others ("read-only").</summary>
+    private static Task<string> ServedAsync(WholeHost host) =>
+        host.RunAsync("grep -c 'database system is ready to accept connections$' /var/log/postgresql/postgresql-15-main.log", Cancellation);
+
+    private static async Task<string> RunAsync(string configuration, int exitCode, params string[] arguments)
+    {
+        var result = await Product.RunAsync(configuration, arguments, Cancellation);
+        Assert.True(result.ExitCode == exitCode, $"pgwatchdog {string.Join(' ', arguments)}: {result}");
+        return result.Output;
+    }
+}
