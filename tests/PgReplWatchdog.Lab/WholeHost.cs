@@ -169,7 +169,7 @@ public sealed class WholeHost
 
     // The same environment as that of a service, and nothing of ours.
     private Task<CommandResult> TryRunAsync(string script, string? input, CancellationToken ct) =>
-        container is { HasExited: false } && init != 0
+        init != 0
             ? Command.TryRunAsync(
                 "nsenter",
                 ["-a", "-t", $"{init}", "--", "/usr/bin/env", "-i", $"PATH={Programs.HostPath}", "HOME=/root", "LANG=C.UTF-8", "/bin/sh", "-c", script],
@@ -179,13 +179,16 @@ public sealed class WholeHost
                 CommandDeadline)
             : throw new LabException($"{Name} is not running");
 
-    // The init first: the kernel kills everything else in its process namespace with it.
+    // The init alone: the kernel kills everything else in its process namespace first, and systemd-nspawn ends when all that has. Killed itself it would end sooner, while
+    // the old sshd still answers.
     private bool KilledAll()
     {
-        if (container is null or { HasExited: true })
-            return true;
-        foreach (var pid in (int[])[.. ProcessTable.Descendants(container.Id).Where(ProcessTable.IsInit), container.Id])
-            Libc.Kill(pid, Libc.SigKill);
-        return false;
+        if (container is { HasExited: false } && init != 0)
+        {
+            Libc.Kill(init, Libc.SigKill);
+            return false;
+        }
+        init = 0;
+        return true;
     }
 }
