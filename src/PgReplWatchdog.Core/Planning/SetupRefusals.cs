@@ -57,7 +57,8 @@ internal static class SetupRefusals
         var wal = Math.Max(LeastWalBytes, Math.Min(primary.WalBytes ?? 0, most));
         if (free < data + wal)
             yield return string.Create(CultureInfo.InvariantCulture,
-                $"{node.Name}: the copy needs about {Mebibytes(data + wal)} MiB where {node.StateDirectory} is ({Mebibytes(data)} of data, {Mebibytes(wal)} for WAL), and {free / MiB} MiB are free there: make room");
+                $"{node.Name}: the copy needs about {Mebibytes(data + wal)} MiB where {node.StateDirectory} is ({Mebibytes(data)} of data, {Mebibytes(wal)} for WAL), ")
+                + string.Create(CultureInfo.InvariantCulture, $"and {free / MiB} MiB are free there: make room");
     }
 
     private static long Mebibytes(long bytes) => (bytes + MiB - 1) / MiB;

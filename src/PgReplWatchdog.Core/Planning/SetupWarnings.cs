@@ -30,17 +30,19 @@ internal static class SetupWarnings
         where why is not null
         select $"{why}; once {to.Node} is primary, {@from.Node} could not follow it";
 
+    /// <summary>pg_basebackup follows a link pg_wal and copies no other; what is moved aside takes its links with it.</summary>
     private static IEnumerable<string> Links(NodeFacts node, NodeFacts primary, ImmutableArray<SetupStep> steps)
     {
-        if (!steps.Any(step => step.Node == node.Node && step is SetupStep.InstallCopy))
+        if (steps.OfType<SetupStep.InstallCopy>().FirstOrDefault(step => step.Node == node.Node) is not { } install)
             yield break;
         if (primary.Host.WalLink is { } source)
             yield return $"pg_wal of {primary.Node} is a link to {source}: the copy on {node.Node} has it as a directory; to have it elsewhere, stop {node.Node} after set-up, move it and put a link there";
         if (node.Host.WalLink is { } target)
             yield return $"pg_wal of {node.Node} is a link to {target}: it is moved aside with the data directory, and what it leads to stays; the copy has pg_wal as a directory";
-        foreach (var (path, end) in node.Host.Links.OrderBy(link => link.Key, StringComparer.Ordinal).Where(link => link.Key.StartsWith(DataDirectory(node, steps) + "/", StringComparison.Ordinal)))
-            yield return $"{path} of {node.Node} is a link to {end}: it is moved aside with the data directory, and the copy has a file with its text";
+        foreach (var (path, end) in node.Host.Links.OrderBy(link => link.Key, StringComparer.Ordinal))
+        {
+            if (path.StartsWith(install.DataDirectory + "/", StringComparison.Ordinal))
+                yield return $"{path} of {node.Node} is a link to {end}: it is moved aside with the data directory, and the copy has a file with its text";
+        }
     }
-
-    private static string DataDirectory(NodeFacts node, ImmutableArray<SetupStep> steps) => steps.OfType<SetupStep.InstallCopy>().First(step => step.Node == node.Node).DataDirectory;
 }

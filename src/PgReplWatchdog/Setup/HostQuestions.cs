@@ -99,15 +99,19 @@ public sealed class HostQuestions(ClusterAccess cluster, SetupHosts hosts)
     public async Task RequireSuperuserAsync(string node, CancellationToken cancellation)
     {
         var host = hosts[node];
-        var result = await host.RunAsync(SetupScripts.Psql(host.Host, readOnly: true), Limit, cancellation, "SELECT current_user || ' ' || current_setting('is_superuser');");
         var account = cluster.ServerAccount;
-        var accepts = result.ExitStatus != NoConnection || (await host.RunAsync(SetupScripts.IsReady(host.Host), Limit, cancellation)).ExitStatus == 0;
+        var result = await host.RunAsync(SetupScripts.Psql(host.Host, readOnly: true), Limit, cancellation, "SELECT current_user || ' ' || current_setting('is_superuser');");
         if (result.ExitStatus != 0)
-            throw new SshFailureException(SshFailureKind.CommandFailed, $"{node}: {result.Error.Trim()}" + (accepts
-                ? $"; set-up needs the account {account} to be let into PostgreSQL over its own socket, as the superuser of its name: a line \"local all {account} peer\" at the top of pg_hba.conf, and the role"
-                : "; run set-up again when it accepts connections"));
-        if (!result.Output.Trim().EndsWith(" on", StringComparison.Ordinal))
+        {
+            var accepts = result.ExitStatus != NoConnection || (await host.RunAsync(SetupScripts.IsReady(host.Host), Limit, cancellation)).ExitStatus == 0;
+            throw new SshFailureException(SshFailureKind.CommandFailed, $"{node}: {result.Error.Trim()}; " + (accepts
+                ? $"set-up needs the account {account} to be let into PostgreSQL over its own socket, as the superuser of its name: "
+                    + $"the role, and a line \"local all {account} peer\" at the top of pg_hba.conf"
+                : "run set-up again when it accepts connections"));
+        }
+        var said = result.Output.Trim().Split(' ');
+        if (said[^1] != "on")
             throw new SshFailureException(SshFailureKind.CommandFailed,
-                $"{node}: the account {account} is no superuser in PostgreSQL, which set-up needs over the server's own socket: ALTER ROLE \"{result.Output.Trim().Split(' ')[0]}\" SUPERUSER, or correct ServerAccount");
+                $"{node}: the account {account} is no superuser in PostgreSQL, which set-up needs over the server's own socket: ALTER ROLE \"{said[0]}\" SUPERUSER, or correct ServerAccount");
     }
 }
