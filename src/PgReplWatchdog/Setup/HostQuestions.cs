@@ -94,13 +94,19 @@ public sealed class HostQuestions(ClusterAccess cluster, SetupHosts hosts)
         };
     }
 
+    /// <summary>As <see cref="SetupScripts.Psql"/>, without the options that only a superuser may give.</summary>
+    private static string Login(HostAccess host) => Shell.Script("""
+        export LC_ALL=C PGOPTIONS='-c default_transaction_read_only=on'
+        {0}/psql -X -w -q -A -t -v ON_ERROR_STOP=1 -d postgres -p "$(sed -n 4p {1}/postmaster.pid)" -h "$(sed -n 5p {1}/postmaster.pid)" -f -
+        """, host.BinDirectory, host.Node.DataDirectory);
+
     /// <summary>Set-up speaks SQL as PostgreSQL's account over the server's own socket.</summary>
     /// <exception cref="SshFailureException">It is not let in there, or is no superuser.</exception>
     public async Task RequireSuperuserAsync(string node, CancellationToken cancellation)
     {
         var host = hosts[node];
         var account = cluster.ServerAccount;
-        var result = await host.RunAsync(SetupScripts.Psql(host.Host, readOnly: true), Limit, cancellation, "SELECT current_user || ' ' || current_setting('is_superuser');");
+        var result = await host.RunAsync(Login(host.Host), Limit, cancellation, "SELECT current_user || ' ' || current_setting('is_superuser');");
         if (result.ExitStatus != 0)
         {
             var accepts = result.ExitStatus != NoConnection || (await host.RunAsync(SetupScripts.IsReady(host.Host), Limit, cancellation)).ExitStatus == 0;
