@@ -71,12 +71,14 @@ public static class SetupScripts
     public static string RemoveFile(string path) => Shell.Script("rm -f {0}", path);
 
     /// <summary>SQL from standard input, as the account's own role over the server's own socket, which it finds in postmaster.pid.</summary>
-    public static string Psql(HostAccess host, bool readOnly) => Shell.Script("""
-        export LC_ALL=C PGOPTIONS={2}
-        {0}/psql -X -w -q -A -t -v ON_ERROR_STOP=1 -d postgres -p "$(sed -n 4p {1}/postmaster.pid)" -h "$(sed -n 5p {1}/postmaster.pid)" -f -
-        """, host.BinDirectory, host.Node.DataDirectory,
-        "-c synchronous_commit=local -c log_statement=none -c log_min_error_statement=panic -c lc_messages=C"
-        + " -c log_min_duration_statement=-1 -c log_min_duration_sample=-1 -c log_transaction_sample_rate=0" + (readOnly ? " -c default_transaction_read_only=on" : ""));
+    public static string Psql(HostAccess host, bool readOnly) => Shell.OnServer(host, """
+        export LC_ALL=C PGOPTIONS={0}
+        read_major
+        [ "$major" -lt 12 ] || PGOPTIONS="$PGOPTIONS -c log_transaction_sample_rate=0"
+        [ "$major" -lt 13 ] || PGOPTIONS="$PGOPTIONS -c log_min_duration_sample=-1"
+        "$bin/psql" -X -w -q -A -t -v ON_ERROR_STOP=1 -d postgres -p "$(sed -n 4p "$data/postmaster.pid")" -h "$(sed -n 5p "$data/postmaster.pid")" -f -
+        """, "-c synchronous_commit=local -c log_statement=none -c log_min_error_statement=panic -c lc_messages=C -c log_min_duration_statement=-1"
+        + (readOnly ? " -c default_transaction_read_only=on" : ""));
 
     /// <summary>Whether the server accepts connections over its own socket, whoever asks: the exit status is pg_isready's.</summary>
     public static string IsReady(HostAccess host) => Shell.Script("""

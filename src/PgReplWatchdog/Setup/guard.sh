@@ -57,11 +57,13 @@ ticks() {
 # the message was reached after that time. pg_logical_emit_message returns that position.
 # A watchdog's session says in its application_name which position it has seen; more than there is, is no answer of this server.
 answers() {
+  sample='-c log_min_duration_sample=-1'
+  [ "$(head -n 1 "$data/PG_VERSION")" -ge 13 ] || sample=''
   while :; do
     read_order
     read_postmaster
     if [ -n "$running" ]; then
-      PGAPPNAME=pgwatchdog_guard PGOPTIONS='-c synchronous_commit=local -c log_statement=none -c log_min_duration_statement=-1 -c log_min_duration_sample=-1' \
+      PGAPPNAME=pgwatchdog_guard PGOPTIONS="-c synchronous_commit=local -c log_statement=none -c log_min_duration_statement=-1 $sample" \
         "$bin/psql" -X -q -A -t -F ' ' -d postgres -h "$(socket 5)" -p "$(socket 4)" -v ON_ERROR_STOP=1 -v order="$order" -v pause="0.$poll" -f - 2> /dev/null << 'SQL' &
 WITH clock AS MATERIALIZED (
     SELECT (split_part(pg_read_file('/proc/uptime'), ' ', 1)::numeric * 1000)::bigint AS uptime, pg_is_in_recovery() AS in_recovery
@@ -76,7 +78,7 @@ WITH clock AS MATERIALIZED (
            CAST(substring(application_name FROM '^pgwatchdog ([0-9A-F]{1,8}/[0-9A-F]{1,8})$') AS pg_lsn) AS seen
      WHERE usename = word[3] AND seen <= position
 )
-SELECT 'row', uptime, in_recovery, coalesce(position - '0/0', 0), coalesce((SELECT max(position) FROM acknowledged) - '0/0', 0), coalesce(word[1], '-'),
+SELECT 'row', uptime, in_recovery, coalesce(position - '0/0', 0), coalesce((SELECT position FROM acknowledged ORDER BY position DESC NULLS LAST LIMIT 1) - '0/0', 0), coalesce(word[1], '-'),
        set_config('application_name', coalesce('pgwatchdog_guard armed ' || word[1], 'pgwatchdog_guard'), false)
   FROM told
 \watch :pause
