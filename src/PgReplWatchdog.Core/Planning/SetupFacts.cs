@@ -75,6 +75,14 @@ public sealed record NodeFacts(string Node)
     /// <summary>Size of all databases of a running server, bytes.</summary>
     public long? DataBytes { get; init; }
 
+    /// <summary>Of these what lies in the data directory, and not in other tablespaces.</summary>
+    public long? DirectoryBytes { get; init; }
+
+    /// <summary>What pg_wal holds.</summary>
+    public long? WalBytes { get; init; }
+
+    public HostFacts Host { get; init; } = new();
+
     /// <summary>The watchdog's address as this host sees it (SSH_CONNECTION).</summary>
     public required string WatchdogAddress { get; init; }
 

@@ -14,9 +14,11 @@ public static class SetupPlanner
         foreach (var unknown in options.Overwrite.Where(name => spec.Nodes.All(node => node.Name != name)))
             refusals.Add($"--overwrite names {unknown}, which is no node of cluster {spec.Name}: its nodes are {string.Join(", ", spec.Nodes.Select(node => node.Name))}");
         refusals.AddRange(WrongVersions(facts));
+        refusals.AddRange(SetupRefusals.OfTheHosts(spec, facts));
         var primary = ChoosePrimary(spec, facts, options, refusals);
         if (primary is null)
             return new SetupPlan(null, [], refusals.ToImmutable());
+        refusals.AddRange(SetupRefusals.Unreachable(spec, facts, primary));
         foreach (var node in facts.Where(node => node.Running && (node.InRecovery || node == primary)))
         {
             if (node.Settings.TryGetValue("port", out var port) && port.Value != spec.Node(node.Node).Port.ToString(CultureInfo.InvariantCulture))
@@ -30,10 +32,13 @@ public static class SetupPlanner
                 refusals.Add($"role {role} is a superuser on {primary.Node}, and set-up would give it another password: configure a role of its own for the watchdog and for replication");
         }
         var standbys = facts.Where(node => node.Node != primary.Node).Select(node => new Standby(node, Treat(node, primary, options, refusals))).ToList();
+        refusals.AddRange(standbys.Where(standby => standby.Treatment == Treatment.Copy).SelectMany(standby => SetupRefusals.NoSpace(spec.Node(standby.Facts.Node), standby.Facts, primary)));
         if (refusals.Count > 0)
             return new SetupPlan(primary.Node, [], refusals.ToImmutable());
-        return new SetupPlan(primary.Node,
-            [.. PrimarySteps(spec, primary), .. standbys.SelectMany(standby => StandbySteps(spec, primary, standby, options))], []);
+        ImmutableArray<SetupStep> steps = [.. PrimarySteps(spec, primary), .. standbys.SelectMany(standby => StandbySteps(spec, primary, standby, options))];
+        refusals.AddRange(SetupRefusals.NotWritable(facts, steps));
+        return refusals.Count > 0 ? new SetupPlan(primary.Node, [], refusals.ToImmutable())
+            : new SetupPlan(primary.Node, steps, []) { Warnings = [.. SetupWarnings.Of(spec, facts, primary, steps)] };
     }
 
     /// <summary>PostgreSQL looks only at whether the file is there.</summary>

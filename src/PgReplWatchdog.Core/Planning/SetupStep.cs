@@ -146,6 +146,9 @@ public sealed record PassFileEntry(string Host, int Port);
 /// <param name="Refusals">Why nothing may be done, each with what to do about it.</param>
 public sealed record SetupPlan(string? Primary, ImmutableArray<SetupStep> Steps, ImmutableArray<string> Refusals)
 {
+    /// <summary>What a person should know before the steps are carried out, and after: it is true of the cluster, not of the steps.</summary>
+    public ImmutableArray<string> Warnings { get; init; } = [];
+
     public bool IsRefused => !Refusals.IsEmpty;
     public bool ChangesNothing => Steps.IsEmpty && Refusals.IsEmpty;
 }

@@ -65,7 +65,7 @@ public static class WantedSettings
 
     private static int Number(string value) => int.TryParse(value, CultureInfo.InvariantCulture, out var number) ? number : int.MinValue;
 
-    private static bool Listens(NodeSpec node, string value)
+    internal static bool Listens(NodeSpec node, string value)
     {
         var addresses = value.Split(',', StringSplitOptions.TrimEntries);
         return addresses.Contains("*") || addresses.Contains("0.0.0.0") || addresses.Contains(node.Host)

@@ -19,7 +19,7 @@ public sealed class FactsGatherer(ClusterAccess cluster, SetupHosts hosts)
         var asked = cluster.Spec.Nodes.Select(node => GatherAsync(node, cancellation)).ToList();
         try
         {
-            return [.. await Task.WhenAll(asked)];
+            return await new HostQuestions(cluster, hosts).WithReachesAsync([.. await Task.WhenAll(asked)], cancellation);
         }
         catch (SshFailureException first)
         {
@@ -62,6 +62,7 @@ public sealed class FactsGatherer(ClusterAccess cluster, SetupHosts hosts)
             facts = await AskServerAsync(facts, cancellation);
         return facts with
         {
+            Host = await new HostQuestions(cluster, hosts).AskAsync(facts, cancellation),
             HbaText = await hosts.ReadFileAsync(node.Name, facts.HbaFile, cancellation),
             ConfigurationText = await hosts.ReadFileAsync(node.Name, facts.ConfigFile, cancellation),
         };
@@ -69,6 +70,7 @@ public sealed class FactsGatherer(ClusterAccess cluster, SetupHosts hosts)
 
     private async Task<NodeFacts> AskServerAsync(NodeFacts facts, CancellationToken cancellation)
     {
+        await new HostQuestions(cluster, hosts).RequireSuperuserAsync(facts.Node, cancellation);
         var json = await hosts.PsqlAsync(facts.Node, SqlText.Of("Setup.Sql.facts.sql"), cancellation, readOnly: true);
         var answer = JsonSerializer.Deserialize<ServerAnswer>(json, Json.Options)!;
         var granted = await GrantedAsync(facts.Node, answer, cancellation);
@@ -81,6 +83,8 @@ public sealed class FactsGatherer(ClusterAccess cluster, SetupHosts hosts)
             Slots = answer.Slots,
             StreamingStandbys = answer.StreamingStandbys,
             DataBytes = answer.DataBytes,
+            DirectoryBytes = answer.DirectoryBytes,
+            WalBytes = answer.WalBytes,
             ReplicationRole = State(answer, granted, cluster.Spec.Roles.Replication, cluster.ReplicationPassword, role => role is { Login: true, Replication: true }),
             WatchdogRole = State(answer, granted, cluster.Spec.Roles.Watchdog, cluster.WatchdogPassword, role => role is { Login: true, ReadsStatistics: true }),
         };
@@ -112,7 +116,7 @@ public sealed class FactsGatherer(ClusterAccess cluster, SetupHosts hosts)
 
     private sealed record ServerAnswer(
         bool InRecovery, ImmutableDictionary<string, Setting> Settings, Dictionary<string, RoleAnswer> Roles,
-        ImmutableArray<string> Slots, ImmutableArray<string> StreamingStandbys, ImmutableArray<string> Databases, long? DataBytes);
+        ImmutableArray<string> Slots, ImmutableArray<string> StreamingStandbys, ImmutableArray<string> Databases, long? DataBytes, long? DirectoryBytes, long? WalBytes);
 
     private sealed record RoleAnswer(bool Superuser, bool Login, bool Replication, string? Verifier, bool ReadsStatistics);
 }

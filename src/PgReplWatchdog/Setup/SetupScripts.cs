@@ -57,13 +57,14 @@ public static class SetupScripts
 
     public static string ReadFile(string path) => Shell.Script($$"""[ -e {0} ] || exit {{NoSuchFile}}; cat {0}""", path);
 
-    /// <summary>Beside it, then in its place: a connection that breaks leaves the old file, never half a new one.</summary>
+    /// <summary>Beside it, then in its place: a connection that breaks leaves the old file, never half a new one. A symbolic link stays: what is at its end is written.</summary>
     public static string WriteFile(string path, int bytes) => Shell.Script($$"""
         umask 077
-        cat > {1} && [ "$(wc -c < {1})" -eq {{bytes}} ] || { rm -f {1}; echo {0}" could not be written whole" >&2; exit 1; }
-        if [ -e {0} ]; then chmod --reference={0} {1}; fi
-        mv -f {1} {0}
-        """, path, path + ".pgwatchdog-new");
+        file=$(readlink -f {0}) && new=$file.pgwatchdog-new || { echo {0}" leads nowhere" >&2; exit 1; }
+        cat > "$new" && [ "$(wc -c < "$new")" -eq {{bytes}} ] || { rm -f "$new"; echo {0}" could not be written whole" >&2; exit 1; }
+        if [ -e "$file" ]; then chmod --reference="$file" "$new"; fi
+        mv -f "$new" "$file"
+        """, path);
 
     public static string MakeDirectory(string path) => Shell.Script("mkdir -p {0} && chmod 0700 {0}", path);
 
@@ -75,9 +76,14 @@ public static class SetupScripts
         read_major
         [ "$major" -lt 12 ] || PGOPTIONS="$PGOPTIONS -c log_transaction_sample_rate=0"
         [ "$major" -lt 13 ] || PGOPTIONS="$PGOPTIONS -c log_min_duration_sample=-1"
-        "$bin/psql" -X -q -A -t -v ON_ERROR_STOP=1 -d postgres -p "$(sed -n 4p "$data/postmaster.pid")" -h "$(sed -n 5p "$data/postmaster.pid")" -f -
+        "$bin/psql" -X -w -q -A -t -v ON_ERROR_STOP=1 -d postgres -p "$(sed -n 4p "$data/postmaster.pid")" -h "$(sed -n 5p "$data/postmaster.pid")" -f -
         """, "-c synchronous_commit=local -c log_statement=none -c log_min_error_statement=panic -c lc_messages=C -c log_min_duration_statement=-1"
         + (readOnly ? " -c default_transaction_read_only=on" : ""));
+
+    /// <summary>Whether the server accepts connections over its own socket, whoever asks: the exit status is pg_isready's.</summary>
+    public static string IsReady(HostAccess host) => Shell.Script("""
+        {0}/pg_isready -q -p "$(sed -n 4p {1}/postmaster.pid)" -h "$(sed -n 5p {1}/postmaster.pid)" -t 3
+        """, host.BinDirectory, host.Node.DataDirectory);
 
     public static string Start(HostAccess host, int seconds) => Shell.OnServer(host, $"start_server {seconds} >&2");
 

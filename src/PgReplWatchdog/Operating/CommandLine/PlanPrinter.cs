@@ -20,6 +20,12 @@ public static class PlanPrinter
         }
     }
 
+    public static void WriteWarnings(IAnsiConsole screen, SetupPlan plan)
+    {
+        foreach (var warning in plan.Warnings)
+            screen.MarkupLineInterpolated($"[yellow]Warning:[/] {warning}");
+    }
+
     private static void WriteDiff(IAnsiConsole screen, SetupStep.WriteFile file)
     {
         foreach (var line in InlineDiffBuilder.Diff((file.Before ?? "").TrimEnd('\n'), file.After.TrimEnd('\n')).Lines)

@@ -58,6 +58,7 @@ public static class SetupCommand
             await Console.Error.WriteLineAsync("nothing was changed");
             return ExitCode.Failed;
         }
+        PlanPrinter.WriteWarnings(screen, plan);
         if (plan.ChangesNothing)
         {
             screen.MarkupLineInterpolated($"[green]Nothing to change:[/] {plan.Primary} is the primary of {cluster.Spec.Name}, and {Standbys(cluster, plan)} from it.");

@@ -11,5 +11,7 @@ SELECT json_build_object(
     'slots', (SELECT coalesce(json_agg(slot_name), '[]') FROM pg_replication_slots WHERE slot_type = 'physical'),
     'streamingStandbys', (SELECT coalesce(json_agg(application_name), '[]') FROM pg_stat_replication WHERE state = 'streaming'),
     'databases', (SELECT json_agg(datname) FROM pg_database WHERE datallowconn),
-    'dataBytes', (SELECT sum(pg_database_size(oid)) FROM pg_database WHERE datallowconn)
+    'dataBytes', (SELECT sum(pg_database_size(oid)) FROM pg_database WHERE datallowconn),
+    'directoryBytes', (SELECT sum(pg_tablespace_size(oid)) FROM pg_tablespace WHERE spcname IN ('pg_default', 'pg_global')),
+    'walBytes', (SELECT sum(size) FROM pg_ls_waldir())
 );

@@ -1,0 +1,48 @@
+using PgReplWatchdog.Topology;
+
+namespace PgReplWatchdog.Planning;
+
+/// <summary>What a person should know and set-up need not wait for.</summary>
+internal static class SetupWarnings
+{
+    public static IEnumerable<string> Of(ClusterSpec spec, ImmutableArray<NodeFacts> facts, NodeFacts primary, ImmutableArray<SetupStep> steps) =>
+        [.. Libraries(facts), .. Blocked(spec, facts, primary), .. facts.SelectMany(node => Links(node, primary, steps))];
+
+    /// <summary>The files are copied byte for byte: an index is in the order of the library of the host that it was built on.</summary>
+    private static IEnumerable<string> Libraries(ImmutableArray<NodeFacts> facts)
+    {
+        foreach (var (library, versionOf) in new (string, Func<HostFacts, string?>)[] { ("C library", host => host.CLibrary), ("ICU library", host => host.Icu) })
+        {
+            var known = facts.Where(node => versionOf(node.Host) is not null).ToList();
+            if (known.Select(node => versionOf(node.Host)).Distinct().Count() > 1)
+                yield return $"the nodes sort text by different versions of the {library} ({string.Join(", ", known.Select(node => $"{node.Node} {versionOf(node.Host)}"))}): indexes on text "
+                    + "other than in collation C may miss rows after a failover; use the same release of the operating system, or REINDEX then";
+        }
+    }
+
+    /// <summary>Roles change: what does not matter now does after a failover.</summary>
+    private static IEnumerable<string> Blocked(ClusterSpec spec, ImmutableArray<NodeFacts> facts, NodeFacts primary) =>
+        from to in facts
+        where to.Node != primary.Node
+        from @from in facts
+        where @from.Node != to.Node
+        let why = SetupRefusals.Blocked(spec, @from, to)
+        where why is not null
+        select $"{why}; once {to.Node} is primary, {@from.Node} could not follow it";
+
+    /// <summary>pg_basebackup follows a link pg_wal and copies no other; what is moved aside takes its links with it.</summary>
+    private static IEnumerable<string> Links(NodeFacts node, NodeFacts primary, ImmutableArray<SetupStep> steps)
+    {
+        if (steps.OfType<SetupStep.InstallCopy>().FirstOrDefault(step => step.Node == node.Node) is not { } install)
+            yield break;
+        if (primary.Host.WalLink is { } source)
+            yield return $"pg_wal of {primary.Node} is a link to {source}: the copy on {node.Node} has it as a directory; to have it elsewhere, stop {node.Node} after set-up, move it and put a link there";
+        if (node.Host.WalLink is { } target)
+            yield return $"pg_wal of {node.Node} is a link to {target}: it is moved aside with the data directory, and what it leads to stays; the copy has pg_wal as a directory";
+        foreach (var (path, end) in node.Host.Links.OrderBy(link => link.Key, StringComparer.Ordinal))
+        {
+            if (path.StartsWith(install.DataDirectory + "/", StringComparison.Ordinal))
+                yield return $"{path} of {node.Node} is a link to {end}: it is moved aside with the data directory, and the copy has a file with its text";
+        }
+    }
+}
