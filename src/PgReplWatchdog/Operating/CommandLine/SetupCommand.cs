@@ -22,20 +22,38 @@ public static class SetupCommand
             DefaultValueFactory = _ => [],
         };
         var removeGuard = new Option<bool>("--remove-guard") { Description = "Take the guard away from all nodes, and do nothing else." };
-        var command = new Command("setup", Text.Setup) { cluster, plan, overwrite, removeGuard };
+        var remove = new Option<bool>("--remove") { Description = "Take away what set-up has left; the standbys go on streaming. Stop the service first." };
+        var lonePrimary = new Option<bool>("--lone-primary") { Description = "With --remove: stop the standbys, and leave nothing of set-up on the primary." };
+        var command = new Command("setup", Text.Setup) { cluster, plan, overwrite, removeGuard, remove, lonePrimary };
+        command.Validators.Add(result =>
+        {
+            if (result.GetValue(lonePrimary) && !result.GetValue(remove))
+                result.AddError("--lone-primary is for --remove.");
+            if (result.GetValue(remove) && (result.GetValue(removeGuard) || result.GetValue(overwrite)!.Length > 0))
+                result.AddError("--remove goes with neither --remove-guard nor --overwrite.");
+        });
         command.SetAction(async (parsed, cancellation) =>
         {
             var file = parsed.GetValue(Commands.Config)!;
             var access = Commands.Choose(InstallationLoader.Load(file), parsed.GetValue(cluster), file);
             if (parsed.GetValue(removeGuard))
                 return await RemoveGuardAsync(access, parsed.GetValue(plan), cancellation);
+            if (parsed.GetValue(remove))
+            {
+                var lone = parsed.GetValue(lonePrimary);
+                return await RunAsync(access, facts => RemovalPlanner.Plan(access.Spec, facts, lone), parsed.GetValue(plan), _ => SetupRemoval.Nothing(access),
+                    made => SetupRemoval.Done(access, made, lone), cancellation);
+            }
             var stamp = TimeProvider.System.GetUtcNow().ToString("yyyyMMdd'T'HHmmss'Z'", CultureInfo.InvariantCulture);
-            return await RunAsync(access, new SetupOptions([.. parsed.GetValue(overwrite)!], stamp), parsed.GetValue(plan), cancellation);
+            var options = new SetupOptions([.. parsed.GetValue(overwrite)!], stamp);
+            string AsWanted(SetupPlan made) => $"{made.Primary} is the primary of {access.Spec.Name}, and {Standbys(access, made)} from it.";
+            return await RunAsync(access, facts => SetupPlanner.Plan(access.Spec, facts, options), parsed.GetValue(plan), AsWanted, AsWanted, cancellation);
         });
         return command;
     }
 
-    private static async Task<int> RunAsync(ClusterAccess cluster, SetupOptions options, bool planOnly, CancellationToken cancellation)
+    private static async Task<int> RunAsync(ClusterAccess cluster, Func<ImmutableArray<NodeFacts>, SetupPlan> planner, bool planOnly,
+        Func<SetupPlan, string> nothing, Func<SetupPlan, string> done, CancellationToken cancellation)
     {
         var screen = Commands.Screen();
         using var hosts = new SetupHosts(cluster);
@@ -50,7 +68,7 @@ public static class SetupCommand
             await Console.Error.WriteLineAsync("nothing was changed");
             return ExitCode.Failed;
         }
-        var plan = SetupPlanner.Plan(cluster.Spec, facts, options);
+        var plan = planner(facts);
         if (plan.IsRefused)
         {
             foreach (var refusal in plan.Refusals)
@@ -60,11 +78,11 @@ public static class SetupCommand
         }
         if (plan.ChangesNothing)
         {
-            screen.MarkupLineInterpolated($"[green]Nothing to change:[/] {plan.Primary} is the primary of {cluster.Spec.Name}, and {Standbys(cluster, plan)} from it.");
+            screen.MarkupLineInterpolated($"[green]Nothing to change:[/] {nothing(plan)}");
             return ExitCode.Ok;
         }
         screen.MarkupLineInterpolated($"Set-up of [bold]{cluster.Spec.Name}[/], primary [bold]{plan.Primary!}[/], {plan.Steps.Length} steps:");
-        return await ApplyAsync(screen, cluster, hosts, plan, planOnly, $"{plan.Primary} is the primary of {cluster.Spec.Name}, and {Standbys(cluster, plan)} from it.", cancellation);
+        return await ApplyAsync(screen, cluster, hosts, plan, planOnly, done(plan), cancellation);
     }
 
     private static async Task<int> RemoveGuardAsync(ClusterAccess cluster, bool planOnly, CancellationToken cancellation)

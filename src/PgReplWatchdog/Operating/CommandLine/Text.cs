@@ -37,6 +37,8 @@ public static class Text
           pgwatchdog setup main
           pgwatchdog setup main --overwrite beta move the data that beta holds aside and copy it anew
           pgwatchdog setup main --remove-guard   take the guard away from all nodes
+          pgwatchdog setup main --remove         take set-up away; standbys go on streaming, by what is yours then
+          pgwatchdog setup main --remove --lone-primary
 
         Exit codes: 0 everything is as wanted, 1 refused or failed, 2 (with --plan) there is something to change,
         64 wrong command line, 78 wrong configuration.
