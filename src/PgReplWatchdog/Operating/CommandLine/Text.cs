@@ -33,7 +33,7 @@ public static class Text
         A second run changes nothing. A run that was interrupted is completed by the next.
 
         Examples:
-          pgwatchdog setup main --plan           show what would be changed, change nothing
+          pgwatchdog setup main --plan           show what would be changed, change nothing; --json: for a program
           pgwatchdog setup main
           pgwatchdog setup main --overwrite beta move the data that beta holds aside and copy it anew
           pgwatchdog setup main --remove-guard   take the guard away from all nodes
