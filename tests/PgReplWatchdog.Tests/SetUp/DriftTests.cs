@@ -1,5 +1,4 @@
 using System.Text.Json;
-using PgReplWatchdog.Lab;
 
 namespace PgReplWatchdog.Tests.SetUp;
 
