@@ -33,6 +33,15 @@ public static partial class Log
     [LoggerMessage(401, LogLevel.Information, "{Cluster}: the journal can be written again")]
     public static partial void JournalWritable(ILogger logger, string cluster);
 
+    [LoggerMessage(410, LogLevel.Warning, "{Cluster}: set-up would take {Steps} steps ({What}): pgwatchdog setup {Cluster} --plan shows them")]
+    public static partial void Drifted(ILogger logger, string cluster, int steps, string what);
+
+    [LoggerMessage(411, LogLevel.Information, "{Cluster}: everything is as set-up leaves it")]
+    public static partial void NotDrifted(ILogger logger, string cluster);
+
+    [LoggerMessage(412, LogLevel.Warning, "{Cluster}: whether set-up would change something is not known: {Why}")]
+    public static partial void DriftUnknown(ILogger logger, string cluster, string why);
+
     [LoggerMessage(402, LogLevel.Warning, "looks cannot be kept for replay in {File} ({Message}); the watching goes on without")]
     public static partial void LooksNotKept(ILogger logger, string file, string message);
 

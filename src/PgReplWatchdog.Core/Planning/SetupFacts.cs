@@ -53,6 +53,12 @@ public sealed record NodeFacts(string Node)
 
     public bool StateDirectoryExists { get; init; }
 
+    /// <summary>The names in the state directory.</summary>
+    public ImmutableArray<string> StateFiles { get; init; } = [];
+
+    /// <summary>The administrator's files that set-up kept before it changed them, as far as they are there.</summary>
+    public ImmutableArray<string> KeptFiles { get; init; } = [];
+
     /// <summary>The passfile holds just what it should (compared where the secret is known; the planner never sees it).</summary>
     public bool PassFileCurrent { get; init; }
 
@@ -71,6 +77,12 @@ public sealed record NodeFacts(string Node)
 
     /// <summary>application_name of the standbys that stream from here (pg_stat_replication).</summary>
     public ImmutableArray<string> StreamingStandbys { get; init; } = [];
+
+    /// <summary>Where the sessions of a watchdog come from: one that runs.</summary>
+    public ImmutableArray<string> WatchdogSessions { get; init; } = [];
+
+    /// <summary>Roles that own something: they cannot be dropped.</summary>
+    public ImmutableArray<string> Owners { get; init; } = [];
 
     /// <summary>Size of all databases of a running server, bytes.</summary>
     public long? DataBytes { get; init; }

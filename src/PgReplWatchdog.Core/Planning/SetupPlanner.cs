@@ -282,11 +282,14 @@ public static class SetupPlanner
         var managed = changes.Count == 0 && facts.ManagedText is not null ? facts.ManagedText : ConfigurationText.WithSettings(facts.ManagedText, changes);
         return new SetupStep.WriteFile[]
         {
-            new(node.Name, Into(facts.HbaFile), facts.HbaText, hba, inCopy && !outside),
+            new(node.Name, Into(facts.HbaFile), facts.HbaText, hba, inCopy && !outside, KeepAs(facts.HbaFile, facts.HbaText)),
             new(node.Name, Into(managedFile), facts.ManagedText, managed, inCopy),
-            new(node.Name, Into(facts.ConfigFile), facts.ConfigurationText, configuration, inCopy && !outside),
+            new(node.Name, Into(facts.ConfigFile), facts.ConfigurationText, configuration, inCopy && !outside, KeepAs(facts.ConfigFile, facts.ConfigurationText)),
         }.Where(file => file.Before != file.After || file.InCopy);
 
+        // Before a copy takes its place the whole directory is moved aside: nothing in there has to be kept.
+        string? KeepAs(string path, string? before) =>
+            before is not null && (!inCopy || outside) && ConfigurationText.IsUntouched(before) ? path + ConfigurationText.KeptSuffix : null;
         string Into(string path) => path.StartsWith(node.DataDirectory + "/", StringComparison.Ordinal) ? directory + path[node.DataDirectory.Length..] : path;
     }
 

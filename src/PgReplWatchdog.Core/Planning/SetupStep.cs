@@ -3,7 +3,7 @@ using PgReplWatchdog.Topology;
 namespace PgReplWatchdog.Planning;
 
 /// <summary>One change on one host: a closed family. Each says what it changes and how to take it back, and may be run twice.</summary>
-public abstract record SetupStep
+public abstract partial record SetupStep
 {
     private SetupStep(string node) => Node = node;
 
@@ -62,9 +62,10 @@ public abstract record SetupStep
     /// <param name="Before">Its text as it was when the facts were gathered; null where it is new.</param>
     /// <param name="After">Its text afterwards.</param>
     /// <param name="InCopy">It goes into a copy that is not there yet: Before is the node's own file, which the copy gets.</param>
-    public sealed record WriteFile(string On, string Path, string? Before, string After, bool InCopy = false) : SetupStep(On)
+    /// <param name="KeepAs">Where the administrator's file is kept as it was; null where it is none, or is kept already.</param>
+    public sealed record WriteFile(string On, string Path, string? Before, string After, bool InCopy = false, string? KeepAs = null) : SetupStep(On)
     {
-        public override string Title => Before is null || InCopy ? $"write {Path}" : $"change {Path}";
+        public override string Title => (Before is null || InCopy ? $"write {Path}" : $"change {Path}") + (KeepAs is null ? "" : $" (as it was it is kept as {KeepAs})");
         public override string Undo => Before is null || InCopy ? $"rm {Path}" : $"take the lines marked pgwatchdog out of {Path}";
     }
 

@@ -21,6 +21,9 @@ public sealed record ClusterAccess(
     /// <summary>When no failover may begin.</summary>
     public required FreezeWindows FreezeWindows { get; init; }
 
+    /// <summary>Time from one look at the whole set-up to the next; zero for none.</summary>
+    public TimeSpan DriftCheckInterval { get; init; }
+
     /// <summary>Addresses outside the cluster that tell whether the watchdog's own network is there.</summary>
     public ImmutableArray<DnsEndPoint> ReferenceAddresses { get; init; } = [];
 

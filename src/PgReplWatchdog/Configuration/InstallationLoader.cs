@@ -85,6 +85,7 @@ public static class InstallationLoader
             ServerAccount = options.ServerAccount.Length > 0 ? options.ServerAccount : options.SshUser,
             Procedures = new Procedures(options.FenceCommand, options.FenceCommandTimeout, options.HookBefore, options.HookAfter, options.HookTimeout),
             FreezeWindows = new FreezeWindows(options.FreezeWindows),
+            DriftCheckInterval = options.DriftCheckInterval,
             ReferenceAddresses = [.. options.ReferenceAddresses.Select(CrossChecks.Address).OfType<DnsEndPoint>()],
             Heartbeat = options.Heartbeat,
             FreshConnectionEvery = options.FreshConnectionEvery,

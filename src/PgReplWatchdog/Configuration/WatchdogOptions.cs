@@ -106,6 +106,10 @@ public sealed class ClusterOptions
     /// </summary>
     public List<string> FreezeWindows { get; set; } = [];
 
+    /// <summary>How often the service looks whether set-up would change something (the metric pgwatchdog_setup_drift_steps, and a line in the log when that changes); 00:00:00: never.</summary>
+    [Range(typeof(TimeSpan), "00:00:00", "7.00:00:00", ConvertValueInInvariantCulture = true, ParseLimitsInInvariantCulture = true)]
+    public TimeSpan DriftCheckInterval { get; set; } = TimeSpan.FromMinutes(5);
+
     /// <summary>Addresses as host:port outside the cluster (a router, a name server) that are asked on suspicion: where none answers, it is the watchdog that is cut off.</summary>
     public List<string> ReferenceAddresses { get; set; } = [];
 

@@ -19,7 +19,7 @@ public sealed class WatchdogMetrics
     private static readonly string[] OfNode = ["cluster", "node"];
 
     private readonly Gauge lastCheck, clusterNodes, clusterPrimaries, streamingStandbys, checkInterval, verdict, gateShut, ready, silence, epoch;
-    private readonly Gauge lastFailoverEnd, probeSuccess, reach, role, timeline, currentLsn, receiveLsn, replayLsn, lagBytes, lagSeconds, lagKnown;
+    private readonly Gauge lastFailoverEnd, drift, probeSuccess, reach, role, timeline, currentLsn, receiveLsn, replayLsn, lagBytes, lagSeconds, lagKnown;
     private readonly Gauge walReceiverStreaming, slotActive;
     private readonly Histogram checkDuration, scheduleDelay;
     private readonly Counter failovers, commands, errors;
@@ -49,6 +49,8 @@ public sealed class WatchdogMetrics
         epoch = create.CreateGauge(Prefix + "epoch", "Grows by one with each change of the intended primary.", OfCluster);
         failovers = create.CreateCounter(Prefix + "failovers_total", "Automatic failovers that ended in this process.", "cluster", "result");
         lastFailoverEnd = create.CreateGauge(Prefix + "failover_last_end_timestamp_seconds", "When the last failover ended; 0 for never.", OfCluster);
+        drift = create.CreateGauge(Prefix + "setup_drift_steps",
+            "Steps that set-up would take: 0 is as set-up leaves it. Absent while that is not known: not looked yet, a host does not answer, the primary does not serve, set-up would refuse.", OfCluster);
         commands = create.CreateCounter(Prefix + "commands_total", "Actions on hosts.", "cluster", "action", "result");
 
         probeSuccess = create.CreateGauge(Prefix + "node_probe_success", "1 when the node answered the last check's question.", OfNode);
@@ -91,6 +93,9 @@ public sealed class WatchdogMetrics
 
     public void PublishOutcome(ClusterSpec spec, WatchdogAction action, ActionOutcome outcome) =>
         commands.WithLabels(spec.Name, action.Kind, outcome.Succeeded ? "succeeded" : "failed").Inc();
+
+    /// <summary>What the last look at the whole set-up found; null where it found nothing out.</summary>
+    public void PublishDrift(ClusterSpec spec, int? steps) => SetOrRemove(drift, steps, spec.Name);
 
     /// <summary>Everything that one check found, once a check.</summary>
     public void Publish(ClusterSpec spec, ClusterObservation observation, Decision decision, TimeSpan took)

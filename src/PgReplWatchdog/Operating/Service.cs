@@ -42,6 +42,7 @@ public static class Service
         services.AddSingleton(installation);
         services.AddHostedService<Farewell>();
         services.AddHostedService<Alarms>();
+        services.AddHostedService<DriftWatch>();
         Schedule.Add(services, installation.Clusters.Select(cluster => cluster.Spec));
 
         var service = builder.Build();

@@ -45,6 +45,7 @@ public sealed class FactsGatherer(ClusterAccess cluster, SetupHosts hosts)
             Running = said.ContainsKey("running"),
             StandbySignal = said.ContainsKey("standby_signal"),
             StateDirectoryExists = said.ContainsKey("state_directory"),
+            StateFiles = [.. said.GetValueOrDefault("state_files", "").Split('/', StringSplitOptions.RemoveEmptyEntries)],
             WatchdogAddress = said["watchdog_address"],
             ConfigFile = config + "/postgresql.conf",
             HbaFile = config + "/pg_hba.conf",
@@ -65,6 +66,8 @@ public sealed class FactsGatherer(ClusterAccess cluster, SetupHosts hosts)
             Host = await new HostQuestions(cluster, hosts).AskAsync(facts, cancellation),
             HbaText = await hosts.ReadFileAsync(node.Name, facts.HbaFile, cancellation),
             ConfigurationText = await hosts.ReadFileAsync(node.Name, facts.ConfigFile, cancellation),
+            KeptFiles = [.. (await host.RequireAsync(SetupScripts.Existing(facts.HbaFile + ConfigurationText.KeptSuffix, facts.ConfigFile + ConfigurationText.KeptSuffix),
+                Limit, cancellation)).Split('\n', StringSplitOptions.RemoveEmptyEntries)],
         };
     }
 
@@ -85,6 +88,8 @@ public sealed class FactsGatherer(ClusterAccess cluster, SetupHosts hosts)
             DataBytes = answer.DataBytes,
             DirectoryBytes = answer.DirectoryBytes,
             WalBytes = answer.WalBytes,
+            WatchdogSessions = answer.WatchdogSessions,
+            Owners = answer.Owners,
             ReplicationRole = State(answer, granted, cluster.Spec.Roles.Replication, cluster.ReplicationPassword, role => role is { Login: true, Replication: true }),
             WatchdogRole = State(answer, granted, cluster.Spec.Roles.Watchdog, cluster.WatchdogPassword, role => role is { Login: true, ReadsStatistics: true }),
         };
@@ -116,7 +121,8 @@ public sealed class FactsGatherer(ClusterAccess cluster, SetupHosts hosts)
 
     private sealed record ServerAnswer(
         bool InRecovery, ImmutableDictionary<string, Setting> Settings, Dictionary<string, RoleAnswer> Roles,
-        ImmutableArray<string> Slots, ImmutableArray<string> StreamingStandbys, ImmutableArray<string> Databases, long? DataBytes, long? DirectoryBytes, long? WalBytes);
+        ImmutableArray<string> Slots, ImmutableArray<string> StreamingStandbys, ImmutableArray<string> Databases, long? DataBytes, long? DirectoryBytes, long? WalBytes,
+        ImmutableArray<string> WatchdogSessions, ImmutableArray<string> Owners);
 
     private sealed record RoleAnswer(bool Superuser, bool Login, bool Replication, string? Verifier, bool ReadsStatistics);
 }

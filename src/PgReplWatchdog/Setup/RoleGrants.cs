@@ -37,6 +37,10 @@ public static class RoleGrants
     private static string Grant(SqlRoles roles, PostgresVersion version, string role) =>
         In(roles) + string.Concat(Functions(roles, version, role).Select(function => $"GRANT EXECUTE ON FUNCTION pg_catalog.{function} TO {role};\n"));
 
+    /// <summary>Takes from one of the roles what it may execute, in psql: all of it or nothing.</summary>
+    public static string Revoke(SqlRoles roles, PostgresVersion version, string role) => In(roles) + "BEGIN;\n"
+        + string.Concat(Functions(roles, version, role).Select(function => $"REVOKE EXECUTE ON FUNCTION pg_catalog.{function} FROM {role};\n")) + "COMMIT;\n";
+
     /// <summary>A query in psql: the roles that exist and lack nothing, one a line.</summary>
     public static string Question(SqlRoles roles, PostgresVersion version) => In(roles) + string.Join("UNION ALL\n", new[] { roles.Watchdog, roles.Replication }.Select(role =>
         $"SELECT rolname FROM pg_roles WHERE rolname = '{role}'\n" + string.Concat(Functions(roles, version, role).Select(function =>

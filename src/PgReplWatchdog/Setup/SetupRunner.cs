@@ -40,6 +40,11 @@ public sealed class SetupRunner(ClusterAccess cluster, SetupHosts hosts, TimePro
         SetupStep.RemoveTriggerFile file => On(step).RequireAsync(SetupScripts.RemoveFile(file.Path), Limit, cancellation),
         SetupStep.StartServer => On(step).RequireAsync(SetupScripts.Start(On(step).Host, StartSeconds), WaitFor(StartSeconds), cancellation),
         SetupStep.ProveStreaming prove => ProveAsync(prove, cancellation),
+        SetupStep.DropRole role => hosts.PsqlAsync(role.Node, RemovalScripts.DropRoleSql(cluster.Spec.Roles.Database, role.Role), cancellation),
+        SetupStep.RevokeRights rights => hosts.PsqlAsync(rights.Node, RoleGrants.Revoke(cluster.Spec.Roles, rights.Version, rights.Role), cancellation),
+        SetupStep.DropSlots slots => hosts.PsqlAsync(slots.Node, RemovalScripts.DropSlotsSql(slots.Slots), cancellation),
+        SetupStep.RemoveFile file => On(step).RequireAsync(SetupScripts.RemoveFile(file.Path), Limit, cancellation),
+        SetupStep.RemoveState state => On(step).RequireAsync(RemovalScripts.RemoveState(state.Path, state.Keep), Limit, cancellation),
         _ => throw new UnreachableException(),
     };
 
@@ -64,6 +69,8 @@ public sealed class SetupRunner(ClusterAccess cluster, SetupHosts hosts, TimePro
     {
         if (file is { Before: not null, InCopy: false } && await hosts.ReadFileAsync(file.Node, file.Path, cancellation) != file.Before)
             throw new SshFailureException(SshFailureKind.CommandFailed, $"{file.Node}: somebody changed {file.Path} since the plan was made; nothing was written there, run setup again");
+        if (file.KeepAs is { } kept)
+            await On(file).RequireAsync(SetupScripts.KeepFile(file.Path, kept), Limit, cancellation);
         await hosts.WriteFileAsync(file.Node, file.Path, file.After, cancellation);
     }
 

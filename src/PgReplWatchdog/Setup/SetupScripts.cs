@@ -26,7 +26,7 @@ public static class SetupScripts
         [ -r {1}/PG_VERSION ] && echo "version=$(head -n 1 {1}/PG_VERSION)"
         echo "program_version=$("$bin/postgres" --version | sed -n 's/^[^0-9]*\([0-9]*\(\.[0-9]*\)\?\).*/\1/p')"
         if is_standby; then echo standby_signal=yes; fi
-        [ -d {2} ] && echo state_directory=yes
+        [ -d {2} ] && echo state_directory=yes && echo "state_files=$(ls -A {2} | tr '\n' /)"
         wanted_config={4} wanted_unit={5}
         read_postmaster
         # Debian's clusters: what is below /etc/postgresql names the data directory, and version and name make the unit.
@@ -66,7 +66,14 @@ public static class SetupScripts
         mv -f "$new" "$file"
         """, path);
 
+    /// <summary>Those of some files that are there, one a line.</summary>
+    public static string Existing(params ReadOnlySpan<string> paths) =>
+        string.Concat(paths.ToArray().Select(path => Shell.Script("[ ! -e {0} ] || printf '%s\n' {0}\n", path)));
+
     public static string MakeDirectory(string path) => Shell.Script("mkdir -p {0} && chmod 0700 {0}", path);
+
+    /// <summary>With owner and mode, and whole or not at all.</summary>
+    public static string KeepFile(string path, string kept) => Shell.Script("cp -p {0} {2} && mv -f {2} {1}", path, kept, kept + "-new");
 
     public static string RemoveFile(string path) => Shell.Script("rm -f {0}", path);
 
@@ -113,6 +120,7 @@ public static class SetupScripts
         if [ -f {1}/pg_ident.conf ]; then cp -p {1}/pg_ident.conf {0}/pg_ident.conf; fi
         sed -i -E {3} {0}/postgresql.auto.conf
         if [ -e {1} ]; then mv {1} {2}; fi
+        rm -f {0}/*.before-pgwatchdog # the primary's files as they were before
         mv {0} {1}
         rm -f {0}.pid
         """, copy, dataDirectory, moveAsideTo ?? dataDirectory + ".before-pgwatchdog", $"/^({string.Join('|', managed)}) =/d");

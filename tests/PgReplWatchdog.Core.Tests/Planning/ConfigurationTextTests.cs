@@ -22,7 +22,7 @@ public class ConfigurationTextTests
 
     [Theory, MemberData(nameof(Files))]
     public void Include_stands_after_the_rest_which_is_left_byte_for_byte(string text) =>
-        Assert.Equal(text + (text.Length > 0 && !text.EndsWith('\n') ? "\n" : "") + Begin + "include_if_exists = 'pgwatchdog.conf'\n" + End,
+        Assert.Equal(text + (text.Length > 0 && !text.EndsWith('\n') ? "\n" + Begin.Replace("\n", " after a line without end\n", StringComparison.Ordinal) : Begin) + "include_if_exists = 'pgwatchdog.conf'\n" + End,
             ConfigurationText.WithInclude(text));
 
     [Theory, MemberData(nameof(Files))]

@@ -90,9 +90,9 @@ public sealed partial class InterruptedSetUpTests
     /// Lets a run do its first step, or so many where it begins as the one before did, and kills it. Returns the title of the first step,
     /// null when the run came to its end.
     /// </summary>
-    private static async Task<string?> KilledAsync(string configuration, string firstBefore, int steps)
+    internal static async Task<string?> KilledAsync(string configuration, string firstBefore, int steps, string[]? command = null)
     {
-        using var setup = Product.Start(configuration, ["setup"]);
+        using var setup = Product.Start(configuration, command ?? ["setup"]);
         string? first = null;
         while (await setup.StandardOutput.ReadLineAsync(Cancellation) is { } line)
         {

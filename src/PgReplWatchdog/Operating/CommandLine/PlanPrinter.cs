@@ -1,3 +1,4 @@
+using System.Text.RegularExpressions;
 using DiffPlex.DiffBuilder;
 using DiffPlex.DiffBuilder.Model;
 using PgReplWatchdog.Planning;
@@ -6,7 +7,7 @@ using Spectre.Console;
 namespace PgReplWatchdog.Operating.CommandLine;
 
 /// <summary>A set-up plan for a person: a line a step, and for files what changes in them.</summary>
-public static class PlanPrinter
+public static partial class PlanPrinter
 {
     public static void Write(IAnsiConsole screen, SetupPlan plan)
     {
@@ -28,12 +29,20 @@ public static class PlanPrinter
 
     private static void WriteDiff(IAnsiConsole screen, SetupStep.WriteFile file)
     {
-        foreach (var line in InlineDiffBuilder.Diff((file.Before ?? "").TrimEnd('\n'), file.After.TrimEnd('\n')).Lines)
+        foreach (var line in Changes(file))
         {
-            if (line.Type == ChangeType.Inserted)
-                screen.MarkupLineInterpolated($"      [green]+ {line.Text}[/]");
-            else if (line.Type == ChangeType.Deleted && line.Text.Length > 0)
-                screen.MarkupLineInterpolated($"      [red]- {line.Text}[/]");
+            if (line[0] == '+')
+                screen.MarkupLineInterpolated($"      [green]{line}[/]");
+            else
+                screen.MarkupLineInterpolated($"      [red]{line}[/]");
         }
     }
+
+    /// <summary>The lines that come, "+ ", and those that go, "- ". A password that somebody wrote into one is not shown.</summary>
+    public static IEnumerable<string> Changes(SetupStep.WriteFile file) => InlineDiffBuilder.Diff((file.Before ?? "").TrimEnd('\n'), file.After.TrimEnd('\n')).Lines
+        .Where(line => line.Type == ChangeType.Inserted || (line.Type == ChangeType.Deleted && line.Text.Length > 0))
+        .Select(line => (line.Type == ChangeType.Inserted ? "+ " : "- ") + Password().Replace(line.Text, "$1***"));
+
+    [GeneratedRegex(@"(\bpassword\s*=\s*)('{1,2}.*?'{1,2}|\S+)", RegexOptions.IgnoreCase)]
+    private static partial Regex Password();
 }

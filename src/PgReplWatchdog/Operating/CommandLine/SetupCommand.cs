@@ -15,6 +15,7 @@ public static class SetupCommand
     {
         var cluster = Commands.Cluster(required: true);
         var plan = new Option<bool>("--plan") { Description = "Show what would be changed and change nothing." };
+        var json = new Option<bool>("--json") { Description = "With --plan: the plan as one JSON document." };
         var overwrite = new Option<string[]>("--overwrite")
         {
             Description = "A node whose data may be moved aside although it holds something. May be given several times.",
@@ -22,20 +23,41 @@ public static class SetupCommand
             DefaultValueFactory = _ => [],
         };
         var removeGuard = new Option<bool>("--remove-guard") { Description = "Take the guard away from all nodes, and do nothing else." };
-        var command = new Command("setup", Text.Setup) { cluster, plan, overwrite, removeGuard };
+        var remove = new Option<bool>("--remove") { Description = "Take away what set-up has left; the standbys go on streaming. Stop the service first." };
+        var lonePrimary = new Option<bool>("--lone-primary") { Description = "With --remove: stop the standbys, and leave nothing of set-up on the primary." };
+        var command = new Command("setup", Text.Setup) { cluster, plan, json, overwrite, removeGuard, remove, lonePrimary };
+        command.Validators.Add(result =>
+        {
+            if (result.GetValue(json) && !result.GetValue(plan))
+                result.AddError("--json is for --plan.");
+            if (result.GetValue(lonePrimary) && !result.GetValue(remove))
+                result.AddError("--lone-primary is for --remove.");
+            if (result.GetValue(remove) && (result.GetValue(removeGuard) || result.GetValue(overwrite)!.Length > 0))
+                result.AddError("--remove goes with neither --remove-guard nor --overwrite.");
+        });
         command.SetAction(async (parsed, cancellation) =>
         {
             var file = parsed.GetValue(Commands.Config)!;
             var access = Commands.Choose(InstallationLoader.Load(file), parsed.GetValue(cluster), file);
+            var form = parsed.GetValue(json) ? PlanForm.Json : parsed.GetValue(plan) ? PlanForm.Text : PlanForm.None;
             if (parsed.GetValue(removeGuard))
-                return await RemoveGuardAsync(access, parsed.GetValue(plan), cancellation);
+                return await RemoveGuardAsync(access, form, cancellation);
+            if (parsed.GetValue(remove))
+            {
+                var lone = parsed.GetValue(lonePrimary);
+                return await RunAsync(access, facts => RemovalPlanner.Plan(access.Spec, facts, lone), form, _ => SetupRemoval.Nothing(access),
+                    made => SetupRemoval.Done(access, made, lone), cancellation);
+            }
             var stamp = TimeProvider.System.GetUtcNow().ToString("yyyyMMdd'T'HHmmss'Z'", CultureInfo.InvariantCulture);
-            return await RunAsync(access, new SetupOptions([.. parsed.GetValue(overwrite)!], stamp), parsed.GetValue(plan), cancellation);
+            var options = new SetupOptions([.. parsed.GetValue(overwrite)!], stamp);
+            string AsWanted(SetupPlan made) => $"{made.Primary} is the primary of {access.Spec.Name}, and {Standbys(access, made)} from it.";
+            return await RunAsync(access, facts => SetupPlanner.Plan(access.Spec, facts, options), form, AsWanted, AsWanted, cancellation);
         });
         return command;
     }
 
-    private static async Task<int> RunAsync(ClusterAccess cluster, SetupOptions options, bool planOnly, CancellationToken cancellation)
+    private static async Task<int> RunAsync(ClusterAccess cluster, Func<ImmutableArray<NodeFacts>, SetupPlan> planner, PlanForm form,
+        Func<SetupPlan, string> nothing, Func<SetupPlan, string> done, CancellationToken cancellation)
     {
         var screen = Commands.Screen();
         using var hosts = new SetupHosts(cluster);
@@ -50,7 +72,9 @@ public static class SetupCommand
             await Console.Error.WriteLineAsync("nothing was changed");
             return ExitCode.Failed;
         }
-        var plan = SetupPlanner.Plan(cluster.Spec, facts, options);
+        var plan = planner(facts);
+        if (form == PlanForm.Json)
+            return await PlanDocument.WriteAsync(cluster, plan);
         if (plan.IsRefused)
         {
             foreach (var refusal in plan.Refusals)
@@ -61,14 +85,14 @@ public static class SetupCommand
         PlanPrinter.WriteWarnings(screen, plan);
         if (plan.ChangesNothing)
         {
-            screen.MarkupLineInterpolated($"[green]Nothing to change:[/] {plan.Primary} is the primary of {cluster.Spec.Name}, and {Standbys(cluster, plan)} from it.");
+            screen.MarkupLineInterpolated($"[green]Nothing to change:[/] {nothing(plan)}");
             return ExitCode.Ok;
         }
         screen.MarkupLineInterpolated($"Set-up of [bold]{cluster.Spec.Name}[/], primary [bold]{plan.Primary!}[/], {plan.Steps.Length} steps:");
-        return await ApplyAsync(screen, cluster, hosts, plan, planOnly, $"{plan.Primary} is the primary of {cluster.Spec.Name}, and {Standbys(cluster, plan)} from it.", cancellation);
+        return await ApplyAsync(screen, cluster, hosts, plan, form, done(plan), cancellation);
     }
 
-    private static async Task<int> RemoveGuardAsync(ClusterAccess cluster, bool planOnly, CancellationToken cancellation)
+    private static async Task<int> RemoveGuardAsync(ClusterAccess cluster, PlanForm form, CancellationToken cancellation)
     {
         if (cluster.Spec.Policy.GuardTimeToLive > TimeSpan.Zero)
         {
@@ -78,13 +102,15 @@ public static class SetupCommand
         }
         using var hosts = new SetupHosts(cluster);
         var plan = SetupPlanner.WithoutGuard(cluster.Spec);
-        return await ApplyAsync(Commands.Screen(), cluster, hosts, plan, planOnly, $"no node of {cluster.Spec.Name} has a guard any more; the next set-up would install it again.", cancellation);
+        if (form == PlanForm.Json)
+            return await PlanDocument.WriteAsync(cluster, plan);
+        return await ApplyAsync(Commands.Screen(), cluster, hosts, plan, form, $"no node of {cluster.Spec.Name} has a guard any more; the next set-up would install it again.", cancellation);
     }
 
     private static async Task<int> ApplyAsync(
-        IAnsiConsole screen, ClusterAccess cluster, SetupHosts hosts, SetupPlan plan, bool planOnly, string done, CancellationToken cancellation)
+        IAnsiConsole screen, ClusterAccess cluster, SetupHosts hosts, SetupPlan plan, PlanForm form, string done, CancellationToken cancellation)
     {
-        if (planOnly)
+        if (form != PlanForm.None)
         {
             PlanPrinter.Write(screen, plan);
             screen.WriteLine("Nothing was changed. Without --plan these steps are carried out.");
@@ -102,6 +128,14 @@ public static class SetupCommand
         }
         screen.MarkupLineInterpolated($"[green]Done:[/] {done}");
         return ExitCode.Ok;
+    }
+
+    /// <summary>Whether the plan is only shown, and how.</summary>
+    private enum PlanForm
+    {
+        None,
+        Text,
+        Json,
     }
 
     private static string Standbys(ClusterAccess cluster, SetupPlan plan)

@@ -33,10 +33,12 @@ public static class Text
         A second run changes nothing. A run that was interrupted is completed by the next.
 
         Examples:
-          pgwatchdog setup main --plan           show what would be changed, change nothing
+          pgwatchdog setup main --plan           show what would be changed, change nothing; --json: for a program
           pgwatchdog setup main
           pgwatchdog setup main --overwrite beta move the data that beta holds aside and copy it anew
           pgwatchdog setup main --remove-guard   take the guard away from all nodes
+          pgwatchdog setup main --remove         take set-up away; standbys go on streaming, by what is yours then
+          pgwatchdog setup main --remove --lone-primary
 
         Exit codes: 0 everything is as wanted, 1 refused or failed, 2 (with --plan) there is something to change,
         64 wrong command line, 78 wrong configuration.

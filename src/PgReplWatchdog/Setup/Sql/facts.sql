@@ -10,6 +10,11 @@ SELECT json_build_object(
                 FROM pg_authid WHERE rolname NOT LIKE 'pg\_%'),
     'slots', (SELECT coalesce(json_agg(slot_name), '[]') FROM pg_replication_slots WHERE slot_type = 'physical'),
     'streamingStandbys', (SELECT coalesce(json_agg(application_name), '[]') FROM pg_stat_replication WHERE state = 'streaming'),
+    -- NodeSession says in its name what it has seen; the guard's session is another (pgwatchdog_guard).
+    'watchdogSessions', (SELECT coalesce(json_agg(DISTINCT coalesce(host(client_addr), 'its own host')), '[]')
+                           FROM pg_stat_activity WHERE application_name = 'pgwatchdog' OR application_name LIKE 'pgwatchdog %'),
+    'owners', (SELECT coalesce(json_agg(DISTINCT rolname), '[]')
+                 FROM pg_shdepend JOIN pg_roles ON pg_roles.oid = refobjid WHERE refclassid = 'pg_authid'::regclass AND deptype = 'o'),
     'databases', (SELECT json_agg(datname) FROM pg_database WHERE datallowconn),
     'dataBytes', (SELECT sum(pg_database_size(oid)) FROM pg_database WHERE datallowconn),
     'directoryBytes', (SELECT sum(pg_tablespace_size(oid)) FROM pg_tablespace WHERE spcname IN ('pg_default', 'pg_global')),

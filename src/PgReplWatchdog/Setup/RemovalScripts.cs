@@ -1,0 +1,51 @@
+using PgReplWatchdog.Acting.Ssh;
+
+namespace PgReplWatchdog.Setup;
+
+/// <summary>What taking set-up away does on a host. Each may be run twice.</summary>
+public static class RemovalScripts
+{
+    /// <summary>
+    /// DROP OWNED takes away what was granted to it, and would drop what it owns: that is looked for first. A role that something in another database depends on stays, and the
+    /// server's error says what it is.
+    /// </summary>
+    public static string DropRoleSql(string database, string role) => $"""
+        \connect {database}
+        DO $$ BEGIN
+            IF NOT EXISTS (SELECT FROM pg_roles WHERE rolname = '{role}') THEN
+                RETURN;
+            END IF;
+            IF EXISTS (SELECT FROM pg_shdepend JOIN pg_roles ON pg_roles.oid = refobjid WHERE refclassid = 'pg_authid'::regclass AND deptype = 'o' AND rolname = '{role}') THEN
+                RAISE EXCEPTION 'role {role} owns something: REASSIGN OWNED BY {role} TO another, in each database';
+            END IF;
+            DROP OWNED BY {role};
+            DROP ROLE {role};
+        END $$;
+
+        """;
+
+    private const int ReleaseSeconds = 20;
+
+    /// <summary>A walsender holds its slot for a moment after its standby has gone.</summary>
+    public static string DropSlotsSql(IEnumerable<string> slots)
+    {
+        var names = string.Join(", ", slots.Select(slot => $"'{slot}'"));
+        return $"""
+            DO $$ DECLARE began timestamptz := clock_timestamp(); BEGIN
+                WHILE EXISTS (SELECT FROM pg_replication_slots WHERE slot_name IN ({names}) AND active) AND clock_timestamp() < began + interval '{ReleaseSeconds} s' LOOP
+                    PERFORM pg_sleep(0.1);
+                END LOOP;
+            END $$;
+            SELECT pg_drop_replication_slot(slot_name) FROM pg_replication_slots WHERE slot_name IN ({names});
+
+            """;
+    }
+
+    /// <summary>What the server is found by goes last: a run that is broken off leaves it for the next. What is no directory of files any more goes as a whole.</summary>
+    public static string RemoveState(string directory, IReadOnlyCollection<string> keep)
+    {
+        var others = string.Concat(keep.Append("server.conf").Select(name => Shell.Script(" ! -name {0}", name)));
+        return Shell.Script($"[ -d {{0}} ] || exit 0\nfind {{0}} -mindepth 1 -maxdepth 1{others} -exec rm -rf {{}} + && rm -f {{0}}/server.conf || exit 1\n", directory)
+            + (keep.Count == 0 ? Shell.Script("rmdir {0}\n", directory) : "");
+    }
+}
