@@ -19,7 +19,8 @@ public sealed class FactsGatherer(ClusterAccess cluster, SetupHosts hosts)
         var asked = cluster.Spec.Nodes.Select(node => GatherAsync(node, cancellation)).ToList();
         try
         {
-            return [.. await Task.WhenAll(asked)];
+            var facts = await Task.WhenAll(asked);
+            return cluster.Spec.Replication.Archiving == Archiving.Ship ? await new ArchiveFiles(cluster, hosts).CompareAsync(facts, cancellation) : [.. facts];
         }
         catch (SshFailureException first)
         {
@@ -45,6 +46,8 @@ public sealed class FactsGatherer(ClusterAccess cluster, SetupHosts hosts)
             Running = said.ContainsKey("running"),
             StandbySignal = said.ContainsKey("standby_signal"),
             StateDirectoryExists = said.ContainsKey("state_directory"),
+            DiskMegabytes = Number(said, "disk"),
+            ArchiveLacks = [.. said.GetValueOrDefault("archive_lacks", "").Split(' ', StringSplitOptions.RemoveEmptyEntries)],
             WatchdogAddress = said["watchdog_address"],
             ConfigFile = config + "/postgresql.conf",
             HbaFile = config + "/pg_hba.conf",
@@ -81,7 +84,8 @@ public sealed class FactsGatherer(ClusterAccess cluster, SetupHosts hosts)
             Slots = answer.Slots,
             StreamingStandbys = answer.StreamingStandbys,
             DataBytes = answer.DataBytes,
-            ReplicationRole = State(answer, granted, cluster.Spec.Roles.Replication, cluster.ReplicationPassword, role => role is { Login: true, Replication: true }),
+            ReplicationRole = State(answer, granted, cluster.Spec.Roles.Replication, cluster.ReplicationPassword, 
+                role => role is { Login: true, Replication: true } && EnoughConnections(role.ConnectionLimit)),
             WatchdogRole = State(answer, granted, cluster.Spec.Roles.Watchdog, cluster.WatchdogPassword, role => role is { Login: true, ReadsStatistics: true }),
         };
     }
@@ -94,6 +98,10 @@ public sealed class FactsGatherer(ClusterAccess cluster, SetupHosts hosts)
         var roles = await hosts.PsqlAsync(node, RoleGrants.Question(cluster.Spec.Roles, Version(answer)), cancellation, readOnly: true);
         return [.. roles.Split('\n', StringSplitOptions.RemoveEmptyEntries)];
     }
+
+    /// <summary>A limit of a person's that is higher does no harm, and neither does none, unless none was asked for.</summary>
+    private bool EnoughConnections(int limit) => limit == ReplicationSettings.NoLimit
+        || (cluster.Spec.Replication.RoleLimit(cluster.Spec.Nodes.Length - 1) is var wanted && wanted != ReplicationSettings.NoLimit && limit >= wanted);
 
     private static PostgresVersion Version(ServerAnswer answer) => new(int.Parse(answer.Settings["server_version_num"].Value, CultureInfo.InvariantCulture));
 
@@ -114,5 +122,5 @@ public sealed class FactsGatherer(ClusterAccess cluster, SetupHosts hosts)
         bool InRecovery, ImmutableDictionary<string, Setting> Settings, Dictionary<string, RoleAnswer> Roles,
         ImmutableArray<string> Slots, ImmutableArray<string> StreamingStandbys, ImmutableArray<string> Databases, long? DataBytes);
 
-    private sealed record RoleAnswer(bool Superuser, bool Login, bool Replication, string? Verifier, bool ReadsStatistics);
+    private sealed record RoleAnswer(bool Superuser, bool Login, bool Replication, int ConnectionLimit, string? Verifier, bool ReadsStatistics);
 }
