@@ -32,6 +32,24 @@ sum_of() { # FILE
   sum=${sum%% *}
 }
 
+# A segment of a timeline that was left before its end, by the history files here: a server that has been replaced and goes on writing (manual, "Timelines"). A standby
+# that took it would part from the new primary.
+is_left() { # NAME SIZE
+  case $1 in *.*) return 1 ;; esac
+  [ "$2" -gt 0 ] || return 1
+  segment=${1#????????}
+  segment=$(((0x${segment%????????} * (4294967296 / $2)) + 0x${segment#????????}))
+  for history in "$directory"/*.history; do
+    [ -f "$history" ] || return 1
+    while read -r left at _; do
+      case $left in '' | *[!0-9]*) continue ;; esac
+      [ "$(printf '%08X' "$left")" = "${1%????????????????}" ] || continue
+      [ $segment -lt $((((0x${at%/*} * 4294967296) + 0x${at#*/}) / $2)) ] || return 0
+    done < "$history"
+  done
+  return 1
+}
+
 # FILE, which is on disk already, becomes NAME: whole or not at all, and never in the place of something else. A link cannot overwrite.
 take() { # FILE NAME
   if ln "$1" "$directory/$2" 2> /dev/null; then
@@ -113,6 +131,7 @@ push() { # PATH NAME
 restore() { # NAME PATH
   is_wal_name "$1" || exit 1
   if [ -f "$directory/$1" ]; then
+    if is_left "$1" "$(wc -c < "$directory/$1")"; then exit 1; fi
     cp "$directory/$1" "$2" || exit 1
     exit 0
   fi
@@ -156,6 +175,7 @@ serve() {
   set -f
   # shellcheck disable=SC2086 # words
   set -- ${SSH_ORIGINAL_COMMAND:-}
+  set +f
   if [ "$*" = check ]; then
     command -v rsync > /dev/null || fail "rsync is missing"
     [ -d "$incoming" ] || fail "there is no $incoming"
@@ -172,13 +192,16 @@ serve() {
   [ $# -eq 3 ] && [ "$2" = . ] && printf '%s\n' "$1" | grep -Eqx -e '-We\.[A-Za-z]*' || fail "this key is for WAL"
   if [ -n "$sender" ]; then
     is_wal_name "$3" || fail "this key is for WAL"
-    [ -f "$directory/$3" ] || exit 1
     exec rsync --server --sender "$1" . "$directory/$3"
   fi
   name=${3%.*}
   is_wal_name "$name" || fail "this key is for WAL"
   rsync --server "$1" . "$incoming/$name.$$" || { rm -f "$incoming/$name.$$"; exit 1; }
   sum_of "$incoming/$name.$$" && [ "$sum" = "${3##*.}" ] && sync "$incoming/$name.$$" || { rm -f "$incoming/$name.$$"; fail "$name did not arrive as it was sent"; }
+  if is_left "$name" "$(wc -c < "$incoming/$name.$$")"; then
+    rm -f "$incoming/$name.$$"
+    fail "$name is of a timeline that was left before (see $history): the server that sends it has been replaced"
+  fi
   take "$incoming/$name.$$" "$name" || exit 1
   prune
 }
