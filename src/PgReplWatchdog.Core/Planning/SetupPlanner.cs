@@ -295,6 +295,9 @@ public static class SetupPlanner
             .SelectMany(other => new[] { "replication", spec.Roles.Database } // walreceiver and base backup; boot check and pg_rewind
                 .Select(database => $"{Host(spec)} {database} {spec.Roles.Replication} {ConfigurationText.HbaAddress(other.Host)} scram-sha-256")).Distinct(),
         $"{Host(spec)} {spec.Roles.Database} {spec.Roles.Watchdog} {ConfigurationText.HbaAddress(watchdogAddress)} scram-sha-256",
+        // Lines of others further down may let them in without.
+        .. spec.Replication.Tls == Tls.Required
+            ? new[] { spec.Roles.Replication, spec.Roles.Watchdog }.Select(role => $"hostnossl replication,all {role} all reject") : [],
     ];
 
     private static string Host(ClusterSpec spec) => spec.Replication.Tls == Tls.Required ? "hostssl" : "host";

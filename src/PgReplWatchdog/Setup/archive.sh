@@ -103,7 +103,12 @@ prune() { # [NAME]
 push() { # PATH NAME
   is_wal_name "$2" || fail "$2 is no name of a WAL file"
   store "$1" "$2" || exit 1
-  sum_of "$1" || exit 1
+  size=$(wc -c < "$1") && sum_of "$1" || exit 1
+  if is_left "$2" "$size"; then
+    # Nobody would take it; for a person who looks for what was written there it is in the own directory.
+    echo "pgwatchdog archive: $2 is of a timeline that was left before (see $history): this server has been replaced" >&2
+    exit 0
+  fi
   taken=0
   for peer in $peers; do
     if is_recent "$state/archive.away.$peer" $away; then continue; fi
@@ -118,7 +123,6 @@ push() { # PATH NAME
     fi
   done
   if [ $taken -eq 0 ] && [ -n "$peers" ]; then
-    size=$(wc -c < "$1")
     waiting=$(ls pg_wal/archive_status 2> /dev/null | grep -c '\.ready$')
     [ $((waiting * size / 1048576)) -ge "$keep" ] || fail "no other node has taken $2; it is kept and sent again"
     echo "pgwatchdog archive: no other node has taken $2, and $keep MiB wait: it is in $directory only" >&2

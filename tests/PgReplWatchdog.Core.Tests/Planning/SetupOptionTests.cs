@@ -109,6 +109,7 @@ public class SetupOptionTests
     {
         var hosts = Bare(new ReplicationSettings { Tls = Tls.Required }).SetUp();
         Assert.All(hosts[Alpha].HbaText!.Split('\n').Where(line => line.Contains("scram", StringComparison.Ordinal)), line => Assert.StartsWith("hostssl ", line, StringComparison.Ordinal));
+        Assert.Contains("hostnossl replication,all replicator all reject\nhostnossl replication,all watchdog all reject\n# END", hosts[Alpha].HbaText!, StringComparison.Ordinal);
         Assert.Equal("require", PostgresText.ConnectionInfo(hosts[Beta].Settings["primary_conninfo"].Value)["sslmode"]);
     }
 

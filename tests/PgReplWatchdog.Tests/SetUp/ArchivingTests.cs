@@ -1,4 +1,5 @@
 using PgReplWatchdog.Lab;
+using PgReplWatchdog.Tests.Versions;
 
 namespace PgReplWatchdog.Tests.SetUp;
 
@@ -7,8 +8,8 @@ public sealed class ArchivingTests
 {
     private static CancellationToken Cancellation => TestContext.Current.CancellationToken;
 
-    private static Task<RunningCluster> ShippingAsync(bool service = false) =>
-        RunningCluster.StartAsync(service: service, change: section => section["Archiving"] = "Ship");
+    private static Task<RunningCluster> ShippingAsync(bool service = false, int major = LabOptions.DebianMajor) =>
+        RunningCluster.StartAsync(service: service, major: major, change: section => section["Archiving"] = "Ship");
 
     private static string Archive(LabHost host) => $"{host.DataDirectory}.pgwatchdog/wal";
 
@@ -19,14 +20,14 @@ public sealed class ArchivingTests
     private static Task ArchivedAsync(LabHost primary, string segment) => SetUpTests.EventuallyAsync(
         async () => string.CompareOrdinal(await primary.PsqlAsync("SELECT coalesce(last_archived_wal, '') FROM pg_stat_archiver", Cancellation), segment) >= 0, $"{segment} is archived");
 
-    [Fact]
-    public async Task A_standby_that_was_away_for_longer_than_the_primary_keeps_wal_catches_up_from_the_archive()
+    [Theory]
+    [MemberData(nameof(Majors.Asked), MemberType = typeof(Majors))]
+    public async Task A_standby_that_was_away_for_longer_than_the_primary_keeps_wal_catches_up_from_the_archive(int major)
     {
-        await using var cluster = await ShippingAsync();
+        await using var cluster = await ShippingAsync(major: major);
         var (alpha, beta) = (cluster.Alpha, cluster.Beta);
         Assert.Contains("Nothing to change", (await cluster.RequireAsync("setup")).Output, StringComparison.Ordinal);
 
-        // Neither PostgreSQL nor SSH: what is written meanwhile is in the primary's own archive alone.
         var needed = await SegmentAsync(alpha, "before");
         await ArchivedAsync(alpha, needed);
         await beta.StopPostgresAsync(ct: Cancellation);
@@ -83,7 +84,7 @@ public sealed class ArchivingTests
         Assert.Contains("another content", await alpha.RunAsync($"cat {alpha.ServerLog}", Cancellation), StringComparison.Ordinal);
 
         await beta.RunAsync($"rm {Archive(beta)}/{next}", Cancellation);
-        await ArchivedAsync(alpha, next);
+        await ArchivedAsync(alpha, await SegmentAsync(alpha, "two"));
         // The same once more, as after a crash before PostgreSQL had taken note: identical is archived.
         var script = $"/bin/sh {alpha.DataDirectory}.pgwatchdog/archive";
         await alpha.RunAsync($"cd {alpha.DataDirectory} && {script} push {Archive(alpha)}/{next} {next}", Cancellation);
