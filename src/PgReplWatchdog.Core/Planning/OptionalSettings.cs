@@ -70,7 +70,10 @@ public static class OptionalSettings
                     + "and run setup again; or set Tls to Off";
             }
             if (settings.Archiving == Archiving.Ship && !node.ArchiveLacks.IsEmpty)
-                yield return $"{node.Node}: Archiving is Ship, which needs {string.Join(", ", node.ArchiveLacks)}: install {(node.ArchiveLacks.Length == 1 ? "it" : "them")} on that host, or choose another Archiving";
+            {
+                yield return $"{node.Node}: Archiving is Ship, which needs {string.Join(", ", node.ArchiveLacks)}: "
+                    + $"install {(node.ArchiveLacks.Length == 1 ? "it" : "them")} on that host, or choose another Archiving";
+            }
             if (settings.Archiving is Archiving.Ship or Archiving.Noop && Foreign(node) is { } foreign)
             {
                 yield return $"{node.Node}: {foreign} is set already and Archiving {settings.Archiving} would replace it: leave Archiving Off to keep it, or take it out of the server's configuration";

@@ -260,7 +260,8 @@ public static class SetupPlanner
     /// <summary>A server that does not run cannot be asked what it has: it gets them all.</summary>
     private static IEnumerable<WantedSetting> Settings(ClusterSpec spec, NodeSpec node, NodeFacts facts, NodeFacts primary, ImmutableArray<WantedSetting> more) =>
         WantedSettings.ForEveryNode(node, primary.Version!.Value, primary.Settings.Remove("listen_addresses"))
-            .Concat(OptionalSettings.ForEveryNode(spec, node, facts with { Settings = primary.Settings }, primary.Version!.Value)).Concat(more).GroupBy(wanted => wanted.Name).Select(same => same.Last());
+            .Concat(OptionalSettings.ForEveryNode(spec, node, facts with { Settings = primary.Settings }, primary.Version!.Value)).Concat(more)
+            .GroupBy(wanted => wanted.Name).Select(same => same.Last());
 
     /// <summary>What the primary has more of than is needed (logical WAL, more slots) its standby gets as well: it may have to take its place.</summary>
     private static IEnumerable<WantedSetting> AsThePrimaryHas(NodeFacts primary, IEnumerable<WantedSetting> settings) => settings.Select(wanted =>

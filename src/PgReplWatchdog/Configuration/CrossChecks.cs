@@ -43,7 +43,8 @@ public static partial class CrossChecks
         if (cluster.ReplicationConnectionLimit > 0 && cluster.Nodes.Count > 1 && ReplicationSettings.LeastRoleLimit(cluster.Nodes.Count - 1) is var least
             && cluster.ReplicationConnectionLimit < least)
         {
-            errors.Add($"{path}:{nameof(cluster.ReplicationConnectionLimit)} is {cluster.ReplicationConnectionLimit}; give at least {least} for {cluster.Nodes.Count} nodes, 0 for what set-up finds right, "
+            errors.Add($"{path}:{nameof(cluster.ReplicationConnectionLimit)} is {cluster.ReplicationConnectionLimit}; "
+                + $"give at least {least} for {cluster.Nodes.Count} nodes, 0 for what set-up finds right, "
                 + "or -1 for none: a base backup with streamed WAL takes two connections while the other standbys stream, and before the minor releases of February 2025 PostgreSQL counts them all");
         }
         Duplicates($"{path}:Nodes", "Name", cluster.Nodes.Select(node => node.Name), errors);

@@ -55,7 +55,8 @@ public sealed class ArchiveFiles(ClusterAccess cluster, SetupHosts hosts)
             {
                 throw new SshFailureException(SshFailureKind.CommandFailed, scanned.Trim().Length == 0
                     ? $"{node}: no sshd answers at {peer.Node.Host}, port {peer.SshPort}: WAL is shipped from node to node over SSH; open that port between the hosts"
-                    : $"{node}: none of the host keys that {peer.Node.Host}, port {peer.SshPort}, shows from there is in HostKeyFingerprints of {peer.Node.Name}: it is another host, or the setting is wrong");
+                    : $"{node}: none of the host keys that {peer.Node.Host}, port {peer.SshPort}, shows from there "
+                        + $"is in HostKeyFingerprints of {peer.Node.Name}: it is another host, or the setting is wrong");
             }
             foreach (var words in pinned)
                 known.Append(CultureInfo.InvariantCulture, $"{peer.Node.Name} {words[1]} {words[2]}\n");
@@ -63,7 +64,8 @@ public sealed class ArchiveFiles(ClusterAccess cluster, SetupHosts hosts)
         await hosts.WriteFileAsync(node, KnownHosts(Node(node)), known.ToString(), cancellation);
         var keys = new Dictionary<string, string>();
         foreach (var peer in Peers(node))
-            keys[peer.Node.Name] = await PublicKeyAsync(peer.Node, cancellation) ?? throw new SshFailureException(SshFailureKind.CommandFailed, $"{peer.Node.Name}: there is no {Key(peer.Node)}.pub; run setup again");
+            keys[peer.Node.Name] = await PublicKeyAsync(peer.Node, cancellation)
+                ?? throw new SshFailureException(SshFailureKind.CommandFailed, $"{peer.Node.Name}: there is no {Key(peer.Node)}.pub; run setup again");
         var path = await AuthorizedKeysAsync(node, cancellation);
         await hosts[node].RequireAsync(Shell.Script("umask 077; mkdir -p {0}", path[..path.LastIndexOf('/')]), Limit, cancellation);
         await hosts.WriteFileAsync(node, path, WithKeys(await hosts.ReadFileAsync(node, path, cancellation) ?? "", Node(node), keys), cancellation);
@@ -77,7 +79,8 @@ public sealed class ArchiveFiles(ClusterAccess cluster, SetupHosts hosts)
             if (said.ExitStatus != 0)
             {
                 throw new SshFailureException(SshFailureKind.CommandFailed,
-                    $"{node} cannot ship WAL to {peer}: {said.Error.Trim()}; it logs in there over SSH as {cluster.ServerAccount} with the key {Key(Node(node))}: see that sshd lets that account in with ~/.ssh/authorized_keys");
+                    $"{node} cannot ship WAL to {peer}: {said.Error.Trim()}; "
+                    + $"it logs in there over SSH as {cluster.ServerAccount} with the key {Key(Node(node))}: see that sshd lets that account in with ~/.ssh/authorized_keys");
             }
         }
     }

@@ -31,7 +31,8 @@ public static class RoleGrants
 
     /// <summary>A limit is raised or taken away, never lowered: what a person has given more of is left.</summary>
     private static string RaiseLimit(string role, int limit) =>
-        $"SELECT 'ALTER ROLE {role} CONNECTION LIMIT {limit}' FROM pg_roles WHERE rolname = '{role}' AND rolconnlimit >= 0 AND {(limit < 0 ? "true" : $"rolconnlimit < {limit}")} \\gexec\n";
+        $"SELECT 'ALTER ROLE {role} CONNECTION LIMIT {limit}' FROM pg_roles "
+        + $"WHERE rolname = '{role}' AND rolconnlimit >= 0 AND {(limit < 0 ? "true" : $"rolconnlimit < {limit}")} \\gexec\n";
 
     /// <summary>All that set-up does with roles, for a person to read.</summary>
     public static string ForReview(SqlRoles roles, PostgresVersion version, int connectionLimit) =>

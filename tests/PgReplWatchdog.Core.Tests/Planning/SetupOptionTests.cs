@@ -59,7 +59,8 @@ public class SetupOptionTests
     {
         var steps = Bare(new ReplicationSettings { Archiving = Archiving.Ship }).Plan().Steps;
         Assert.Equal(
-            [typeof(SetupStep.InstallArchive), typeof(SetupStep.InstallArchive), typeof(SetupStep.AuthorizeArchive), typeof(SetupStep.AuthorizeArchive), typeof(SetupStep.ProveArchive), typeof(SetupStep.ProveArchive)],
+            [typeof(SetupStep.InstallArchive), typeof(SetupStep.InstallArchive), typeof(SetupStep.AuthorizeArchive), typeof(SetupStep.AuthorizeArchive),
+                typeof(SetupStep.ProveArchive), typeof(SetupStep.ProveArchive)],
             steps.Take(6).Select(step => step.GetType()));
     }
 
