@@ -1,3 +1,5 @@
+using PgReplWatchdog.Topology;
+
 namespace PgReplWatchdog.Planning;
 
 /// <summary>The lines that set-up owns in files that belong to somebody else, and the one file that is its own.</summary>
@@ -57,8 +59,9 @@ public static class ConfigurationText
     public static string Line(string name, string value) => $"{name} = {Quote(value)}";
 
     /// <summary>A libpq connection string for a walreceiver; the password is in the passfile, never in here.</summary>
-    public static string ConnectionInfo(string host, int port, string user, string passFile, string applicationName) =>
-        $"host={Escape(host)} port={port} user={Escape(user)} passfile={Escape(passFile)} application_name={Escape(applicationName)} connect_timeout=5";
+    public static string ConnectionInfo(string host, int port, string user, string passFile, string applicationName, Tls tls = Tls.Off) =>
+        $"host={Escape(host)} port={port} user={Escape(user)} passfile={Escape(passFile)} application_name={Escape(applicationName)} connect_timeout=5"
+            + (tls == Tls.Required ? " sslmode=require" : "");
 
     /// <summary>An address for pg_hba.conf: one host, or a name as it is.</summary>
     public static string HbaAddress(string host) => Uri.CheckHostName(host) switch
@@ -115,7 +118,7 @@ public static class ConfigurationText
     private static string Quote(string value) =>
         $"'{value.Replace("\\", "\\\\", StringComparison.Ordinal).Replace("'", "''", StringComparison.Ordinal)}'";
 
-    private static string ShellQuote(string word) => $"'{word.Replace("'", "'\\''", StringComparison.Ordinal)}'";
+    internal static string ShellQuote(string word) => $"'{word.Replace("'", "'\\''", StringComparison.Ordinal)}'";
 
     private static string Escape(string value) =>
         $"'{value.Replace("\\", "\\\\", StringComparison.Ordinal).Replace("'", "\\'", StringComparison.Ordinal)}'";

@@ -65,6 +65,18 @@ public sealed record NodeFacts(string Node)
     /// <summary>The guard is installed as it should be, and runs (compared where its text is known).</summary>
     public bool GuardCurrent { get; init; }
 
+    /// <summary>The archive script, its configuration, directories and key are as they should be.</summary>
+    public bool ArchiveCurrent { get; init; }
+
+    /// <summary>The other nodes' archive keys are let in here, and their host keys are known.</summary>
+    public bool ArchivePeersCurrent { get; init; }
+
+    /// <summary>Programs that shipping WAL needs and the host lacks.</summary>
+    public ImmutableArray<string> ArchiveLacks { get; init; } = [];
+
+    /// <summary>The size of the file system that the data directory is or will be on.</summary>
+    public long? DiskMegabytes { get; init; }
+
     /// <summary>pg_settings of a running server.</summary>
     public ImmutableDictionary<string, Setting> Settings { get; init; } = ImmutableDictionary<string, Setting>.Empty;
 

@@ -31,11 +31,15 @@ public static class SetupPlanner
             if (state == RoleState.IsSuperuser)
                 refusals.Add($"role {role} is a superuser on {primary.Node}, and set-up would give it another password: configure a role of its own for the watchdog and for replication");
         }
+        refusals.AddRange(OptionalSettings.Refusals(spec, facts));
         var standbys = facts.Where(node => node.Node != primary.Node).Select(node => new Standby(node, Treat(node, primary, options, refusals))).ToList();
         refusals.AddRange(standbys.Where(standby => standby.Treatment == Treatment.Copy).SelectMany(standby => SetupRefusals.NoSpace(spec.Node(standby.Facts.Node), standby.Facts, primary)));
         if (refusals.Count > 0)
             return new SetupPlan(primary.Node, [], refusals.ToImmutable());
-        ImmutableArray<SetupStep> steps = [.. PrimarySteps(spec, primary), .. standbys.SelectMany(standby => StandbySteps(spec, primary, standby, options))];
+        ImmutableArray<SetupStep> steps =
+        [
+            .. ArchivePlan.Steps(spec, facts), .. PrimarySteps(spec, primary), .. standbys.SelectMany(standby => StandbySteps(spec, primary, standby, options)),
+        ];
         refusals.AddRange(SetupRefusals.NotWritable(facts, steps));
         return refusals.Count > 0 ? new SetupPlan(primary.Node, [], refusals.ToImmutable())
             : new SetupPlan(primary.Node, steps, []) { Warnings = [.. SetupWarnings.Of(spec, facts, primary, steps)] };
@@ -130,7 +134,8 @@ public static class SetupPlanner
         foreach (var step in Directory(spec, node, facts, version))
             yield return step;
         if (facts.ReplicationRole != RoleState.AsWanted)
-            yield return new SetupStep.EnsureRole(node.Name, spec.Roles.Replication, RoleKind.Replication, facts.ReplicationRole, version);
+            yield return new SetupStep.EnsureRole(node.Name, spec.Roles.Replication, RoleKind.Replication, facts.ReplicationRole, version,
+                spec.Replication.RoleLimit(spec.Nodes.Length - 1));
         if (facts.WatchdogRole != RoleState.AsWanted)
             yield return new SetupStep.EnsureRole(node.Name, spec.Roles.Watchdog, RoleKind.Watchdog, facts.WatchdogRole, version);
         foreach (var step in RunningServer(spec, node, facts, facts, []))
@@ -179,21 +184,22 @@ public static class SetupPlanner
 
     /// <summary>ALTER SYSTEM wins over every file that set-up could write; taking it back is for the one who said it.</summary>
     private static IEnumerable<string> Overridden(ClusterSpec spec, NodeFacts facts, NodeFacts primary) =>
-        Differing(spec.Node(facts.Node), facts, primary, StandbySettings(spec, facts, primary))
+        Differing(spec, spec.Node(facts.Node), facts, primary, StandbySettings(spec, facts, primary))
             .Where(wanted => facts.Settings.TryGetValue(wanted.Name, out var setting) && setting.IsFromAlterSystem)
             .Select(wanted => $"{facts.Node}: {wanted.Name} is '{facts.Settings[wanted.Name].Value}' by ALTER SYSTEM, set-up needs '{wanted.Value}': run ALTER SYSTEM RESET {wanted.Name} there");
 
     private static ImmutableArray<WantedSetting> StandbySettings(ClusterSpec spec, NodeFacts facts, NodeFacts primary) =>
         facts.Node == primary.Node ? [] : [.. WantedSettings.ForStandby(spec, spec.Node(facts.Node), spec.Node(primary.Node), primary.Version!.Value, primary.Settings)];
 
-    private static List<WantedSetting> Differing(NodeSpec node, NodeFacts facts, NodeFacts primary, ImmutableArray<WantedSetting> more) =>
-        [.. WantedSettings.ForEveryNode(node, primary.Version!.Value, facts.Settings).Concat(more)
+    private static List<WantedSetting> Differing(ClusterSpec spec, NodeSpec node, NodeFacts facts, NodeFacts primary, ImmutableArray<WantedSetting> more) =>
+        [.. WantedSettings.ForEveryNode(node, primary.Version!.Value, facts.Settings)
+            .Concat(OptionalSettings.ForEveryNode(spec, node, facts, primary.Version!.Value)).Concat(more)
             .Where(wanted => !facts.Settings.TryGetValue(wanted.Name, out var setting) || !wanted.IsSatisfiedBy(setting.Value) || setting.PendingRestart
                 || (setting.IsFromManagedFile && !ConfigurationText.Sets(facts.ManagedText, wanted.Name)))]; // it runs with it, but would not any more
 
     private static IEnumerable<SetupStep> RunningServer(ClusterSpec spec, NodeSpec node, NodeFacts facts, NodeFacts primary, ImmutableArray<WantedSetting> more)
     {
-        var differing = Differing(node, facts, primary, more);
+        var differing = Differing(spec, node, facts, primary, more);
         var files = Files(spec, node, facts, node.DataDirectory, differing).ToList();
         foreach (var file in files)
             yield return file;
@@ -239,29 +245,31 @@ public static class SetupPlanner
         if (facts.Running)
             yield return new SetupStep.StopServer(node.Name);
         yield return new SetupStep.CopyFromPrimary(node.Name, primary.Node, copy, primary.DataBytes);
-        foreach (var file in Files(spec, node, own, copy, AsThePrimaryHas(primary, Settings(node, primary, more))))
+        foreach (var file in Files(spec, node, own, copy, AsThePrimaryHas(primary, Settings(spec, node, facts, primary, more))))
             yield return file;
         yield return Recovery(spec, node, own with { RecoveryText = null }, primary) is { } recovery
             ? recovery with { Path = copy + "/recovery.conf", InCopy = true }
             : new SetupStep.WriteFile(node.Name, copy + "/standby.signal", null, StandbySignal, InCopy: true);
         yield return new SetupStep.InstallCopy(node.Name, copy, node.DataDirectory,
             facts.DataDirectoryEntries is null ? null : $"{node.DataDirectory}.before-pgwatchdog-{options.Stamp}",
-            [.. Settings(node, primary, more).Select(wanted => wanted.Name)]);
+            [.. Settings(spec, node, facts, primary, more).Select(wanted => wanted.Name)]);
         yield return new SetupStep.RemoveTriggerFile(node.Name, node.TriggerFile);
         yield return new SetupStep.StartServer(node.Name);
     }
 
     private static IEnumerable<SetupStep> Start(ClusterSpec spec, NodeSpec node, NodeFacts facts, NodeFacts primary, ImmutableArray<WantedSetting> more) =>
     [
-        .. Files(spec, node, facts, node.DataDirectory, Settings(node, primary, more)),
+        .. Files(spec, node, facts, node.DataDirectory, Settings(spec, node, facts, primary, more)),
         .. Recovery(spec, node, facts, primary) is { } recovery ? new SetupStep[] { recovery } : [],
         new SetupStep.RemoveTriggerFile(node.Name, node.TriggerFile),
         new SetupStep.StartServer(node.Name),
     ];
 
     /// <summary>A server that does not run cannot be asked what it has: it gets them all.</summary>
-    private static IEnumerable<WantedSetting> Settings(NodeSpec node, NodeFacts primary, ImmutableArray<WantedSetting> more) =>
-        WantedSettings.ForEveryNode(node, primary.Version!.Value, primary.Settings.Remove("listen_addresses")).Concat(more).GroupBy(wanted => wanted.Name).Select(same => same.Last());
+    private static IEnumerable<WantedSetting> Settings(ClusterSpec spec, NodeSpec node, NodeFacts facts, NodeFacts primary, ImmutableArray<WantedSetting> more) =>
+        WantedSettings.ForEveryNode(node, primary.Version!.Value, primary.Settings.Remove("listen_addresses"))
+            .Concat(OptionalSettings.ForEveryNode(spec, node, facts with { Settings = primary.Settings }, primary.Version!.Value)).Concat(more)
+            .GroupBy(wanted => wanted.Name).Select(same => same.Last());
 
     /// <summary>What the primary has more of than is needed (logical WAL, more slots) its standby gets as well: it may have to take its place.</summary>
     private static IEnumerable<WantedSetting> AsThePrimaryHas(NodeFacts primary, IEnumerable<WantedSetting> settings) => settings.Select(wanted =>
@@ -297,7 +305,12 @@ public static class SetupPlanner
     [
         .. spec.Nodes.Where(other => other.Name != node.Name)
             .SelectMany(other => new[] { "replication", spec.Roles.Database } // walreceiver and base backup; boot check and pg_rewind
-                .Select(database => $"host {database} {spec.Roles.Replication} {ConfigurationText.HbaAddress(other.Host)} scram-sha-256")).Distinct(),
-        $"host {spec.Roles.Database} {spec.Roles.Watchdog} {ConfigurationText.HbaAddress(watchdogAddress)} scram-sha-256",
+                .Select(database => $"{Host(spec)} {database} {spec.Roles.Replication} {ConfigurationText.HbaAddress(other.Host)} scram-sha-256")).Distinct(),
+        $"{Host(spec)} {spec.Roles.Database} {spec.Roles.Watchdog} {ConfigurationText.HbaAddress(watchdogAddress)} scram-sha-256",
+        // Lines of others further down may let them in without.
+        .. spec.Replication.Tls == Tls.Required
+            ? new[] { spec.Roles.Replication, spec.Roles.Watchdog }.Select(role => $"hostnossl replication,all {role} all reject") : [],
     ];
+
+    private static string Host(ClusterSpec spec) => spec.Replication.Tls == Tls.Required ? "hostssl" : "host";
 }

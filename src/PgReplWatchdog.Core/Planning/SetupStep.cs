@@ -28,7 +28,13 @@ public abstract partial record SetupStep
         public override string Undo => $"rm {Path}";
     }
 
-    public sealed record EnsureRole(string On, string Role, RoleKind Kind, RoleState Was, PostgresVersion Version) : SetupStep(On)
+    /// <param name="On">The primary.</param>
+    /// <param name="Role">Its name.</param>
+    /// <param name="Kind">Which of the two.</param>
+    /// <param name="Was">What is there.</param>
+    /// <param name="Version">Decides which functions there are to grant.</param>
+    /// <param name="ConnectionLimit">At least so many connections; a role that has more, or no limit, keeps it.</param>
+    public sealed record EnsureRole(string On, string Role, RoleKind Kind, RoleState Was, PostgresVersion Version, int ConnectionLimit = ReplicationSettings.NoLimit) : SetupStep(On)
     {
         public override string Title => Was switch
         {
@@ -40,7 +46,7 @@ public abstract partial record SetupStep
         public override string Undo => $"DROP OWNED BY {Role}; DROP ROLE {Role} (in the watchdog's database)";
 
         private string Rights => Kind == RoleKind.Replication
-            ? "LOGIN, REPLICATION and EXECUTE on what pg_rewind reads with"
+            ? $"LOGIN, REPLICATION{(ConnectionLimit < 0 ? "" : $", CONNECTION LIMIT {ConnectionLimit}")} and EXECUTE on what pg_rewind reads with"
             : "LOGIN, membership of pg_read_all_stats and EXECUTE on " + (Version.HasPromoteFunction ? "pg_promote and " : "") + "pg_logical_emit_message";
     }
 
@@ -55,6 +61,25 @@ public abstract partial record SetupStep
     {
         public override string Title => $"disarm and end the guard {Path}, remove it with all its files";
         public override string Undo => "pgwatchdog setup";
+    }
+
+    public sealed record InstallArchive(string On, string Path, string Directory) : SetupStep(On)
+    {
+        public override string Title => $"install {Path}, which archives WAL into {Directory} here and on the other nodes, with a key of its own (mode 0600)";
+        public override string Undo => $"rm -r {Path} {Path}.conf {Path}.ssh {Directory}, after archive_command has been changed";
+    }
+
+    /// <summary>Their keys are read when the step runs: the step before may have made them.</summary>
+    public sealed record AuthorizeArchive(string On, ImmutableArray<string> Peers) : SetupStep(On)
+    {
+        public override string Title => $"let the archive keys of {string.Join(", ", Peers)} in, for WAL and nothing else (~/.ssh/authorized_keys), and pin their host keys";
+        public override string Undo => "take the lines that end in pgwatchdog-archive:... out of ~/.ssh/authorized_keys";
+    }
+
+    public sealed record ProveArchive(string On, ImmutableArray<string> Peers) : SetupStep(On)
+    {
+        public override string Title => $"see that {string.Join(", ", Peers)} would take WAL from here";
+        public override string Undo => "nothing to take back";
     }
 
     /// <param name="On">The node.</param>

@@ -46,16 +46,16 @@ public static class WantedSettings
     /// <summary>Where a standby streams from; what changes when the primary does.</summary>
     public static ImmutableArray<(string Name, string Value)> Upstream(ClusterSpec spec, NodeSpec node, NodeSpec primary) =>
     [
-        ("primary_conninfo", ConfigurationText.ConnectionInfo(primary.Host, primary.Port, spec.Roles.Replication, node.PassFile, node.Name)),
+        ("primary_conninfo", ConfigurationText.ConnectionInfo(primary.Host, primary.Port, spec.Roles.Replication, node.PassFile, node.Name, spec.Replication.Tls)),
         ("primary_slot_name", node.SlotName),
         ("recovery_target_timeline", "latest"),
     ];
 
     /// <summary>recovery.conf, with which a server until PostgreSQL 11 is a standby.</summary>
     public static ImmutableArray<(string Name, string Value)> Recovery(ClusterSpec spec, NodeSpec node, NodeSpec primary) =>
-        [("standby_mode", "on"), .. Upstream(spec, node, primary), ("trigger_file", node.TriggerFile)];
+        [("standby_mode", "on"), .. Upstream(spec, node, primary), ("trigger_file", node.TriggerFile), .. OptionalSettings.Restore(spec, node)];
 
-    private static WantedSetting Exactly(string name, string wanted) => new(name, wanted, value => value == wanted);
+    internal static WantedSetting Exactly(string name, string wanted) => new(name, wanted, value => value == wanted);
 
     private static WantedSetting AtLeast(string name, int least) =>
         new(name, least.ToString(CultureInfo.InvariantCulture), value => Number(value) >= least);
@@ -63,7 +63,7 @@ public static class WantedSettings
     /// <summary>0 switches these time-outs off, which is not what is wanted.</summary>
     private static WantedSetting AtMost(string name, int most, string written) => new(name, written, value => Number(value) is > 0 and var number && number <= most);
 
-    private static int Number(string value) => int.TryParse(value, CultureInfo.InvariantCulture, out var number) ? number : int.MinValue;
+    internal static int Number(string value) => int.TryParse(value, CultureInfo.InvariantCulture, out var number) ? number : int.MinValue;
 
     internal static bool Listens(NodeSpec node, string value)
     {

@@ -7,6 +7,9 @@ namespace PgReplWatchdog.Topology;
 /// <param name="Roles">The two SQL roles.</param>
 public sealed record ClusterSpec(string Name, ImmutableArray<NodeSpec> Nodes, Policy Policy, SqlRoles Roles)
 {
+    /// <summary>Archiving, encryption, limits.</summary>
+    public ReplicationSettings Replication { get; init; } = new();
+
     /// <summary>The name, where a node has it; null for one that has left the configuration.</summary>
     public string? Has(string? name) => Nodes.Any(node => node.Name == name) ? name : null;
 
@@ -44,6 +47,22 @@ public sealed record NodeSpec(string Name, string Host, int Port, string DataDir
 
     /// <summary>The guard's order (<see cref="GuardOrder.Line"/>); where it is missing the guard does nothing.</summary>
     public string GuardOrderFile => StateDirectory + "/guard.armed";
+
+    /// <summary>What archive_command and restore_command run.</summary>
+    public string Archive => StateDirectory + "/archive";
+
+    /// <summary>What the archive script has to know of its node, read by the shell.</summary>
+    public string ArchiveConfiguration => StateDirectory + "/archive.conf";
+
+    /// <summary>The key, host keys and configuration of SSH with which the nodes send each other WAL.</summary>
+    public string ArchiveSsh => StateDirectory + "/archive.ssh";
+
+    /// <summary>Where this node keeps the cluster's WAL.</summary>
+    public string ArchiveDirectory
+    {
+        get => field.Length > 0 ? field : StateDirectory + "/wal";
+        init;
+    } = "";
 
     /// <summary>The physical replication slot that this node uses when it is a standby.</summary>
     public string SlotName => "pgwatchdog_" + Name.Replace('-', '_').ToLowerInvariant();

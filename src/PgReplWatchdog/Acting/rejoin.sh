@@ -1,13 +1,13 @@
 # Makes a stopped node a standby of the new primary: by pg_rewind, or by a fresh copy where that does not work. Started detached by the watchdog, which looks at
 # STATE/job, job.status and job.log. Arguments: host and port of the primary, replication role, database, node name, the lines that say whom it follows, the managed file's
-# name, "rewind" or "copy", a stamp for what is moved aside, the epoch. The functions of server.sh and living (Shell) come before it.
+# name, "rewind" or "copy", a stamp for what is moved aside, the epoch, more lines for a recovery.conf, sslmode. The functions of server.sh and living (Shell) come before it.
 set -u
 export LC_ALL=C
 host=$1 port=$2 role=$3 database=$4 name=$5 lines=$6 managed=$7 way=$8 stamp=$9
 shift 9
-epoch=$1
+epoch=$1 recovery=$2
 read_major
-export PGPASSFILE="$state/passfile" PGCONNECT_TIMEOUT=5
+export PGPASSFILE="$state/passfile" PGCONNECT_TIMEOUT=5 PGSSLMODE="$3"
 source="host='$host' port=$port user='$role' application_name='$name'"
 own="postgresql.conf pg_hba.conf pg_ident.conf postgresql.auto.conf $managed"
 
@@ -31,7 +31,7 @@ make_standby() {
   done
   rm -rf "$1/recovery.done" "$1/pg_replslot/pgwatchdog_"*
   if [ "$major" -lt 12 ]; then
-    printf "standby_mode = 'on'\n%strigger_file = '%s'\n" "$lines" "$(echo "$state/promote" | sed "s/'/''/g")" > "$1/recovery.conf.new" && mv -f "$1/recovery.conf.new" "$1/recovery.conf"
+    printf "standby_mode = 'on'\n%s%strigger_file = '%s'\n" "$lines" "$recovery" "$(echo "$state/promote" | sed "s/'/''/g")" > "$1/recovery.conf.new" && mv -f "$1/recovery.conf.new" "$1/recovery.conf"
   else
     sed -i -E '/^(primary_conninfo|primary_slot_name|recovery_target_timeline) = /d' "$1/$managed" && printf '%s' "$lines" >> "$1/$managed" \
       && touch "$1/standby.signal" && rm -rf "$1/recovery.conf"

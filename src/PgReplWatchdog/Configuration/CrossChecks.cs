@@ -1,5 +1,6 @@
 using System.Net;
 using System.Text.RegularExpressions;
+using PgReplWatchdog.Topology;
 
 namespace PgReplWatchdog.Configuration;
 
@@ -39,6 +40,13 @@ public static partial class CrossChecks
         }
         if (cluster.WatchdogRole == cluster.ReplicationRole)
             errors.Add($"{path}:{nameof(cluster.WatchdogRole)} and {nameof(cluster.ReplicationRole)} are both '{cluster.WatchdogRole}'; give two roles, each with what it needs and no more");
+        if (cluster.ReplicationConnectionLimit > 0 && cluster.Nodes.Count > 1 && ReplicationSettings.LeastRoleLimit(cluster.Nodes.Count - 1) is var least
+            && cluster.ReplicationConnectionLimit < least)
+        {
+            errors.Add($"{path}:{nameof(cluster.ReplicationConnectionLimit)} is {cluster.ReplicationConnectionLimit}; "
+                + $"give at least {least} for {cluster.Nodes.Count} nodes, 0 for what set-up finds right, "
+                + "or -1 for none: a base backup with streamed WAL takes two connections while the other standbys stream, and before the minor releases of February 2025 PostgreSQL counts them all");
+        }
         Duplicates($"{path}:Nodes", "Name", cluster.Nodes.Select(node => node.Name), errors);
         Duplicates($"{path}:Nodes", "Name (as a slot name, where '-' becomes '_')",
             cluster.Nodes.Select(node => node.Name).Distinct().Select(name => name.Replace('-', '_')), errors);

@@ -114,10 +114,20 @@ public static class InstallationLoader
             HasHookBefore = options.HookBefore.Length > 0,
             HasHookAfter = options.HookAfter.Length > 0,
         };
-        return new ClusterSpec(options.Name, [.. options.Nodes.Select(Node)], policy, new SqlRoles(options.ReplicationRole, options.WatchdogRole, options.Database));
+        return new ClusterSpec(options.Name, [.. options.Nodes.Select(Node)], policy, new SqlRoles(options.ReplicationRole, options.WatchdogRole, options.Database))
+        {
+            Replication = new ReplicationSettings
+            {
+                Archiving = options.Archiving,
+                ArchiveKeepMegabytes = options.ArchiveKeep,
+                Tls = options.Tls,
+                ConnectionLimit = options.ReplicationConnectionLimit,
+                MaxSlotWalKeepMegabytes = options.MaxSlotWalKeepSize,
+            },
+        };
     }
 
-    private static NodeSpec Node(NodeOptions node) => new(node.Name, node.Host, node.Port, node.DataDirectory, node.Priority);
+    private static NodeSpec Node(NodeOptions node) => new(node.Name, node.Host, node.Port, node.DataDirectory, node.Priority) { ArchiveDirectory = node.ArchiveDirectory };
 
     /// <summary>Reads secrets from the systemd credentials directory where there is one, else from beside the configuration.</summary>
     private sealed class SecretFiles(string configuration, List<string> errors)

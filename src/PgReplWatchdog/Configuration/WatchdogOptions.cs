@@ -141,6 +141,32 @@ public sealed class ClusterOptions
     public string ReplicationPasswordFile { get; set; } = "";
 
     /// <summary>
+    /// CONNECTION LIMIT of that role. 0: two for each standby and four more (walreceivers, a base backup, pg_rewind, boot check); -1: none. A role that has more keeps it.
+    /// </summary>
+    [Range(-1, 10000)]
+    public int ReplicationConnectionLimit { get; set; }
+
+    /// <summary>Required: connections between the nodes, and the watchdog's, are made and accepted with TLS only. The servers need certificates; they are not verified.</summary>
+    public Tls Tls { get; set; } = Tls.Off;
+
+    /// <summary>
+    /// Off: set-up leaves archive_mode and archive_command alone. Noop: archiving is on and does nothing, so that another command takes no restart. Ship: complete WAL is kept
+    /// in a directory on every node (rsync over SSH), and standbys take from there what the primary does not have any more.
+    /// </summary>
+    public Archiving Archiving { get; set; } = Archiving.Off;
+
+    /// <summary>With Archiving Ship: MB of WAL that each node's archive keeps, and that may wait in the primary's pg_wal while no other node takes it.</summary>
+    [Range(64, 1073741824)]
+    public int ArchiveKeep { get; set; } = 4096;
+
+    /// <summary>
+    /// MB of WAL that a standby which is away may hold in the primary's pg_wal (max_slot_wal_keep_size, PostgreSQL 13 and later). 0: where there is no limit yet, a quarter of
+    /// the data directory's file system, 1024 at least; -1: set-up leaves it alone. A higher limit is kept.
+    /// </summary>
+    [Range(-1, 1073741824)]
+    public int MaxSlotWalKeepSize { get; set; }
+
+    /// <summary>
     /// The account on the database hosts that the watchdog logs in as: the one that PostgreSQL runs as, or root, or one that may become the former by sudo without a password
     /// (`pgwatchdog config host` prints what that takes).
     /// </summary>
@@ -197,6 +223,10 @@ public sealed class NodeOptions
     /// <summary>systemd's unit of the server, postgresql@15-main.service for one; by default set-up finds it. none: the server is started by pg_ctl.</summary>
     [RegularExpression(@"^(|none|[A-Za-z0-9@._\\:-]+\.service)$", ErrorMessage = "give a unit's name that ends in .service, or none")]
     public string ServiceUnit { get; set; } = "";
+
+    /// <summary>With Archiving Ship: where this node keeps the cluster's WAL; by default in the directory that set-up makes.</summary>
+    [RegularExpression("^(|/[ -~]*[!-.0-~])$", ErrorMessage = "give an absolute path in ASCII without a slash at its end")]
+    public string ArchiveDirectory { get; set; } = "";
 
     /// <summary>Where pg_ctl appends what the server says before its own logging starts; by default in the directory that set-up makes.</summary>
     [RegularExpression("^(|/[ -~]+)$", ErrorMessage = "give an absolute path")]

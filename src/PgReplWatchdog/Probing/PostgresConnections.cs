@@ -31,6 +31,7 @@ public static class PostgresConnections
         ApplicationName = ApplicationName,
         Pooling = false,
         Enlist = false,
+        SslMode = cluster.Spec.Replication.Tls == Tls.Required ? SslMode.Require : SslMode.Prefer,
         GssEncryptionMode = GssEncryptionMode.Disable,
         Timeout = ConnectSeconds,
         CommandTimeout = CommandSeconds,

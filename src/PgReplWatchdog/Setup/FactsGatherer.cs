@@ -19,7 +19,8 @@ public sealed class FactsGatherer(ClusterAccess cluster, SetupHosts hosts)
         var asked = cluster.Spec.Nodes.Select(node => GatherAsync(node, cancellation)).ToList();
         try
         {
-            return await new HostQuestions(cluster, hosts).WithReachesAsync([.. await Task.WhenAll(asked)], cancellation);
+            var facts = await new HostQuestions(cluster, hosts).WithReachesAsync([.. await Task.WhenAll(asked)], cancellation);
+            return cluster.Spec.Replication.Archiving == Archiving.Ship ? await new ArchiveFiles(cluster, hosts).CompareAsync(facts, cancellation) : facts;
         }
         catch (SshFailureException first)
         {
@@ -46,6 +47,8 @@ public sealed class FactsGatherer(ClusterAccess cluster, SetupHosts hosts)
             StandbySignal = said.ContainsKey("standby_signal"),
             StateDirectoryExists = said.ContainsKey("state_directory"),
             StateFiles = [.. said.GetValueOrDefault("state_files", "").Split('/', StringSplitOptions.RemoveEmptyEntries)],
+            DiskMegabytes = Number(said, "disk"),
+            ArchiveLacks = [.. said.GetValueOrDefault("archive_lacks", "").Split(' ', StringSplitOptions.RemoveEmptyEntries)],
             WatchdogAddress = said["watchdog_address"],
             ConfigFile = config + "/postgresql.conf",
             HbaFile = config + "/pg_hba.conf",
@@ -90,7 +93,8 @@ public sealed class FactsGatherer(ClusterAccess cluster, SetupHosts hosts)
             WalBytes = answer.WalBytes,
             WatchdogSessions = answer.WatchdogSessions,
             Owners = answer.Owners,
-            ReplicationRole = State(answer, granted, cluster.Spec.Roles.Replication, cluster.ReplicationPassword, role => role is { Login: true, Replication: true }),
+            ReplicationRole = State(answer, granted, cluster.Spec.Roles.Replication, cluster.ReplicationPassword,
+                role => role is { Login: true, Replication: true } && EnoughConnections(role.ConnectionLimit)),
             WatchdogRole = State(answer, granted, cluster.Spec.Roles.Watchdog, cluster.WatchdogPassword, role => role is { Login: true, ReadsStatistics: true }),
         };
     }
@@ -103,6 +107,10 @@ public sealed class FactsGatherer(ClusterAccess cluster, SetupHosts hosts)
         var roles = await hosts.PsqlAsync(node, RoleGrants.Question(cluster.Spec.Roles, Version(answer)), cancellation, readOnly: true);
         return [.. roles.Split('\n', StringSplitOptions.RemoveEmptyEntries)];
     }
+
+    /// <summary>A limit of a person's that is higher does no harm, and neither does none, unless none was asked for.</summary>
+    private bool EnoughConnections(int limit) => limit == ReplicationSettings.NoLimit
+        || (cluster.Spec.Replication.RoleLimit(cluster.Spec.Nodes.Length - 1) is var wanted && wanted != ReplicationSettings.NoLimit && limit >= wanted);
 
     private static PostgresVersion Version(ServerAnswer answer) => new(int.Parse(answer.Settings["server_version_num"].Value, CultureInfo.InvariantCulture));
 
@@ -124,5 +132,5 @@ public sealed class FactsGatherer(ClusterAccess cluster, SetupHosts hosts)
         ImmutableArray<string> Slots, ImmutableArray<string> StreamingStandbys, ImmutableArray<string> Databases, long? DataBytes, long? DirectoryBytes, long? WalBytes,
         ImmutableArray<string> WatchdogSessions, ImmutableArray<string> Owners);
 
-    private sealed record RoleAnswer(bool Superuser, bool Login, bool Replication, string? Verifier, bool ReadsStatistics);
+    private sealed record RoleAnswer(bool Superuser, bool Login, bool Replication, int ConnectionLimit, string? Verifier, bool ReadsStatistics);
 }

@@ -21,17 +21,24 @@ public static class RoleGrants
     ];
 
     /// <summary>What creates one of the roles, or puts it right, with a verifier in the place of its password; in psql.</summary>
-    public static string Statements(SqlRoles roles, PostgresVersion version, string role, string verb, string verifier) => $"""
+    public static string Statements(SqlRoles roles, PostgresVersion version, string role, string verb, string verifier,
+        int connectionLimit = ReplicationSettings.NoLimit) => $"""
         BEGIN;
-        {verb} ROLE {role} {(role == roles.Replication ? "LOGIN REPLICATION" : "LOGIN")} PASSWORD '{verifier}';
-        {(role == roles.Watchdog ? $"GRANT pg_read_all_stats TO {role};\n" : "")}COMMIT;
+        {verb} ROLE {role} {(role == roles.Replication ? "LOGIN REPLICATION" : "LOGIN")}{(verb == "CREATE" && connectionLimit >= 0 ? $" CONNECTION LIMIT {connectionLimit}" : "")} PASSWORD '{verifier}';
+        {(verb == "ALTER" && role == roles.Replication ? RaiseLimit(role, connectionLimit) : "")}{(role == roles.Watchdog ? $"GRANT pg_read_all_stats TO {role};\n" : "")}COMMIT;
         {Grant(roles, version, role)}
         """;
 
+    /// <summary>A limit is raised or taken away, never lowered: what a person has given more of is left.</summary>
+    private static string RaiseLimit(string role, int limit) =>
+        $"SELECT 'ALTER ROLE {role} CONNECTION LIMIT {limit}' FROM pg_roles "
+        + $"WHERE rolname = '{role}' AND rolconnlimit >= 0 AND {(limit < 0 ? "true" : $"rolconnlimit < {limit}")} \\gexec\n";
+
     /// <summary>All that set-up does with roles, for a person to read.</summary>
-    public static string ForReview(SqlRoles roles, PostgresVersion version) =>
+    public static string ForReview(SqlRoles roles, PostgresVersion version, int connectionLimit) =>
         $"-- The roles as pgwatchdog setup creates them on PostgreSQL {version}. No password is sent to a server, only its SCRAM verifier.\n"
-        + string.Concat(new[] { roles.Replication, roles.Watchdog }.Select(role => Statements(roles, version, role, "CREATE", "SCRAM-SHA-256$...")));
+        + string.Concat(new[] { roles.Replication, roles.Watchdog }.Select(role => Statements(roles, version, role, "CREATE", "SCRAM-SHA-256$...",
+            role == roles.Replication ? connectionLimit : ReplicationSettings.NoLimit)));
 
     /// <summary>The statements for one of the roles, in psql.</summary>
     private static string Grant(SqlRoles roles, PostgresVersion version, string role) =>

@@ -28,6 +28,9 @@ public sealed class SetupRunner(ClusterAccess cluster, SetupHosts hosts, TimePro
             file.Node, file.Path, PassFile.Text(file.Entries, file.Role, cluster.ReplicationPassword), cancellation),
         SetupStep.InstallGuard guard => InstallAsync(guard, cancellation),
         SetupStep.RemoveGuard => On(step).RequireAsync(SetupScripts.RemoveGuard(On(step).Host.Node), Limit, cancellation),
+        SetupStep.InstallArchive => new ArchiveFiles(cluster, hosts).InstallAsync(step.Node, cancellation),
+        SetupStep.AuthorizeArchive => new ArchiveFiles(cluster, hosts).AuthorizeAsync(step.Node, cancellation),
+        SetupStep.ProveArchive prove => new ArchiveFiles(cluster, hosts).ProveAsync(step.Node, prove.Peers, cancellation),
         SetupStep.EnsureRole role => hosts.PsqlAsync(role.Node, RoleSql(role), cancellation),
         SetupStep.WriteFile file => WriteAsync(file, cancellation),
         SetupStep.Reload => ReloadAsync(step.Node, cancellation),
@@ -54,7 +57,7 @@ public sealed class SetupRunner(ClusterAccess cluster, SetupHosts hosts, TimePro
 
     /// <summary>A verifier, not the password; names were checked with the configuration and need no quotes.</summary>
     private string RoleSql(SetupStep.EnsureRole step) => RoleGrants.Statements(cluster.Spec.Roles, step.Version, step.Role, step.Was == RoleState.Missing ? "CREATE" : "ALTER",
-        ScramVerifier.For(step.Kind == RoleKind.Replication ? cluster.ReplicationPassword : cluster.WatchdogPassword));
+        ScramVerifier.For(step.Kind == RoleKind.Replication ? cluster.ReplicationPassword : cluster.WatchdogPassword), step.ConnectionLimit);
 
     private async Task InstallAsync(SetupStep.InstallGuard step, CancellationToken cancellation)
     {
@@ -108,7 +111,8 @@ public sealed class SetupRunner(ClusterAccess cluster, SetupHosts hosts, TimePro
     {
         var host = hosts[copy.Node];
         var primary = cluster.Spec.Node(copy.From);
-        var connection = ConfigurationText.ConnectionInfo(primary.Host, primary.Port, cluster.Spec.Roles.Replication, host.Host.Node.PassFile, copy.Node);
+        var connection = ConfigurationText.ConnectionInfo(primary.Host, primary.Port, cluster.Spec.Roles.Replication, host.Host.Node.PassFile, copy.Node,
+            cluster.Spec.Replication.Tls);
         var copying = host.RequireAsync(SetupScripts.Copy(host.Host, copy.Into, connection), CopyLimit, cancellation);
         using var done = CancellationTokenSource.CreateLinkedTokenSource(cancellation);
         var watching = WatchCopyAsync(copy, done.Token);

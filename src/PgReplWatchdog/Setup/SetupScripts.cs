@@ -27,6 +27,14 @@ public static class SetupScripts
         echo "program_version=$("$bin/postgres" --version | sed -n 's/^[^0-9]*\([0-9]*\(\.[0-9]*\)\?\).*/\1/p')"
         if is_standby; then echo standby_signal=yes; fi
         [ -d {2} ] && echo state_directory=yes && echo "state_files=$(ls -A {2} | tr '\n' /)"
+        above={1}
+        until [ -d "$above" ]; do above=${above%/*}; above=${above:-/}; done
+        disk=$(df -P -m "$above" | awk 'NR == 2 { print $2 }')
+        [ -z "$disk" ] || echo "disk=$disk"
+        for program in rsync ssh ssh-keygen ssh-keyscan flock sha256sum; do
+          command -v $program > /dev/null || lacks="${lacks:+$lacks }$program"
+        done
+        [ -z "${lacks:-}" ] || echo "archive_lacks=$lacks"
         wanted_config={4} wanted_unit={5}
         read_postmaster
         # Debian's clusters: what is below /etc/postgresql names the data directory, and version and name make the unit.

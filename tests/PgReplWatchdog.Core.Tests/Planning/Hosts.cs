@@ -13,6 +13,7 @@ internal sealed class Hosts(ClusterSpec spec, params NodeFacts[] bare)
         listen_addresses*=localhost port*=5432 wal_level*=replica max_wal_senders*=10 max_replication_slots*=10 hot_standby*=on wal_log_hints*=off
         wal_sender_timeout=60000 wal_receiver_timeout=60000 wal_receiver_status_interval=10 wal_retrieve_retry_interval=5000 wal_writer_delay=200 promote_trigger_file=
         primary_conninfo= primary_slot_name= recovery_target_timeline*=latest max_connections*=100 max_worker_processes*=8
+        max_slot_wal_keep_size=-1 archive_mode*=off archive_command= restore_command= archive_cleanup_command= archive_library= ssl=on
         max_prepared_transactions*=0 max_locks_per_transaction*=64
         """
         .Split([' ', '\n'], StringSplitOptions.RemoveEmptyEntries).Select(setting => setting.Split('=')).ToImmutableDictionary(
@@ -49,6 +50,7 @@ internal sealed class Hosts(ClusterSpec spec, params NodeFacts[] bare)
     public static NodeFacts Nothing(string node) => new(node)
     {
         WatchdogAddress = "10.0.0.9",
+        DiskMegabytes = 40_000,
         ProgramVersion = new PostgresVersion(150018),
         ConfigFile = $"/data/{node}/postgresql.conf",
         HbaFile = $"/data/{node}/pg_hba.conf",
@@ -75,6 +77,8 @@ internal sealed class Hosts(ClusterSpec spec, params NodeFacts[] bare)
         SetupStep.WritePassFile => node with { PassFileCurrent = true },
         SetupStep.InstallGuard => node with { GuardCurrent = true },
         SetupStep.RemoveGuard => node with { GuardCurrent = false },
+        SetupStep.InstallArchive => node with { ArchiveCurrent = true },
+        SetupStep.AuthorizeArchive => node with { ArchivePeersCurrent = true },
         SetupStep.EnsureRole { Kind: RoleKind.Replication } => node with { ReplicationRole = RoleState.AsWanted },
         SetupStep.EnsureRole => node with { WatchdogRole = RoleState.AsWanted },
         SetupStep.CreateSlot slot => node with { Slots = node.Slots.Add(slot.Slot) },
@@ -96,6 +100,9 @@ internal sealed class Hosts(ClusterSpec spec, params NodeFacts[] bare)
             ConfigurationText = IsOutside(node) ? node.ConfigurationText : copies[node.Node].ConfigurationText,
             HbaText = IsOutside(node) ? node.HbaText : copies[node.Node].HbaText,
             GuardCurrent = node.GuardCurrent,
+            ArchiveCurrent = node.ArchiveCurrent,
+            ArchivePeersCurrent = node.ArchivePeersCurrent,
+            DiskMegabytes = node.DiskMegabytes,
             WatchdogAddress = node.WatchdogAddress,
             Slots = [],
             StreamingStandbys = [],
@@ -142,6 +149,7 @@ internal sealed class Hosts(ClusterSpec spec, params NodeFacts[] bare)
     {
         ("wal_receiver_status_interval", "1s") => "1",
         (_, "500ms") => "500",
+        ("max_slot_wal_keep_size", _) => value[..^2],
         (_, "200ms") => "200",
         (_, "5s") => 5000.ToString(CultureInfo.InvariantCulture),
         _ => value,

@@ -25,7 +25,7 @@ public class SetupSettingsTests
     [Fact]
     public void Primary_gets_what_it_lacks_and_no_more() => Assert.Equal(
         [
-            "listen_addresses", "promote_trigger_file", "wal_log_hints", "wal_receiver_status_interval", "wal_receiver_timeout",
+            "listen_addresses", "max_slot_wal_keep_size", "promote_trigger_file", "wal_log_hints", "wal_receiver_status_interval", "wal_receiver_timeout",
             "wal_retrieve_retry_interval", "wal_sender_timeout",
         ],
         Written(Bare().Plan(), Alpha).Keys.Order(StringComparer.Ordinal));

@@ -52,7 +52,8 @@ public static class ConfigCommand
         {
             var file = parsed.GetValue(Commands.Config)!;
             var access = Commands.Choose(InstallationLoader.Load(file), parsed.GetValue(cluster), file);
-            await Console.Out.WriteAsync(RoleGrants.ForReview(access.Spec.Roles, new Topology.PostgresVersion(parsed.GetValue(version))));
+            await Console.Out.WriteAsync(RoleGrants.ForReview(access.Spec.Roles, new Topology.PostgresVersion(parsed.GetValue(version)),
+                access.Spec.Replication.RoleLimit(access.Spec.Nodes.Length - 1)));
             return ExitCode.Ok;
         });
         return command;

@@ -5,7 +5,7 @@ SELECT json_build_object(
                         'value', setting, 'context', context, 'pendingRestart', pending_restart, 'sourceFile', sourcefile))
                    FROM pg_settings),
     'roles', (SELECT coalesce(json_object_agg(rolname, json_build_object(
-                        'superuser', rolsuper, 'login', rolcanlogin, 'replication', rolreplication, 'verifier', rolpassword,
+                        'superuser', rolsuper, 'login', rolcanlogin, 'replication', rolreplication, 'connectionLimit', rolconnlimit, 'verifier', rolpassword,
                         'readsStatistics', pg_has_role(oid, 'pg_read_all_stats', 'USAGE'))), '{}')
                 FROM pg_authid WHERE rolname NOT LIKE 'pg\_%'),
     'slots', (SELECT coalesce(json_agg(slot_name), '[]') FROM pg_replication_slots WHERE slot_type = 'physical'),
