@@ -30,6 +30,7 @@ public static class SetupPlanner
                 refusals.Add($"role {role} is a superuser on {primary.Node}, and set-up would give it another password: configure a role of its own for the watchdog and for replication");
         }
         var standbys = facts.Where(node => node.Node != primary.Node).Select(node => new Standby(node, Treat(node, primary, options, refusals))).ToList();
+        refusals.AddRange(standbys.Where(standby => standby.Treatment == Treatment.Copy).SelectMany(standby => CopyPlanner.Refusals(spec, primary, standby.Facts)).Distinct());
         if (refusals.Count > 0)
             return new SetupPlan(primary.Node, [], refusals.ToImmutable());
         return new SetupPlan(primary.Node,
@@ -127,7 +128,7 @@ public static class SetupPlanner
         if (facts.ReplicationRole != RoleState.AsWanted)
             yield return new SetupStep.EnsureRole(node.Name, spec.Roles.Replication, RoleKind.Replication, facts.ReplicationRole, version);
         if (facts.WatchdogRole != RoleState.AsWanted)
-            yield return new SetupStep.EnsureRole(node.Name, spec.Roles.Watchdog, RoleKind.Watchdog, facts.WatchdogRole, version);
+            yield return new SetupStep.EnsureRole(node.Name, spec.Roles.Watchdog, RoleKind.Watchdog, facts.WatchdogRole, version, spec.Roles.BacksUp);
         foreach (var step in RunningServer(spec, node, facts, facts, []))
             yield return step;
         foreach (var standby in spec.Nodes.Where(other => other.Name != node.Name && !facts.Slots.Contains(other.SlotName)))
@@ -233,7 +234,9 @@ public static class SetupPlanner
         };
         if (facts.Running)
             yield return new SetupStep.StopServer(node.Name);
-        yield return new SetupStep.CopyFromPrimary(node.Name, primary.Node, copy, primary.DataBytes);
+        foreach (var step in CopyPlanner.Prepare(spec, primary, facts, options))
+            yield return step;
+        yield return new SetupStep.CopyFromPrimary(node.Name, primary.Node, copy, primary.DataBytes, spec.CopyMethod, CopyPlanner.Copies(spec, primary, facts));
         foreach (var file in Files(spec, node, own, copy, AsThePrimaryHas(primary, Settings(node, primary, more))))
             yield return file;
         yield return Recovery(spec, node, own with { RecoveryText = null }, primary) is { } recovery

@@ -53,6 +53,7 @@ public sealed class Upstream(ClusterAccess cluster, SshHosts hosts, TimeProvider
         [
             primary.Host, primary.Port.ToString(CultureInfo.InvariantCulture), cluster.Spec.Roles.Replication,
             cluster.Spec.Roles.Database, node.Name, lines, ConfigurationText.ManagedFileName, rejoin.FreshCopy ? "copy" : "rewind", stamp, rejoin.Epoch.ToString(CultureInfo.InvariantCulture),
+            .. TablespaceMove.Between(primary, node).SelectMany(move => new[] { "-T", $"{move.From}={move.To}" }),
         ];
         await host.RequireAsync(Start(node, rejoin.Epoch, arguments), RepointLimit, cancellation, Shell.Living + "\n" + Shell.OnServer(host.Host, SqlText.Of("Acting.rejoin.sh")));
         return $"{node.Name}: {(rejoin.FreshCopy ? "a fresh copy" : "pg_rewind")} from {primary.Name} was started on its host";

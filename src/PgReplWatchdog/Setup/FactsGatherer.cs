@@ -19,7 +19,7 @@ public sealed class FactsGatherer(ClusterAccess cluster, SetupHosts hosts)
         var asked = cluster.Spec.Nodes.Select(node => GatherAsync(node, cancellation)).ToList();
         try
         {
-            return [.. await Task.WhenAll(asked)];
+            return await WithTablespacesAsync(await Task.WhenAll(asked), cancellation);
         }
         catch (SshFailureException first)
         {
@@ -45,6 +45,7 @@ public sealed class FactsGatherer(ClusterAccess cluster, SetupHosts hosts)
             Running = said.ContainsKey("running"),
             StandbySignal = said.ContainsKey("standby_signal"),
             StateDirectoryExists = said.ContainsKey("state_directory"),
+            HasRsync = said.ContainsKey("rsync"),
             WatchdogAddress = said["watchdog_address"],
             ConfigFile = config + "/postgresql.conf",
             HbaFile = config + "/pg_hba.conf",
@@ -67,6 +68,26 @@ public sealed class FactsGatherer(ClusterAccess cluster, SetupHosts hosts)
         };
     }
 
+    /// <summary>Where the tablespaces of a running primary would be on the other nodes, and what is there.</summary>
+    private async Task<ImmutableArray<NodeFacts>> WithTablespacesAsync(NodeFacts[] nodes, CancellationToken cancellation)
+    {
+        var primaries = nodes.Where(node => node.IsRunningPrimary).ToList();
+        return [.. await Task.WhenAll(nodes.Select(async node =>
+        {
+            var paths = primaries.Where(primary => primary != node).SelectMany(primary => primary.Tablespaces.Select(tablespace =>
+                TablespaceMove.Target(cluster.Spec.Node(primary.Node), cluster.Spec.Node(node.Node), tablespace.Location))).Distinct().ToList();
+            if (paths.Count == 0)
+                return node;
+            var host = hosts[node.Node];
+            var said = Lines(await host.RequireAsync(CopyScripts.TablespaceFacts(host.Host.Node, paths), Limit, cancellation));
+            return node with
+            {
+                TablespaceDirectories = [.. paths.Select((path, index) => new TablespaceDirectory(path, Number(said, $"entries{index}"), said.ContainsKey($"writable{index}"),
+                    said.GetValueOrDefault($"immovable{index}"), said.ContainsKey($"own{index}"), said.ContainsKey($"claimed{index}")))],
+            };
+        }))];
+    }
+
     private async Task<NodeFacts> AskServerAsync(NodeFacts facts, CancellationToken cancellation)
     {
         var json = await hosts.PsqlAsync(facts.Node, SqlText.Of("Setup.Sql.facts.sql"), cancellation, readOnly: true);
@@ -80,6 +101,7 @@ public sealed class FactsGatherer(ClusterAccess cluster, SetupHosts hosts)
             Settings = answer.Settings,
             Slots = answer.Slots,
             StreamingStandbys = answer.StreamingStandbys,
+            Tablespaces = answer.Tablespaces,
             DataBytes = answer.DataBytes,
             ReplicationRole = State(answer, granted, cluster.Spec.Roles.Replication, cluster.ReplicationPassword, role => role is { Login: true, Replication: true }),
             WatchdogRole = State(answer, granted, cluster.Spec.Roles.Watchdog, cluster.WatchdogPassword, role => role is { Login: true, ReadsStatistics: true }),
@@ -112,7 +134,7 @@ public sealed class FactsGatherer(ClusterAccess cluster, SetupHosts hosts)
 
     private sealed record ServerAnswer(
         bool InRecovery, ImmutableDictionary<string, Setting> Settings, Dictionary<string, RoleAnswer> Roles,
-        ImmutableArray<string> Slots, ImmutableArray<string> StreamingStandbys, ImmutableArray<string> Databases, long? DataBytes);
+        ImmutableArray<string> Slots, ImmutableArray<string> StreamingStandbys, ImmutableArray<Tablespace> Tablespaces, ImmutableArray<string> Databases, long? DataBytes);
 
     private sealed record RoleAnswer(bool Superuser, bool Login, bool Replication, string? Verifier, bool ReadsStatistics);
 }
