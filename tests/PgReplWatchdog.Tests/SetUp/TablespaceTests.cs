@@ -72,11 +72,12 @@ public sealed class TablespaceTests
         using var hosts = new SshHosts(access);
         var runner = new ActionRunner(access, hosts, TimeProvider.System);
         await alpha.StopPostgresAsync(ct: Cancellation);
-        Assert.True((await runner.RunAsync(new WatchdogAction.Promote("beta", PromotionMethod.PgCtl), Cancellation)).Succeeded);
+        await runner.RunAsync(new WatchdogAction.Promote("beta", PromotionMethod.PgCtl), Cancellation);
         await SetUpTests.EventuallyAsync(async () => await beta.TryPsqlAsync("SELECT pg_is_in_recovery()", Cancellation) == "f", "beta is primary");
         await beta.PsqlAsync("DELETE FROM spared WHERE id > 900", Cancellation);
 
-        Assert.True((await runner.RunAsync(new WatchdogAction.Rejoin("alpha", "beta", 2, FreshCopy: true), Cancellation)).Succeeded);
+        var rejoining = await runner.RunAsync(new WatchdogAction.Rejoin("alpha", "beta", 2, FreshCopy: true), Cancellation);
+        Assert.True(rejoining.Succeeded, rejoining.Words);
 
         await SetUpTests.EventuallyAsync(async () => await alpha.TryPsqlAsync("SELECT count(*) FROM spared WHERE pg_is_in_recovery()", Cancellation) == "900", "alpha follows beta");
         Assert.Equal(Spare(alpha), await alpha.PsqlAsync("SELECT pg_tablespace_location(oid) FROM pg_tablespace WHERE spcname = 'spare'", Cancellation));
