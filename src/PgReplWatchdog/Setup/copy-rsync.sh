@@ -1,5 +1,5 @@
 # Pulls the primary's data directory and its tablespaces by rsync, on the standby's host as PostgreSQL's account. What an interrupted run has left is gone on with: every file is
-# compared by its content (-I), since a page that was written in the second in which its file was copied does not show in times. Before it: state, and the tablespaces' lines
+# compared by its content (-c), since a page that was written in the second in which its file was copied does not show in times. Before it: state, and the tablespaces' lines
 # "OID TARGET". The key, made by copy-key.sh, opens the primary's host for nothing but this.
 cd "$state" || exit 1
 umask 077
@@ -20,7 +20,8 @@ exec 3<&0
 watcher=$!
 
 pull() { # FROM TO, more options
-  rsync -rlptI --inplace --numeric-ids --delete --stats --exclude='pgsql_tmp*' --exclude='pg_internal.init*' -e 'ssh -F copy.ssh' "$@" >> copy.log 2> copy.err 3<&- &
+  # shellcheck disable=SC2086 # one option or none
+  rsync -rlpt $compare --inplace --numeric-ids --delete --stats --exclude='pgsql_tmp*' --exclude='pg_internal.init*' -e 'ssh -F copy.ssh' "$@" >> copy.log 2> copy.err 3<&- &
   child=$!
   wait "$child"
   status=$?
@@ -39,6 +40,8 @@ pull() { # FROM TO, more options
 }
 
 mkdir -p "$copy" || exit 1
+compare=''
+[ -z "$(ls -A "$copy")" ] || compare=-c
 : > copy.log
 # What a running server alone has use for (manual, "Making a Base Backup Using the Low-Level API"), what says which role it has, and what this copy gets of its own.
 rm -rf "$copy/pg_wal" "$copy/backup_label" "$copy/tablespace_map" "$copy/standby.signal" "$copy/recovery.conf" || exit 1

@@ -14,7 +14,7 @@ while [ $# -gt 2 ]; do
     -*e.*)
       # What stands before e. are options, what comes after it says what the other rsync knows. -s would have more of them come by another way.
       short=${1%%e.*}
-      case ${short#-} in *[!ltprIvn]*) refuse ;; esac
+      case ${short#-} in *[!ltprcvn]*) refuse ;; esac
       case ${1#"$short"e.} in *[!A-Za-z0-9.]*) refuse ;; esac
       ;;
     *) refuse ;;
