@@ -14,11 +14,17 @@ var seconds = new Option<double>("--seconds") { Description = "How long to measu
 var decide = new Command("decide", "Decisions a minute on one core, healthy and in failover. No server takes part.") { seconds };
 decide.SetAction(parsed => DecideBenchmark.Run(parsed.GetValue(seconds)));
 
-var all = new RootCommand("Measures on real servers. Keep the machine quiet.") { decide, failover, check };
+var megabytes = new Option<int>("--megabytes") { Description = "Size of the database.", DefaultValueFactory = _ => 2048 };
+var copies = new Option<int>("--runs") { Description = "Copies to measure of each kind.", DefaultValueFactory = _ => 5 };
+var copy = new Command("copy", "Set-up's copy of a primary beside plain pg_basebackup and plain rsync.") { megabytes, copies };
+copy.SetAction((parsed, ct) => CopyBenchmark.RunAsync(parsed.GetValue(megabytes), parsed.GetValue(copies), ct));
+
+var all = new RootCommand("Measures on real servers. Keep the machine quiet.") { decide, failover, check, copy };
 all.SetAction(async (_, ct) =>
 {
     DecideBenchmark.Run(5);
     await FailoverBenchmark.RunAsync(10, [], ct);
     await CheckBenchmark.RunAsync(3600, ct);
+    await CopyBenchmark.RunAsync(2048, 5, ct);
 });
 return await all.Parse(args).InvokeAsync();

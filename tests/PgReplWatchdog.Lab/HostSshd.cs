@@ -88,7 +88,7 @@ internal sealed class HostSshd(LabHost host, HostInit init, string listenAddress
         ListenAddress {listenAddress}
         HostKey {HostKey}
         PidFile {PidFile}
-        AuthorizedKeysFile {Path.Combine(directory, "authorized_keys")} {Path.Combine(host.HomeDirectory, ".ssh", "authorized_keys")}
+        AuthorizedKeysFile {Path.Combine(directory, "authorized_keys")} {host.AuthorizedKeys}
         AuthenticationMethods publickey
         PasswordAuthentication no
         KbdInteractiveAuthentication no

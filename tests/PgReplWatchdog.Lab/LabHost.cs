@@ -70,6 +70,9 @@ public sealed class LabHost
     /// <summary>The host user's home directory, also in SSH sessions; each host has its own.</summary>
     public string HomeDirectory => Path.Combine(Directory, "home");
 
+    /// <summary>The keys that the host's user lets in by itself, beside the lab's own.</summary>
+    public string AuthorizedKeys => Path.Combine(HomeDirectory, ".ssh", "authorized_keys");
+
     /// <summary>PostgreSQL's superuser, called as the operating system user, who gets in by peer authentication.</summary>
     public string SuperUser => user.Name;
 

@@ -96,6 +96,15 @@ public sealed record NodeFacts(string Node)
     /// <summary>Roles that own something: they cannot be dropped.</summary>
     public ImmutableArray<string> Owners { get; init; } = [];
 
+    /// <summary>Tablespaces of a running server that are outside of its data directory.</summary>
+    public ImmutableArray<Tablespace> Tablespaces { get; init; } = [];
+
+    /// <summary>The directories that tablespaces of a running primary would have on this node.</summary>
+    public ImmutableArray<TablespaceDirectory> TablespaceDirectories { get; init; } = [];
+
+    /// <summary>rsync, ssh, ssh-keygen and ssh-keyscan are there.</summary>
+    public bool HasRsync { get; init; }
+
     /// <summary>Size of all databases of a running server, bytes.</summary>
     public long? DataBytes { get; init; }
 
@@ -134,6 +143,18 @@ public sealed record Setting(string Value, string Context, bool PendingRestart =
     /// <summary>Set by ALTER SYSTEM: no other file can change it.</summary>
     public bool IsFromAlterSystem => SourceFile?.EndsWith("/postgresql.auto.conf", StringComparison.Ordinal) == true;
 }
+
+/// <summary>A row of pg_tablespace.</summary>
+public sealed record Tablespace(uint Oid, string Name, string Location);
+
+/// <summary>What a tablespace of the primary would find on another node.</summary>
+/// <param name="Path">The directory.</param>
+/// <param name="Entries">Null where there is none.</param>
+/// <param name="Writable">It, or where it is missing its parent, can be written to by PostgreSQL's account.</param>
+/// <param name="ImmovableBecause">Why it cannot be moved aside.</param>
+/// <param name="IsOwn">The node's own data has a tablespace there.</param>
+/// <param name="IsOfCopy">An unfinished copy of ours has claimed it.</param>
+public sealed record TablespaceDirectory(string Path, int? Entries, bool Writable, string? ImmovableBecause = null, bool IsOwn = false, bool IsOfCopy = false);
 
 /// <summary>How a role on the primary compares with what it should be.</summary>
 public enum RoleState

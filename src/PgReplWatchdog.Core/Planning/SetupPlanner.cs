@@ -34,6 +34,7 @@ public static class SetupPlanner
         refusals.AddRange(OptionalSettings.Refusals(spec, facts));
         var standbys = facts.Where(node => node.Node != primary.Node).Select(node => new Standby(node, Treat(node, primary, options, refusals))).ToList();
         refusals.AddRange(standbys.Where(standby => standby.Treatment == Treatment.Copy).SelectMany(standby => SetupRefusals.NoSpace(spec.Node(standby.Facts.Node), standby.Facts, primary)));
+        refusals.AddRange(standbys.Where(standby => standby.Treatment == Treatment.Copy).SelectMany(standby => CopyPlanner.Refusals(spec, primary, standby.Facts)).Distinct());
         if (refusals.Count > 0)
             return new SetupPlan(primary.Node, [], refusals.ToImmutable());
         ImmutableArray<SetupStep> steps =
@@ -137,7 +138,7 @@ public static class SetupPlanner
             yield return new SetupStep.EnsureRole(node.Name, spec.Roles.Replication, RoleKind.Replication, facts.ReplicationRole, version,
                 spec.Replication.RoleLimit(spec.Nodes.Length - 1));
         if (facts.WatchdogRole != RoleState.AsWanted)
-            yield return new SetupStep.EnsureRole(node.Name, spec.Roles.Watchdog, RoleKind.Watchdog, facts.WatchdogRole, version);
+            yield return new SetupStep.EnsureRole(node.Name, spec.Roles.Watchdog, RoleKind.Watchdog, facts.WatchdogRole, version, BacksUp: spec.Roles.BacksUp);
         foreach (var step in RunningServer(spec, node, facts, facts, []))
             yield return step;
         foreach (var standby in spec.Nodes.Where(other => other.Name != node.Name && !facts.Slots.Contains(other.SlotName)))
@@ -244,7 +245,9 @@ public static class SetupPlanner
         };
         if (facts.Running)
             yield return new SetupStep.StopServer(node.Name);
-        yield return new SetupStep.CopyFromPrimary(node.Name, primary.Node, copy, primary.DataBytes);
+        foreach (var step in CopyPlanner.Prepare(spec, primary, facts, options))
+            yield return step;
+        yield return new SetupStep.CopyFromPrimary(node.Name, primary.Node, copy, primary.DataBytes, spec.CopyMethod, CopyPlanner.Copies(spec, primary, facts));
         foreach (var file in Files(spec, node, own, copy, AsThePrimaryHas(primary, Settings(spec, node, facts, primary, more))))
             yield return file;
         yield return Recovery(spec, node, own with { RecoveryText = null }, primary) is { } recovery

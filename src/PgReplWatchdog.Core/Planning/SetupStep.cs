@@ -34,7 +34,9 @@ public abstract partial record SetupStep
     /// <param name="Was">What is there.</param>
     /// <param name="Version">Decides which functions there are to grant.</param>
     /// <param name="ConnectionLimit">At least so many connections; a role that has more, or no limit, keeps it.</param>
-    public sealed record EnsureRole(string On, string Role, RoleKind Kind, RoleState Was, PostgresVersion Version, int ConnectionLimit = ReplicationSettings.NoLimit) : SetupStep(On)
+    /// <param name="BacksUp">The watchdog's role begins and ends backups.</param>
+    public sealed record EnsureRole(string On, string Role, RoleKind Kind, RoleState Was, PostgresVersion Version, int ConnectionLimit = ReplicationSettings.NoLimit, bool BacksUp = false)
+        : SetupStep(On)
     {
         public override string Title => Was switch
         {
@@ -47,7 +49,8 @@ public abstract partial record SetupStep
 
         private string Rights => Kind == RoleKind.Replication
             ? $"LOGIN, REPLICATION{(ConnectionLimit < 0 ? "" : $", CONNECTION LIMIT {ConnectionLimit}")} and EXECUTE on what pg_rewind reads with"
-            : "LOGIN, membership of pg_read_all_stats and EXECUTE on " + (Version.HasPromoteFunction ? "pg_promote and " : "") + "pg_logical_emit_message";
+            : "LOGIN, membership of pg_read_all_stats and EXECUTE on " + (Version.HasPromoteFunction ? "pg_promote and " : "") + "pg_logical_emit_message"
+                + (BacksUp ? ", and on the functions that begin and end a backup" : "");
     }
 
     /// <summary>The script itself, what it has to know of its node, and its start. It does nothing until it is armed.</summary>
@@ -118,9 +121,27 @@ public abstract partial record SetupStep
         public override string Undo => "start it again";
     }
 
-    public sealed record CopyFromPrimary(string On, string From, string Into, long? Bytes) : SetupStep(On)
+    /// <param name="On">The standby.</param>
+    /// <param name="Path">Where a tablespace goes.</param>
+    /// <param name="MoveAsideTo">Where goes what the standby's former data has there; null where there is nothing.</param>
+    public sealed record PrepareTablespace(string On, string Path, string? MoveAsideTo) : SetupStep(On)
     {
-        public override string Title => $"copy {From} by pg_basebackup into {Into}" + (Bytes is { } bytes ? $" (about {bytes / 1024 / 1024} MiB)" : "");
+        public override string Title => MoveAsideTo is null
+            ? $"claim {Path} for a tablespace of the copy"
+            : $"move {Path} aside to {MoveAsideTo} and claim it for a tablespace of the copy";
+
+        public override string Undo => MoveAsideTo is null ? $"rm -r {Path}" : $"rm -r {Path} && mv {MoveAsideTo} {Path}, and the link in pg_tblspc as it was";
+    }
+
+    /// <param name="On">The standby.</param>
+    /// <param name="From">The primary.</param>
+    /// <param name="Into">The copy's directory.</param>
+    /// <param name="Bytes">Size of all databases.</param>
+    /// <param name="Method">By what.</param>
+    /// <param name="Tablespaces">Where each tablespace goes.</param>
+    public sealed record CopyFromPrimary(string On, string From, string Into, long? Bytes, CopyMethod Method, ImmutableArray<TablespaceCopy> Tablespaces) : SetupStep(On)
+    {
+        public override string Title => $"copy {From} by {(Method == CopyMethod.Rsync ? "rsync" : "pg_basebackup")} into {Into}" + (Bytes is { } bytes ? $" (about {bytes / 1024 / 1024} MiB)" : "");
         public override string Undo => $"rm -r {Into}";
     }
 
@@ -165,6 +186,9 @@ public enum RoleKind
 }
 
 public sealed record PassFileEntry(string Host, int Port);
+
+/// <summary>A tablespace of the primary, and its directory on the standby.</summary>
+public sealed record TablespaceCopy(uint Oid, string From, string To);
 
 /// <summary>What set-up would do, in order; with a refusal it does nothing at all.</summary>
 /// <param name="Primary">The node that is or will be primary; null where that cannot be told.</param>

@@ -10,6 +10,9 @@ public sealed record ClusterSpec(string Name, ImmutableArray<NodeSpec> Nodes, Po
     /// <summary>Archiving, encryption, limits.</summary>
     public ReplicationSettings Replication { get; init; } = new();
 
+    /// <summary>How set-up copies the primary.</summary>
+    public CopyMethod CopyMethod { get; init; } = CopyMethod.BaseBackup;
+
     /// <summary>The name, where a node has it; null for one that has left the configuration.</summary>
     public string? Has(string? name) => Nodes.Any(node => node.Name == name) ? name : null;
 
@@ -26,6 +29,9 @@ public sealed record ClusterSpec(string Name, ImmutableArray<NodeSpec> Nodes, Po
 public sealed record NodeSpec(string Name, string Host, int Port, string DataDirectory, int Priority = NodeSpec.DefaultPriority)
 {
     public const int DefaultPriority = 100;
+
+    /// <summary>Where a tablespace is on this node, whose directory is another one elsewhere.</summary>
+    public ImmutableArray<TablespaceMove> TablespaceMapping { get; init; } = [];
 
     /// <summary>The one directory that set-up leaves on a host, beside the data directory so that no base backup copies it.</summary>
     public string StateDirectory => DataDirectory + ".pgwatchdog";
@@ -69,4 +75,16 @@ public sealed record NodeSpec(string Name, string Host, int Port, string DataDir
 }
 
 /// <summary>The roles that set-up creates: one for walreceivers and base backups, one for the watchdog's questions.</summary>
-public sealed record SqlRoles(string Replication, string Watchdog, string Database);
+/// <param name="Replication">Walreceivers and base backups.</param>
+/// <param name="Watchdog">The watchdog's sessions.</param>
+/// <param name="Database">The database that those connect to.</param>
+/// <param name="BacksUp">The watchdog's role may begin and end a backup, between which rsync copies.</param>
+public sealed record SqlRoles(string Replication, string Watchdog, string Database, bool BacksUp = false);
+
+/// <summary>How the primary's data gets to a standby.</summary>
+public enum CopyMethod
+{
+    Unknown,
+    BaseBackup,
+    Rsync,
+}

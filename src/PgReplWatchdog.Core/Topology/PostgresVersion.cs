@@ -41,6 +41,9 @@ public readonly record struct PostgresVersion(int Number)
     /// <summary>max_slot_wal_keep_size.</summary>
     public bool LimitsSlots => Number >= 130000;
 
+    /// <summary>pg_backup_start() and pg_backup_stop(); before, pg_start_backup() and pg_stop_backup(). The exclusive kind went with the old names.</summary>
+    public bool HasRenamedBackupFunctions => Number >= 150000;
+
     /// <summary>The major version as people say it: 15, 9.6.</summary>
     public override string ToString() => Number >= 100000
         ? (Number / 10000).ToString(CultureInfo.InvariantCulture)

@@ -55,6 +55,7 @@ public sealed class Upstream(ClusterAccess cluster, SshHosts hosts, TimeProvider
             cluster.Spec.Roles.Database, node.Name, lines, ConfigurationText.ManagedFileName, rejoin.FreshCopy ? "copy" : "rewind", stamp, rejoin.Epoch.ToString(CultureInfo.InvariantCulture),
             string.Concat(OptionalSettings.Restore(cluster.Spec, node).Select(setting => ConfigurationText.Line(setting.Name, setting.Value) + "\n")),
             cluster.Spec.Replication.Tls == Tls.Required ? "require" : "prefer",
+            .. TablespaceMove.Between(primary, node).SelectMany(move => new[] { "-T", $"{move.From}={move.To}" }),
         ];
         await host.RequireAsync(Start(node, rejoin.Epoch, arguments), RepointLimit, cancellation, Shell.Living + "\n" + Shell.OnServer(host.Host, SqlText.Of("Acting.rejoin.sh")));
         return $"{node.Name}: {(rejoin.FreshCopy ? "a fresh copy" : "pg_rewind")} from {primary.Name} was started on its host";

@@ -1,13 +1,16 @@
 # Makes a stopped node a standby of the new primary: by pg_rewind, or by a fresh copy where that does not work. Started detached by the watchdog, which looks at
 # STATE/job, job.status and job.log. Arguments: host and port of the primary, replication role, database, node name, the lines that say whom it follows, the managed file's
-# name, "rewind" or "copy", a stamp for what is moved aside, the epoch, more lines for a recovery.conf, sslmode. The functions of server.sh and living (Shell) come before it.
+# name, "rewind" or "copy", a stamp for what is moved aside, the epoch, more lines for a recovery.conf, sslmode, and pg_basebackup's options for tablespaces elsewhere.
+# The functions of server.sh and living (Shell) come before it.
 set -u
 export LC_ALL=C
 host=$1 port=$2 role=$3 database=$4 name=$5 lines=$6 managed=$7 way=$8 stamp=$9
 shift 9
 epoch=$1 recovery=$2
+export PGSSLMODE="$3"
+shift 3
 read_major
-export PGPASSFILE="$state/passfile" PGCONNECT_TIMEOUT=5 PGSSLMODE="$3"
+export PGPASSFILE="$state/passfile" PGCONNECT_TIMEOUT=5
 source="host='$host' port=$port user='$role' application_name='$name'"
 own="postgresql.conf pg_hba.conf pg_ident.conf postgresql.auto.conf $managed"
 
@@ -62,16 +65,40 @@ rewind() {
   make_standby "$data"
 }
 
-copy() {
+has_tablespace() { # TARGET
+  for link in "$data"/pg_tblspc/*; do
+    [ "$(readlink "$link")" != "$1" ] || return 0
+  done
+  return 1
+}
+
+# pg_basebackup wants the tablespaces' directories empty: what the old data has there is moved aside, and its links with it. What an attempt that was cut short has left goes.
+clear_tablespaces() {
+  if [ -e "$state/copy.tablespaces" ]; then
+    while IFS= read -r target; do
+      has_tablespace "$target" || [ ! -d "$target" ] || find "$target" -mindepth 1 -delete || return 1
+    done < "$state/copy.tablespaces"
+  fi
+  for link in "$data"/pg_tblspc/*; do
+    target=$(readlink "$link") || continue
+    case $target in *.before-pgwatchdog-*) continue ;; esac
+    [ -n "$(ls -A "$target" 2> /dev/null)" ] || continue
+    echo "$target" >> "$state/copy.tablespaces" || return 1
+    mv "$target" "$target.before-pgwatchdog-rejoin-$epoch-$stamp" && ln -sfn "$target.before-pgwatchdog-rejoin-$epoch-$stamp" "$link" || return 1
+  done
+}
+
+copy() { # pg_basebackup's options
   if [ -L "$data" ] || mountpoint -q "$data" 2>/dev/null; then
     say "$data is a symbolic link or a mount point and cannot be moved aside"
     return 1
   fi
   say "copying $host:$port"
   rm -rf "$state/copy" || return 1
-  "$bin/pg_basebackup" -w -D "$state/copy" -d "$source" -X stream -c fast 2>&1 || return 1
+  clear_tablespaces || { say "the tablespaces of the old data cannot be moved aside"; return 1; }
+  "$bin/pg_basebackup" -w -D "$state/copy" -d "$source" -X stream -c fast "$@" 2>&1 || return 1
   make_standby "$state/copy" || return 1
-  mv "$data" "$data.before-pgwatchdog-rejoin-$epoch-$stamp" && mv "$state/copy" "$data"
+  mv "$data" "$data.before-pgwatchdog-rejoin-$epoch-$stamp" && mv "$state/copy" "$data" && rm -f "$state/copy.tablespaces"
 }
 
 rm -f "$state/guard.armed"
@@ -80,11 +107,16 @@ say "stopping what runs"
 [ -z "$(living)" ] || fail "PostgreSQL does not stop"
 # An attempt that was cut short has kept them already, and may have left the primary's in their place.
 [ "$(cat "$state/own/kept" 2>/dev/null)" = "$epoch" ] || { keep && echo "$epoch" > "$state/own/kept"; } || fail "the node's own configuration could not be kept in $state"
-if [ "$way" = rewind ]; then rewind || { say "pg_rewind did not work: a fresh copy is made"; copy; }; else copy; fi || fail "neither pg_rewind nor a fresh copy worked"
+if [ "$way" = rewind ]; then rewind || { say "pg_rewind did not work: a fresh copy is made"; copy "$@"; }; else copy "$@"; fi || fail "neither pg_rewind nor a fresh copy worked"
 said=$(start_server 60) || fail "PostgreSQL does not start: $(echo "$said" | tail -n 3 | tr '\n' ' ')"
 rm -rf "$state/own"
 # What earlier returns moved aside; what this one did stays for a person to look at.
 for aside in "$data".before-pgwatchdog-rejoin-*; do
-  case $aside in *-"$epoch"-*) ;; *) rm -rf "$aside" ;; esac
+  case $aside in *-"$epoch"-*) continue ;; esac
+  for link in "$aside"/pg_tblspc/*; do
+    target=$(readlink "$link") || continue
+    case $target in *.before-pgwatchdog-rejoin-*) rm -rf "$target" ;; esac
+  done
+  rm -rf "$aside"
 done
 say "started as a standby of $host:$port"

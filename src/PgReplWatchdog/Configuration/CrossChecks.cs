@@ -52,6 +52,13 @@ public static partial class CrossChecks
             cluster.Nodes.Select(node => node.Name).Distinct().Select(name => name.Replace('-', '_')), errors);
         foreach (var (node, index) in cluster.Nodes.Select((node, index) => (node, index)))
         {
+            foreach (var mapping in node.TablespaceMapping.Where(mapping => !Mapping().IsMatch(mapping)))
+                errors.Add($"{path}:Nodes:{index}:{nameof(node.TablespaceMapping)} has '{mapping}'; give two absolute paths in ASCII without a slash at their end as /old=/new");
+            foreach (var half in new[] { 0, 1 })
+            {
+                Duplicates($"{path}:Nodes:{index}:{nameof(node.TablespaceMapping)}", half == 0 ? "the old path" : "the new path",
+                    node.TablespaceMapping.Where(mapping => Mapping().IsMatch(mapping)).Select(mapping => mapping.Split('=')[half]), errors);
+            }
             foreach (var fingerprint in node.HostKeyFingerprints.Where(print => !Fingerprint().IsMatch(print)))
             {
                 errors.Add($"{path}:Nodes:{index}:{nameof(node.HostKeyFingerprints)} has '{fingerprint}'; "
@@ -65,6 +72,9 @@ public static partial class CrossChecks
         Uri.TryCreate($"tcp://{text}", UriKind.Absolute, out var uri) && uri is { Port: > 0, Host.Length: > 0, PathAndQuery: "" or "/", UserInfo: "" } && !text.EndsWith('/')
             ? new DnsEndPoint(uri.DnsSafeHost, uri.Port)
             : null;
+
+    [GeneratedRegex("^/[ -<>-~]*[!-.0-<>-~]=/[ -<>-~]*[!-.0-<>-~]$")]
+    private static partial Regex Mapping();
 
     [GeneratedRegex("^SHA256:[A-Za-z0-9+/]{43}$")]
     private static partial Regex Fingerprint();

@@ -114,8 +114,10 @@ public static class InstallationLoader
             HasHookBefore = options.HookBefore.Length > 0,
             HasHookAfter = options.HookAfter.Length > 0,
         };
-        return new ClusterSpec(options.Name, [.. options.Nodes.Select(Node)], policy, new SqlRoles(options.ReplicationRole, options.WatchdogRole, options.Database))
+        return new ClusterSpec(options.Name, [.. options.Nodes.Select(Node)], policy, new SqlRoles(options.ReplicationRole, options.WatchdogRole, options.Database,
+            BacksUp: options.CopyMethod == CopyMethod.Rsync))
         {
+            CopyMethod = options.CopyMethod,
             Replication = new ReplicationSettings
             {
                 Archiving = options.Archiving,
@@ -127,7 +129,11 @@ public static class InstallationLoader
         };
     }
 
-    private static NodeSpec Node(NodeOptions node) => new(node.Name, node.Host, node.Port, node.DataDirectory, node.Priority) { ArchiveDirectory = node.ArchiveDirectory };
+    private static NodeSpec Node(NodeOptions node) => new(node.Name, node.Host, node.Port, node.DataDirectory, node.Priority)
+    {
+        ArchiveDirectory = node.ArchiveDirectory,
+        TablespaceMapping = [.. node.TablespaceMapping.Select(mapping => mapping.Split('=', 2)).Where(pair => pair.Length == 2).Select(pair => new TablespaceMove(pair[0], pair[1]))],
+    };
 
     /// <summary>Reads secrets from the systemd credentials directory where there is one, else from beside the configuration.</summary>
     private sealed class SecretFiles(string configuration, List<string> errors)

@@ -90,6 +90,12 @@ public sealed class ClusterOptions
     /// <summary>true: a node that was replaced is made a standby again when its host is back.</summary>
     public bool Rejoin { get; set; } = Defaults.Rejoin;
 
+    /// <summary>
+    /// How set-up makes the first copy of the primary. BaseBackup: pg_basebackup. Rsync: the low-level backup functions and rsync over SSH from host to host, which goes on with what
+    /// an interrupted copy has left; sshd on the primary's host has to let ServerAccount in by its ~/.ssh/authorized_keys, where a key is put for the time of the copy.
+    /// </summary>
+    public CopyMethod CopyMethod { get; set; } = CopyMethod.BaseBackup;
+
     /// <summary>A program on the watchdog's host, with arguments, that runs before anything else in a failover; whatever comes of it, the failover goes on.</summary>
     public string HookBefore { get; set; } = "";
 
@@ -231,6 +237,12 @@ public sealed class NodeOptions
     /// <summary>Where pg_ctl appends what the server says before its own logging starts; by default in the directory that set-up makes.</summary>
     [RegularExpression("^(|/[ -~]+)$", ErrorMessage = "give an absolute path")]
     public string ServerLog { get; set; } = "";
+
+    /// <summary>
+    /// Tablespaces whose directory is another one on this node, as /old=/new: where a node without a mapping has it, and where this one does. A copy puts them there;
+    /// the directory must be missing or empty.
+    /// </summary>
+    public List<string> TablespaceMapping { get; set; } = [];
 
     /// <summary>Among candidates with equal WAL the higher one is promoted; 0 is never promoted.</summary>
     [Range(0, 1000)]

@@ -19,7 +19,7 @@ public sealed class FactsGatherer(ClusterAccess cluster, SetupHosts hosts)
         var asked = cluster.Spec.Nodes.Select(node => GatherAsync(node, cancellation)).ToList();
         try
         {
-            var facts = await new HostQuestions(cluster, hosts).WithReachesAsync([.. await Task.WhenAll(asked)], cancellation);
+            var facts = await new HostQuestions(cluster, hosts).WithReachesAsync(await WithTablespacesAsync(await Task.WhenAll(asked), cancellation), cancellation);
             return cluster.Spec.Replication.Archiving == Archiving.Ship ? await new ArchiveFiles(cluster, hosts).CompareAsync(facts, cancellation) : facts;
         }
         catch (SshFailureException first)
@@ -49,6 +49,7 @@ public sealed class FactsGatherer(ClusterAccess cluster, SetupHosts hosts)
             StateFiles = [.. said.GetValueOrDefault("state_files", "").Split('/', StringSplitOptions.RemoveEmptyEntries)],
             DiskMegabytes = Number(said, "disk"),
             ArchiveLacks = [.. said.GetValueOrDefault("archive_lacks", "").Split(' ', StringSplitOptions.RemoveEmptyEntries)],
+            HasRsync = said.ContainsKey("rsync"),
             WatchdogAddress = said["watchdog_address"],
             ConfigFile = config + "/postgresql.conf",
             HbaFile = config + "/pg_hba.conf",
@@ -74,6 +75,26 @@ public sealed class FactsGatherer(ClusterAccess cluster, SetupHosts hosts)
         };
     }
 
+    /// <summary>Where the tablespaces of a running primary would be on the other nodes, and what is there.</summary>
+    private async Task<ImmutableArray<NodeFacts>> WithTablespacesAsync(NodeFacts[] nodes, CancellationToken cancellation)
+    {
+        var primaries = nodes.Where(node => node.IsRunningPrimary).ToList();
+        return [.. await Task.WhenAll(nodes.Select(async node =>
+        {
+            var paths = primaries.Where(primary => primary != node).SelectMany(primary => primary.Tablespaces.Select(tablespace =>
+                TablespaceMove.Target(cluster.Spec.Node(primary.Node), cluster.Spec.Node(node.Node), tablespace.Location))).Distinct().ToList();
+            if (paths.Count == 0)
+                return node;
+            var host = hosts[node.Node];
+            var said = Lines(await host.RequireAsync(CopyScripts.TablespaceFacts(host.Host.Node, paths), Limit, cancellation));
+            return node with
+            {
+                TablespaceDirectories = [.. paths.Select((path, index) => new TablespaceDirectory(path, Number(said, $"entries{index}"), said.ContainsKey($"writable{index}"),
+                    said.GetValueOrDefault($"immovable{index}"), said.ContainsKey($"own{index}"), said.ContainsKey($"claimed{index}")))],
+            };
+        }))];
+    }
+
     private async Task<NodeFacts> AskServerAsync(NodeFacts facts, CancellationToken cancellation)
     {
         await new HostQuestions(cluster, hosts).RequireSuperuserAsync(facts.Node, cancellation);
@@ -88,6 +109,7 @@ public sealed class FactsGatherer(ClusterAccess cluster, SetupHosts hosts)
             Settings = answer.Settings,
             Slots = answer.Slots,
             StreamingStandbys = answer.StreamingStandbys,
+            Tablespaces = answer.Tablespaces,
             DataBytes = answer.DataBytes,
             DirectoryBytes = answer.DirectoryBytes,
             WalBytes = answer.WalBytes,
@@ -129,8 +151,8 @@ public sealed class FactsGatherer(ClusterAccess cluster, SetupHosts hosts)
 
     private sealed record ServerAnswer(
         bool InRecovery, ImmutableDictionary<string, Setting> Settings, Dictionary<string, RoleAnswer> Roles,
-        ImmutableArray<string> Slots, ImmutableArray<string> StreamingStandbys, ImmutableArray<string> Databases, long? DataBytes, long? DirectoryBytes, long? WalBytes,
-        ImmutableArray<string> WatchdogSessions, ImmutableArray<string> Owners);
+        ImmutableArray<string> Slots, ImmutableArray<string> StreamingStandbys, ImmutableArray<Tablespace> Tablespaces, ImmutableArray<string> Databases,
+        long? DataBytes, long? DirectoryBytes, long? WalBytes, ImmutableArray<string> WatchdogSessions, ImmutableArray<string> Owners);
 
     private sealed record RoleAnswer(bool Superuser, bool Login, bool Replication, int ConnectionLimit, string? Verifier, bool ReadsStatistics);
 }

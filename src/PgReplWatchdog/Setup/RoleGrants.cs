@@ -8,12 +8,17 @@ namespace PgReplWatchdog.Setup;
 /// </summary>
 public static class RoleGrants
 {
-    private static ImmutableArray<string> Watchdog(PostgresVersion version)
+    private static ImmutableArray<string> Watchdog(SqlRoles roles, PostgresVersion version)
     {
         var flush = version.Number >= 170000 ? ", boolean" : "";
         return [.. version.HasPromoteFunction ? ["pg_promote(boolean, integer)"] : Array.Empty<string>(),
-            $"pg_logical_emit_message(boolean, text, text{flush})", $"pg_logical_emit_message(boolean, text, bytea{flush})"];
+            $"pg_logical_emit_message(boolean, text, text{flush})", $"pg_logical_emit_message(boolean, text, bytea{flush})",
+            .. roles.BacksUp ? BackupFunctions(version) : []];
     }
+
+    private static ImmutableArray<string> BackupFunctions(PostgresVersion version) => version.HasRenamedBackupFunctions
+        ? ["pg_backup_start(text, boolean)", "pg_backup_stop(boolean)"]
+        : ["pg_start_backup(text, boolean, boolean)", "pg_stop_backup(boolean, boolean)"];
 
     private static readonly ImmutableArray<string> Replication =
     [
@@ -53,7 +58,7 @@ public static class RoleGrants
         $"SELECT rolname FROM pg_roles WHERE rolname = '{role}'\n" + string.Concat(Functions(roles, version, role).Select(function =>
             $"AND has_function_privilege(oid, 'pg_catalog.{function}', 'EXECUTE')\n")))) + ";";
 
-    private static ImmutableArray<string> Functions(SqlRoles roles, PostgresVersion version, string role) => role == roles.Watchdog ? Watchdog(version) : Replication;
+    private static ImmutableArray<string> Functions(SqlRoles roles, PostgresVersion version, string role) => role == roles.Watchdog ? Watchdog(roles, version) : Replication;
 
     private static string In(SqlRoles roles) => $"\\connect {roles.Database}\n";
 }

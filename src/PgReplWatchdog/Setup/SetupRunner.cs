@@ -11,13 +11,12 @@ namespace PgReplWatchdog.Setup;
 public sealed class SetupRunner(ClusterAccess cluster, SetupHosts hosts, TimeProvider clock)
 {
     private static readonly TimeSpan Limit = TimeSpan.FromSeconds(30);
-    private static readonly TimeSpan CopyLimit = TimeSpan.FromHours(24);
     private static readonly TimeSpan StreamingLimit = TimeSpan.FromSeconds(60);
     private static readonly TimeSpan PollInterval = TimeSpan.FromMilliseconds(100);
     private const int StartSeconds = 60;
     private const int RestartSeconds = 600;
 
-    /// <summary>Bytes copied and bytes in all, while a base backup runs.</summary>
+    /// <summary>Bytes copied and bytes in all, while a copy is made.</summary>
     public Action<long, long?> CopyProgress { get; init; } = (_, _) => { };
 
     /// <exception cref="SshFailureException">The step did not come to its end, with what the host said.</exception>
@@ -37,7 +36,9 @@ public sealed class SetupRunner(ClusterAccess cluster, SetupHosts hosts, TimePro
         SetupStep.Restart => RestartAsync(step.Node, cancellation),
         SetupStep.CreateSlot slot => hosts.PsqlAsync(slot.Node, SetupScripts.CreateSlotSql(slot.Slot), cancellation),
         SetupStep.StopServer => On(step).RequireAsync(SetupScripts.Stop(On(step).Host, StartSeconds), WaitFor(StartSeconds), cancellation),
-        SetupStep.CopyFromPrimary copy => CopyAsync(copy, cancellation),
+        SetupStep.PrepareTablespace tablespace => On(step).RequireAsync(
+            CopyScripts.PrepareTablespace(On(step).Host.Node, tablespace.Path, tablespace.MoveAsideTo), Limit, cancellation),
+        SetupStep.CopyFromPrimary copy => new PrimaryCopy(cluster, hosts, clock, CopyProgress).RunAsync(copy, cancellation),
         SetupStep.InstallCopy install => On(step).RequireAsync(
             SetupScripts.InstallCopy(install.Copy, install.DataDirectory, install.MoveAsideTo, install.Managed), Limit, cancellation),
         SetupStep.RemoveTriggerFile file => On(step).RequireAsync(SetupScripts.RemoveFile(file.Path), Limit, cancellation),
@@ -104,51 +105,6 @@ public sealed class SetupRunner(ClusterAccess cluster, SetupHosts hosts, TimePro
         {
             throw new SshFailureException(SshFailureKind.CommandFailed,
                 $"{node}: PostgreSQL finds errors in its configuration files and was left running as it is; mend them and run setup again:\n{errors.Trim()}");
-        }
-    }
-
-    private async Task CopyAsync(SetupStep.CopyFromPrimary copy, CancellationToken cancellation)
-    {
-        var host = hosts[copy.Node];
-        var primary = cluster.Spec.Node(copy.From);
-        var connection = ConfigurationText.ConnectionInfo(primary.Host, primary.Port, cluster.Spec.Roles.Replication, host.Host.Node.PassFile, copy.Node,
-            cluster.Spec.Replication.Tls);
-        var copying = host.RequireAsync(SetupScripts.Copy(host.Host, copy.Into, connection), CopyLimit, cancellation);
-        using var done = CancellationTokenSource.CreateLinkedTokenSource(cancellation);
-        var watching = WatchCopyAsync(copy, done.Token);
-        try
-        {
-            await copying;
-        }
-        finally
-        {
-            await done.CancelAsync();
-            await watching;
-        }
-        CopyProgress(copy.Bytes ?? 1, copy.Bytes ?? 1);
-    }
-
-    /// <summary>pg_stat_progress_basebackup on the primary: bytes as PostgreSQL counts them, no output to parse.</summary>
-    private async Task WatchCopyAsync(SetupStep.CopyFromPrimary copy, CancellationToken cancellation)
-    {
-        try
-        {
-            await using var source = PostgresConnections.SourceFor(cluster, cluster.Spec.Node(copy.From));
-            await using var connection = await source.OpenConnectionAsync(cancellation);
-            await using var question = new NpgsqlCommand("SELECT backup_streamed, backup_total FROM pg_stat_progress_basebackup ORDER BY pid DESC LIMIT 1", connection);
-            while (true)
-            {
-                await using (var reader = await question.ExecuteReaderAsync(cancellation))
-                {
-                    if (await reader.ReadAsync(cancellation) && !reader.IsDBNull(0))
-                        CopyProgress(reader.GetInt64(0), reader.IsDBNull(1) ? copy.Bytes : reader.GetInt64(1));
-                }
-                await Task.Delay(PollInterval, clock, cancellation);
-            }
-        }
-        catch (Exception failure) when (failure is OperationCanceledException or NpgsqlException)
-        {
-            // Progress is for the eye: a copy that cannot be watched is still a copy.
         }
     }
 

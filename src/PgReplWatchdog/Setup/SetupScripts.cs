@@ -35,6 +35,7 @@ public static class SetupScripts
           command -v $program > /dev/null || lacks="${lacks:+$lacks }$program"
         done
         [ -z "${lacks:-}" ] || echo "archive_lacks=$lacks"
+        command -v rsync > /dev/null && command -v ssh > /dev/null && command -v ssh-keygen > /dev/null && command -v ssh-keyscan > /dev/null && echo rsync=yes
         wanted_config={4} wanted_unit={5}
         read_postmaster
         # Debian's clusters: what is below /etc/postgresql names the data directory, and version and name make the unit.
@@ -106,19 +107,6 @@ public static class SetupScripts
 
     public static string Stop(HostAccess host, int seconds) => Shell.OnServer(host, $"stop_server {seconds} >&2");
 
-    /// <summary>A copy of an earlier run that may still be going on (a process outlives its SSH session) is ended first, by its recorded id.</summary>
-    public static string Copy(HostAccess host, string copy, string connection) => Shell.Script("""
-        export LC_ALL=C
-        if [ -f {1}.pid ]; then
-          old=$(cat {1}.pid)
-          while tr '\0' ' ' < /proc/$old/cmdline 2>/dev/null | grep -q "pg_basebackup.*"{1}; do kill "$old" 2>/dev/null; sleep 0.1; done
-        fi
-        rm -rf {1} || exit 1
-        echo $$ > {1}.pid
-        export PGPASSFILE={2}
-        exec {0}/pg_basebackup -w -D {1} -d {3} -X stream -c fast
-        """, host.BinDirectory, copy, host.Node.PassFile, connection);
-
     /// <summary>
     /// The node keeps its own identity map and gets what the primary has by ALTER SYSTEM, but for the settings that set-up gives it.
     /// Data that was there is moved, not deleted.
@@ -130,7 +118,7 @@ public static class SetupScripts
         if [ -e {1} ]; then mv {1} {2}; fi
         rm -f {0}/*.before-pgwatchdog # the primary's files as they were before
         mv {0} {1}
-        rm -f {0}.pid
+        rm -f {0}.pid {0}.tablespaces
         """, copy, dataDirectory, moveAsideTo ?? dataDirectory + ".before-pgwatchdog", $"/^({string.Join('|', managed)}) =/d");
 
     public static string CreateSlotSql(string slot) =>

@@ -44,9 +44,16 @@ public sealed class SshHost(ClusterAccess cluster, HostAccess host) : IDisposabl
     /// within <paramref name="timeout"/>: the library opens a channel in the caller's thread and waits seconds for a host that is gone, so it gets a thread of its own.
     /// </summary>
     /// <exception cref="SshFailureException">The host could not be reached, or the deadline passed.</exception>
-    public async Task<SshResult> RunAsync(string script, TimeSpan timeout, CancellationToken cancellation, string? input = null, Encoding? encoding = null)
+    public Task<SshResult> RunAsync(string script, TimeSpan timeout, CancellationToken cancellation, string? input = null, Encoding? encoding = null) =>
+        RunFedAsync(script, timeout, input is null ? null : (stream, deadline) => stream.WriteAsync((encoding ?? Encoding.UTF8).GetBytes(input), deadline).AsTask(), encoding, cancellation);
+
+    /// <summary>The script's standard input ends when <paramref name="until"/> does, or this process, or the connection: so it can undo what must not outlive them.</summary>
+    public Task<SshResult> RunUntilAsync(string script, Task until, TimeSpan timeout, CancellationToken cancellation) =>
+        RunFedAsync(script, timeout, (_, deadline) => until.WaitAsync(deadline), null, cancellation);
+
+    private async Task<SshResult> RunFedAsync(string script, TimeSpan timeout, Func<Stream, CancellationToken, Task>? feed, Encoding? encoding, CancellationToken cancellation)
     {
-        var running = Task.Run(() => ExecuteAsync(script, timeout, input, encoding, cancellation), CancellationToken.None);
+        var running = Task.Run(() => ExecuteAsync(script, timeout, feed, encoding, cancellation), CancellationToken.None);
         try
         {
             return await running.WaitAsync(timeout + Grace, cancellation);
@@ -59,7 +66,7 @@ public sealed class SshHost(ClusterAccess cluster, HostAccess host) : IDisposabl
         }
     }
 
-    private async Task<SshResult> ExecuteAsync(string script, TimeSpan timeout, string? input, Encoding? encoding, CancellationToken cancellation)
+    private async Task<SshResult> ExecuteAsync(string script, TimeSpan timeout, Func<Stream, CancellationToken, Task>? feed, Encoding? encoding, CancellationToken cancellation)
     {
         using var deadline = CancellationTokenSource.CreateLinkedTokenSource(cancellation);
         deadline.CancelAfter(timeout);
@@ -69,10 +76,10 @@ public sealed class SshHost(ClusterAccess cluster, HostAccess host) : IDisposabl
             connected = await ConnectAsync(deadline.Token, cancellation);
             using var command = connected.CreateCommand(AsServer(script), encoding ?? Encoding.UTF8);
             var running = command.ExecuteAsync(deadline.Token);
-            if (input is not null)
+            if (feed is not null)
             {
                 await using var standardInput = command.CreateInputStream();
-                await standardInput.WriteAsync((encoding ?? Encoding.UTF8).GetBytes(input), deadline.Token);
+                await feed(standardInput, deadline.Token);
             }
             await running;
             return new SshResult(command.ExitStatus, command.Result, command.Error);

@@ -9,6 +9,9 @@ namespace PgReplWatchdog.Operating.CommandLine;
 /// <summary>Carries a plan out before a person's eyes: bars on a terminal, lines elsewhere.</summary>
 public static class SetupProgress
 {
+    /// <summary>Between two lines about a copy, where lines are kept.</summary>
+    private static readonly TimeSpan LineInterval = TimeSpan.FromSeconds(10);
+
     public static async Task ApplyAsync(IAnsiConsole screen, ClusterAccess cluster, SetupHosts hosts, SetupPlan plan, CancellationToken cancellation)
     {
         if (Console.IsOutputRedirected)
@@ -19,10 +22,21 @@ public static class SetupProgress
 
     private static async Task WithLinesAsync(IAnsiConsole screen, ClusterAccess cluster, SetupHosts hosts, SetupPlan plan, CancellationToken cancellation)
     {
-        var runner = new SetupRunner(cluster, hosts, TimeProvider.System);
         foreach (var (step, index) in plan.Steps.Select((step, index) => (step, index)))
         {
             var started = TimeProvider.System.GetTimestamp();
+            var (meter, said) = (new CopyMeter(TimeProvider.System), started);
+            var runner = new SetupRunner(cluster, hosts, TimeProvider.System)
+            {
+                CopyProgress = (bytes, total) =>
+                {
+                    var text = meter.Text(bytes, total);
+                    if (TimeProvider.System.GetElapsedTime(said) < LineInterval)
+                        return;
+                    said = TimeProvider.System.GetTimestamp();
+                    screen.WriteLine($"{index + 1,4}/{plan.Steps.Length} {step.Node}: {text}");
+                },
+            };
             await runner.RunAsync(step, cancellation);
             screen.WriteLine(string.Create(CultureInfo.InvariantCulture,
                 $"{index + 1,4}/{plan.Steps.Length} {step.Node}: {step.Title}: done in {TimeProvider.System.GetElapsedTime(started).TotalSeconds:0.0} s"));
@@ -37,7 +51,8 @@ public static class SetupProgress
             {
                 var bar = context.AddTask(Markup.Escape($"{step.Node}: {Short(step.Title)}"));
                 bar.IsIndeterminate = step is not SetupStep.CopyFromPrimary;
-                var runner = new SetupRunner(cluster, hosts, TimeProvider.System) { CopyProgress = (bytes, total) => ShowCopy(bar, step, bytes, total) };
+                var meter = new CopyMeter(TimeProvider.System);
+                var runner = new SetupRunner(cluster, hosts, TimeProvider.System) { CopyProgress = (bytes, total) => ShowCopy(bar, step, meter, bytes, total) };
                 await runner.RunAsync(step, cancellation);
                 bar.IsIndeterminate = false;
                 bar.Value = bar.MaxValue;
@@ -45,12 +60,11 @@ public static class SetupProgress
             }
         });
 
-    private static void ShowCopy(ProgressTask bar, SetupStep step, long bytes, long? total)
+    private static void ShowCopy(ProgressTask bar, SetupStep step, CopyMeter meter, long bytes, long? total)
     {
-        const double MiB = 1024 * 1024;
         bar.MaxValue = Math.Max(total ?? bytes, bytes);
         bar.Value = bytes;
-        bar.Description = Markup.Escape(string.Create(CultureInfo.InvariantCulture, $"{step.Node}: copy {bytes / MiB:0.0} of {bar.MaxValue / MiB:0.0} MiB"));
+        bar.Description = Markup.Escape($"{step.Node}: {meter.Text(bytes, total)}");
     }
 
     private static string Short(string title) => title.Length <= 60 ? title : title[..57] + "...";

@@ -15,6 +15,8 @@ SELECT json_build_object(
                            FROM pg_stat_activity WHERE application_name = 'pgwatchdog' OR application_name LIKE 'pgwatchdog %'),
     'owners', (SELECT coalesce(json_agg(DISTINCT rolname), '[]')
                  FROM pg_shdepend JOIN pg_roles ON pg_roles.oid = refobjid WHERE refclassid = 'pg_authid'::regclass AND deptype = 'o'),
+    'tablespaces', (SELECT coalesce(json_agg(json_build_object('oid', oid::int8, 'name', spcname, 'location', pg_tablespace_location(oid)) ORDER BY oid), '[]')
+                      FROM pg_tablespace WHERE pg_tablespace_location(oid) LIKE '/%'),
     'databases', (SELECT json_agg(datname) FROM pg_database WHERE datallowconn),
     'dataBytes', (SELECT sum(pg_database_size(oid)) FROM pg_database WHERE datallowconn),
     'directoryBytes', (SELECT sum(pg_tablespace_size(oid)) FROM pg_tablespace WHERE spcname IN ('pg_default', 'pg_global')),

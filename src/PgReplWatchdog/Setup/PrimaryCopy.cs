@@ -1,0 +1,175 @@
+using System.Globalization;
+using System.Text;
+using Npgsql;
+using PgReplWatchdog.Acting.Ssh;
+using PgReplWatchdog.Configuration;
+using PgReplWatchdog.Planning;
+using PgReplWatchdog.Probing;
+using PgReplWatchdog.Topology;
+
+namespace PgReplWatchdog.Setup;
+
+/// <summary>Copies the primary to a standby's host, beside its data directory.</summary>
+/// <param name="cluster">The cluster.</param>
+/// <param name="hosts">Its hosts.</param>
+/// <param name="clock">For the pauses between two looks at the progress.</param>
+/// <param name="progress">Bytes copied and bytes in all.</param>
+public sealed class PrimaryCopy(ClusterAccess cluster, SetupHosts hosts, TimeProvider clock, Action<long, long?> progress)
+{
+    private static readonly TimeSpan Limit = TimeSpan.FromSeconds(60);
+    private static readonly TimeSpan CopyLimit = TimeSpan.FromHours(24);
+    private static readonly TimeSpan PollInterval = TimeSpan.FromMilliseconds(100);
+    private static readonly TimeSpan SizeInterval = TimeSpan.FromSeconds(1);
+
+    /// <summary>The checkpoint with which a backup begins; with much to write it takes minutes.</summary>
+    private const int BackupSeconds = 3600;
+
+    /// <exception cref="SshFailureException">No copy was made, with why.</exception>
+    public async Task RunAsync(SetupStep.CopyFromPrimary copy, CancellationToken cancellation)
+    {
+        ArgumentNullException.ThrowIfNull(copy);
+        using var done = CancellationTokenSource.CreateLinkedTokenSource(cancellation);
+        var copying = copy.Method == CopyMethod.Rsync ? ByRsyncAsync(copy, cancellation) : ByBaseBackupAsync(copy, cancellation);
+        var watching = WatchAsync(copy, done.Token);
+        try
+        {
+            await copying;
+        }
+        finally
+        {
+            await done.CancelAsync();
+            await watching;
+        }
+    }
+
+    private Task<string> ByBaseBackupAsync(SetupStep.CopyFromPrimary copy, CancellationToken cancellation)
+    {
+        var (host, primary) = (hosts[copy.Node], cluster.Spec.Node(copy.From));
+        var connection = ConfigurationText.ConnectionInfo(primary.Host, primary.Port, cluster.Spec.Roles.Replication, host.Host.Node.PassFile, copy.Node,
+            cluster.Spec.Replication.Tls);
+        return host.RequireAsync(CopyScripts.BaseBackup(host.Host, copy, connection), CopyLimit, cancellation);
+    }
+
+    /// <summary>
+    /// rsync runs on the standby's host and pulls: the bytes do not pass through here. The key that lets it in is taken away by the primary's host itself when this process ends,
+    /// however it ends; the backup ends with its session.
+    /// </summary>
+    private async Task ByRsyncAsync(SetupStep.CopyFromPrimary copy, CancellationToken cancellation)
+    {
+        var (primary, standby) = (hosts[copy.From], hosts[copy.Node]);
+        var mark = $"pgwatchdog-copy-{cluster.Spec.Name}-{copy.Node}";
+        var key = await standby.RequireAsync(CopyScripts.MakeKey(cluster, copy), Limit, cancellation);
+        await hosts.WriteFileAsync(copy.From, CopyScripts.SourcePath(primary.Host.Node, standby.Host.Node), CopyScripts.Source(primary.Host.Node), cancellation);
+        var copied = new TaskCompletionSource();
+        var revoking = primary.RunUntilAsync(CopyScripts.RevokeAtEnd(primary.Host.Node, standby.Host.Node, mark), copied.Task, CopyLimit, CancellationToken.None);
+        SshResult revoked;
+        try
+        {
+            await primary.RequireAsync(CopyScripts.Authorise(primary.Host.Node, standby.Host.Node, mark, key.Trim()), Limit, cancellation);
+            await BackUpAsync(copy, standby, cancellation);
+        }
+        finally
+        {
+            copied.SetResult();
+            revoked = await revoking;
+        }
+        if (revoked.ExitStatus != 0)
+            throw new SshFailureException(SshFailureKind.CommandFailed, $"{copy.From}: the line that ends with {mark} could not be taken out of authorized_keys, remove it: {revoked.Error.Trim()}");
+    }
+
+    private async Task BackUpAsync(SetupStep.CopyFromPrimary copy, SshHost standby, CancellationToken cancellation)
+    {
+        string label, map;
+        try
+        {
+            await using var source = PostgresConnections.SourceFor(cluster, cluster.Spec.Node(copy.From));
+            await using var session = await source.OpenConnectionAsync(cancellation);
+            var renamed = session.PostgreSqlVersion.Major >= 15;
+            await ExecuteAsync(session, $"SET statement_timeout = 0{(session.PostgreSqlVersion.Major >= 14 ? "; SET idle_session_timeout = 0" : "")}", cancellation);
+            await ExecuteAsync(session, renamed ? "SELECT pg_backup_start('pgwatchdog', true)" : "SELECT pg_start_backup('pgwatchdog', true, false)", cancellation);
+            await standby.RequireAsync(CopyScripts.Rsync(standby.Host.Node, copy), CopyLimit, cancellation);
+            // The standby gets the WAL from its slot: nothing is to wait for an archive.
+            await using var stop = Command(session, $"SELECT labelfile, spcmapfile FROM {(renamed ? "pg_backup_stop(false)" : "pg_stop_backup(false, false)")}");
+            await using var reader = await stop.ExecuteReaderAsync(cancellation);
+            await reader.ReadAsync(cancellation);
+            (label, map) = (reader.GetString(0), reader.GetString(1));
+        }
+        catch (NpgsqlException failure)
+        {
+            throw new SshFailureException(SshFailureKind.CommandFailed,
+                $"{copy.From}: the session that holds the backup failed, and the backup with it ({failure.Message}); what was copied stays, and the next run goes on from it", failure);
+        }
+        await WriteAsync(copy, "tablespace_map", Map(copy, map), cancellation);
+        await WriteAsync(copy, "backup_label", label, cancellation); // last: without it no copy is whole
+    }
+
+    /// <summary>As the server has it, with the directories of this node.</summary>
+    private static string Map(SetupStep.CopyFromPrimary copy, string map)
+    {
+        var text = new StringBuilder();
+        foreach (var oid in map.Split('\n').Select(line => line.Split(' ')[0]).Where(word => uint.TryParse(word, CultureInfo.InvariantCulture, out _)))
+        {
+            var target = copy.Tablespaces.FirstOrDefault(tablespace => tablespace.Oid.ToString(CultureInfo.InvariantCulture) == oid)
+                ?? throw new SshFailureException(SshFailureKind.CommandFailed, $"{copy.From}: a tablespace was created since the plan was made (oid {oid}); run setup again");
+            text.Append(CultureInfo.InvariantCulture, $"{oid} {target.To.Replace("\\", "\\\\", StringComparison.Ordinal)}\n");
+        }
+        return text.ToString();
+    }
+
+    private async Task WriteAsync(SetupStep.CopyFromPrimary copy, string file, string text, CancellationToken cancellation)
+    {
+        if (text.Length > 0)
+            await hosts.WriteFileAsync(copy.Node, $"{copy.Into}/{file}", Encoding.Latin1.GetString(Encoding.UTF8.GetBytes(text)), cancellation);
+    }
+
+    private static NpgsqlCommand Command(NpgsqlConnection session, string sql) => new(sql, session) { CommandTimeout = BackupSeconds };
+
+    private static async Task ExecuteAsync(NpgsqlConnection session, string sql, CancellationToken cancellation)
+    {
+        await using var command = Command(session, sql);
+        await command.ExecuteNonQueryAsync(cancellation);
+    }
+
+    /// <summary>What the primary counts where it does, pg_stat_progress_basebackup from PostgreSQL 13, else what the copy takes on its disk.</summary>
+    private async Task WatchAsync(SetupStep.CopyFromPrimary copy, CancellationToken cancellation)
+    {
+        try
+        {
+            if (copy.Method == CopyMethod.Rsync || !await WatchBaseBackupAsync(copy, cancellation))
+                await WatchSizeAsync(copy, cancellation);
+        }
+        catch (Exception failure) when (failure is OperationCanceledException or NpgsqlException or SshFailureException)
+        {
+            // Progress is for the eye: a copy that cannot be watched is still a copy.
+        }
+    }
+
+    private async Task<bool> WatchBaseBackupAsync(SetupStep.CopyFromPrimary copy, CancellationToken cancellation)
+    {
+        await using var source = PostgresConnections.SourceFor(cluster, cluster.Spec.Node(copy.From));
+        await using var connection = await source.OpenConnectionAsync(cancellation);
+        if (connection.PostgreSqlVersion.Major < 13)
+            return false;
+        await using var question = new NpgsqlCommand("SELECT backup_streamed, backup_total FROM pg_stat_progress_basebackup ORDER BY pid DESC LIMIT 1", connection);
+        while (true)
+        {
+            await using (var reader = await question.ExecuteReaderAsync(cancellation))
+            {
+                if (await reader.ReadAsync(cancellation) && !reader.IsDBNull(0))
+                    progress(reader.GetInt64(0), reader.IsDBNull(1) ? copy.Bytes : reader.GetInt64(1));
+            }
+            await Task.Delay(PollInterval, clock, cancellation);
+        }
+    }
+
+    private async Task WatchSizeAsync(SetupStep.CopyFromPrimary copy, CancellationToken cancellation)
+    {
+        while (true)
+        {
+            await Task.Delay(SizeInterval, clock, cancellation);
+            var said = await hosts[copy.Node].RunAsync(CopyScripts.Size(copy), Limit, cancellation);
+            if (long.TryParse(said.Output.Trim(), CultureInfo.InvariantCulture, out var kilobytes))
+                progress(kilobytes * 1024, copy.Bytes);
+        }
+    }
+}
