@@ -21,7 +21,7 @@ public sealed partial class RsyncCopyTests
         await alpha.RunAsync($"mkdir -p {Path.GetDirectoryName(alpha.AuthorizedKeys)} && printf 'ssh-ed25519 AAAA somebody' > {alpha.AuthorizedKeys}", Cancellation);
         var configuration = Configure(lab);
 
-        await using var writer = new ClientWriter([alpha]);
+        await using var writer = new ClientWriter(lab.Hosts);
         writer.Start();
         var setup = await Product.RunAsync(configuration, ["setup"], Cancellation);
         Assert.True(setup.ExitCode == 0, setup.ToString());
