@@ -21,7 +21,7 @@ public sealed partial class RsyncCopyTests
         await alpha.RunAsync($"mkdir -p {Path.GetDirectoryName(alpha.AuthorizedKeys)} && printf 'ssh-ed25519 AAAA somebody' > {alpha.AuthorizedKeys}", Cancellation);
         var configuration = Configure(lab);
 
-        await using var writer = new ClientWriter([alpha]);
+        await using var writer = new ClientWriter(lab.Hosts);
         writer.Start();
         var setup = await Product.RunAsync(configuration, ["setup"], Cancellation);
         Assert.True(setup.ExitCode == 0, setup.ToString());
@@ -53,7 +53,7 @@ public sealed partial class RsyncCopyTests
         using (var setup = Product.Start(configuration, ["setup"]))
         {
             await SetUpTests.EventuallyAsync(async () => setup.HasExited || await CopiedAsync(beta) > 100_000, "the copy is under way");
-            Assert.False(setup.HasExited, "the copy was over before it could be interrupted");
+            Assert.False(setup.HasExited, "the copy was over before it could be interrupted: " + (setup.HasExited ? await setup.StandardError.ReadToEndAsync(Cancellation) : ""));
             setup.Kill();
             await setup.WaitForExitAsync(Cancellation);
         }
@@ -81,7 +81,9 @@ public sealed partial class RsyncCopyTests
         await File.WriteAllTextAsync(script, PgReplWatchdog.Setup.CopyScripts.Source(new PgReplWatchdog.Topology.NodeSpec("alpha", alpha.Address, alpha.PostgresPort, alpha.DataDirectory)), Cancellation);
         foreach (var asked in new[]
         {
-            "", "cat /etc/passwd", "rsync --server -logDtpre.iLsfxCIvu . ./", "rsync --server --sender -ltprce.iLsfxCIvu . /etc/", "rsync --server --sender -ltprce.iLsfxCIvu . ../", "rsync --server --sender -ltprce.iLs . ./ /etc/",
+            "", "cat /etc/passwd", "rsync --server -logDtpre.iLsfxCIvu . ./",
+            "rsync --server --sender -ltprce.iLsfxCIvu . /etc/", "rsync --server --sender -ltprce.iLsfxCIvu . ../",
+            "rsync --server --sender -ltprce.iLs . ./ /etc/",
             "rsync --server --sender --remove-source-files -ltprce.iLs . ./", "rsync --server --sender -ltpsrIe.iLs . ./", "rsync --server --sender -ltprce.iLs . pg_tblspc/../", "rsync --server --sender -ltprce.iLs;id . ./",
             "rsync --server --sender --files-from=/etc/passwd -ltprce.iLs . ./",
         })
