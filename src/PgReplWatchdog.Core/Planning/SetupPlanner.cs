@@ -276,7 +276,7 @@ public static class SetupPlanner
 
     /// <summary>What the primary has more of than is needed (logical WAL, more slots) its standby gets as well: it may have to take its place.</summary>
     private static IEnumerable<WantedSetting> AsThePrimaryHas(NodeFacts primary, IEnumerable<WantedSetting> settings) => settings.Select(wanted =>
-        wanted.Name is "wal_level" or "max_wal_senders" or "max_replication_slots"
+        wanted.Name is "wal_level" or "max_wal_senders" or "max_replication_slots" or "max_slot_wal_keep_size"
             && primary.Settings.TryGetValue(wanted.Name, out var setting) && wanted.IsSatisfiedBy(setting.Value)
             ? wanted with { Value = setting.Value }
             : wanted);

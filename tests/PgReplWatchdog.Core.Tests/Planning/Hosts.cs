@@ -149,7 +149,7 @@ internal sealed class Hosts(ClusterSpec spec, params NodeFacts[] bare)
     {
         ("wal_receiver_status_interval", "1s") => "1",
         (_, "500ms") => "500",
-        ("max_slot_wal_keep_size", _) => value[..^2],
+        ("max_slot_wal_keep_size", _) => value.TrimEnd('M', 'B'),
         (_, "200ms") => "200",
         (_, "5s") => 5000.ToString(CultureInfo.InvariantCulture),
         _ => value,

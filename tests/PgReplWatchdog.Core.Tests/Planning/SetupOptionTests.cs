@@ -97,6 +97,10 @@ public class SetupOptionTests
         Assert.Equal(wanted, Written(Bare(new ReplicationSettings { MaxSlotWalKeepMegabytes = option }, Set(Hosts.Server(Alpha), "max_slot_wal_keep_size", now)).Plan(), Alpha)
             .GetValueOrDefault("max_slot_wal_keep_size"));
 
+    [Fact]
+    public void Standby_may_hold_what_its_primary_lets_it_hold() =>
+        Assert.Equal("50000", Written(Bare(new ReplicationSettings(), Set(Hosts.Server(Alpha), "max_slot_wal_keep_size", "50000")).Plan(), Beta)["max_slot_wal_keep_size"]);
+
     [Theory]
     [InlineData(0, 1, 6)]
     [InlineData(0, 3, 10)]
