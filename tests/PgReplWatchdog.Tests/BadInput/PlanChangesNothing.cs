@@ -75,7 +75,8 @@ public sealed class PlanChangesNothing
         var all = new List<string>();
         foreach (var host in lab.Hosts)
         {
-            all.Add(await host.RunAsync(Listing.Replace("{0}", host.Directory, StringComparison.Ordinal).Replace("{1}", host.PostgresRunning ? OfTheServer : "", StringComparison.Ordinal), Cancellation));
+            var listing = Listing.Replace("{0}", host.Directory, StringComparison.Ordinal).Replace("{1}", host.PostgresRunning ? OfTheServer : "", StringComparison.Ordinal);
+            all.Add(await host.RunAsync(listing, Cancellation));
             if (!host.PostgresRunning)
                 continue;
             all.Add(await host.RunAsync($"cd {host.DataDirectory} && stat -c '%n %a %s %y %z' *.conf PG_VERSION postmaster.opts && sha256sum *.conf && ls -a && ls pg_tblspc pg_replslot", Cancellation));
