@@ -79,7 +79,7 @@ public sealed class PlanChangesNothing
             all.Add(await host.RunAsync(listing, Cancellation));
             if (!host.PostgresRunning)
                 continue;
-            all.Add(await host.RunAsync($"cd {host.DataDirectory} && stat -c '%n %a %s %y %z' *.conf PG_VERSION postmaster.opts && sha256sum *.conf && ls -a && ls pg_tblspc pg_replslot", Cancellation));
+            all.Add(await host.RunAsync($"cd {host.DataDirectory} && stat -c '%n %a %s %y %z' *.conf PG_VERSION postmaster.opts && sha256sum *.conf && ls -a . pg_tblspc pg_replslot", Cancellation));
             all.Add(await host.PsqlAsync(Catalogs, Cancellation));
         }
         return string.Join('\n', all);
