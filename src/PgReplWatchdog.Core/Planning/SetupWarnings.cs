@@ -36,7 +36,8 @@ internal static class SetupWarnings
         if (steps.OfType<SetupStep.InstallCopy>().FirstOrDefault(step => step.Node == node.Node) is not { } install)
             yield break;
         if (primary.Host.WalLink is { } source)
-            yield return $"pg_wal of {primary.Node} is a link to {source}: the copy on {node.Node} has it as a directory; to have it elsewhere, stop {node.Node} after set-up, move it and put a link there";
+            yield return $"pg_wal of {primary.Node} is a link to {source}: the copy on {node.Node} has it as a directory; "
+                + $"to have it elsewhere, stop {node.Node} after set-up, move it and put a link there";
         if (node.Host.WalLink is { } target)
             yield return $"pg_wal of {node.Node} is a link to {target}: it is moved aside with the data directory, and what it leads to stays; the copy has pg_wal as a directory";
         foreach (var (path, end) in node.Host.Links.OrderBy(link => link.Key, StringComparer.Ordinal))

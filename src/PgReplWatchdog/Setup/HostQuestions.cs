@@ -11,8 +11,8 @@ public sealed class HostQuestions(ClusterAccess cluster, SetupHosts hosts)
 {
     private static readonly TimeSpan Limit = TimeSpan.FromSeconds(30);
 
-    /// <summary>Long enough for two SYNs that got lost.</summary>
-    private const int SilenceSeconds = 5;
+    /// <summary>Long enough for SYNs that got lost, and for a host that is busy: a server that is slow is not to be taken for a firewall.</summary>
+    private const int SilenceSeconds = 10;
 
     /// <summary>psql could not connect (manual, "psql", exit status).</summary>
     private const int NoConnection = 2;

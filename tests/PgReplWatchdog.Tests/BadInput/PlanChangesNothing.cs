@@ -75,10 +75,11 @@ public sealed class PlanChangesNothing
         var all = new List<string>();
         foreach (var host in lab.Hosts)
         {
-            all.Add(await host.RunAsync(Listing.Replace("{0}", host.Directory, StringComparison.Ordinal).Replace("{1}", host.PostgresRunning ? OfTheServer : "", StringComparison.Ordinal), Cancellation));
+            var listing = Listing.Replace("{0}", host.Directory, StringComparison.Ordinal).Replace("{1}", host.PostgresRunning ? OfTheServer : "", StringComparison.Ordinal);
+            all.Add(await host.RunAsync(listing, Cancellation));
             if (!host.PostgresRunning)
                 continue;
-            all.Add(await host.RunAsync($"cd {host.DataDirectory} && stat -c '%n %a %s %y %z' *.conf PG_VERSION postmaster.opts && sha256sum *.conf && ls -a && ls pg_tblspc pg_replslot", Cancellation));
+            all.Add(await host.RunAsync($"cd {host.DataDirectory} && stat -c '%n %a %s %y %z' *.conf PG_VERSION postmaster.opts && sha256sum *.conf && ls -a . pg_tblspc pg_replslot", Cancellation));
             all.Add(await host.PsqlAsync(Catalogs, Cancellation));
         }
         return string.Join('\n', all);

@@ -73,8 +73,14 @@ public sealed class HostRefusalTests
         var all = new List<string>();
         foreach (var host in hosts.Hosts)
         {
-            all.Add(await host.RunAsync("ls -a /var/lib/postgresql /var/lib/postgresql/15; ls -al --full-time /etc/postgresql/15/main | grep -v '^total'; sha256sum /etc/postgresql/15/main/*.conf", Cancellation));
-            all.Add(await host.PsqlAsync("SELECT rolname, rolpassword FROM pg_authid ORDER BY 1; SELECT slot_name FROM pg_replication_slots; SELECT pg_postmaster_start_time(), pg_conf_load_time()", Cancellation));
+            all.Add(await host.RunAsync("""
+                ls -a /var/lib/postgresql /var/lib/postgresql/15
+                ls -al --full-time /etc/postgresql/15/main | grep -v '^total'
+                sha256sum /etc/postgresql/15/main/*.conf
+                """, Cancellation));
+            all.Add(await host.PsqlAsync("""
+                SELECT rolname, rolpassword FROM pg_authid ORDER BY 1; SELECT slot_name FROM pg_replication_slots; SELECT pg_postmaster_start_time(), pg_conf_load_time()
+                """, Cancellation));
         }
         return string.Join('\n', all);
     }
