@@ -70,7 +70,12 @@ public static partial class RemovalPlanner
         {
             var node = spec.Node(facts.Node);
             var isPrimary = facts == primary;
-            ImmutableArray<string> keep = [.. facts.StateFiles.Where(name => name == NameIn(node, node.PassFile) || IsReferredTo(facts, node.StateDirectory + "/" + name))];
+            var archives = IsReferredTo(facts, node.Archive); // its script reads keys, host keys and the archive itself
+            ImmutableArray<string> keep =
+            [
+                .. facts.StateFiles.Where(name => name == NameIn(node, node.PassFile) || IsReferredTo(facts, node.StateDirectory + "/" + name)
+                    || (archives && (name.StartsWith("archive", StringComparison.Ordinal) || node.ArchiveDirectory == node.StateDirectory + "/" + name))),
+            ];
             ImmutableArray<string> streaming = isPrimary ? [.. primary.StreamingStandbys.Where(name => spec.Has(name) is not null).Select(name => spec.Node(name).SlotName)] : [];
             ImmutableArray<string> slots = facts.Running ? [.. facts.Slots.Where(slot => slot.StartsWith(SlotPrefix, StringComparison.Ordinal) && !streaming.Contains(slot))] : [];
             ImmutableArray<SetupStep> steps =
@@ -176,7 +181,8 @@ public static partial class RemovalPlanner
     }
 
     private static string? LastPort(string? configuration) =>
-        PortLine().Matches(configuration ?? "").LastOrDefault()?.Groups["port"].Value is { Length: > 0 } port ? int.Parse(port, CultureInfo.InvariantCulture).ToString(CultureInfo.InvariantCulture) : null;
+        PortLine().Matches(configuration ?? "").LastOrDefault()?.Groups["port"].Value is { Length: > 0 } port
+            ? int.Parse(port, CultureInfo.InvariantCulture).ToString(CultureInfo.InvariantCulture) : null;
 
     [GeneratedRegex(@"^\s*port(\s*=\s*|\s+)'?(?<port>\d{1,5})\b", RegexOptions.Multiline | RegexOptions.IgnoreCase | RegexOptions.ExplicitCapture)]
     private static partial Regex PortLine();

@@ -50,7 +50,7 @@ public sealed class WatchdogMetrics
         failovers = create.CreateCounter(Prefix + "failovers_total", "Automatic failovers that ended in this process.", "cluster", "result");
         lastFailoverEnd = create.CreateGauge(Prefix + "failover_last_end_timestamp_seconds", "When the last failover ended; 0 for never.", OfCluster);
         drift = create.CreateGauge(Prefix + "setup_drift_steps",
-            "Steps that set-up would take: 0 is as set-up leaves it. Absent while that is not known: not looked yet, a host does not answer, the primary does not serve, set-up would refuse.", OfCluster);
+            "Steps that set-up would take: 0 is as set-up leaves it. Absent while that is not known: not looked yet, a host silent, the primary not serving, set-up would refuse.", OfCluster);
         commands = create.CreateCounter(Prefix + "commands_total", "Actions on hosts.", "cluster", "action", "result");
 
         probeSuccess = create.CreateGauge(Prefix + "node_probe_success", "1 when the node answered the last check's question.", OfNode);

@@ -1,5 +1,3 @@
-using System.Text.Json;
-using PgReplWatchdog.Acting.Ssh;
 using PgReplWatchdog.Configuration;
 using PgReplWatchdog.Diagnosing;
 using PgReplWatchdog.Metrics;
@@ -62,7 +60,7 @@ public sealed class DriftWatch(Installation installation, WatchedClusters cluste
         {
             return (null, $"the hosts have not answered within {Limit.TotalSeconds:0} s");
         }
-        catch (Exception failure) when (failure is SshFailureException or JsonException or FormatException or KeyNotFoundException or OverflowException or InvalidOperationException or NullReferenceException)
+        catch (Exception failure) when (failure is not OperationCanceledException)
         {
             return (null, failure.Message); // what a host answered could not be understood: no reason to end a watchdog
         }

@@ -26,13 +26,17 @@ public static class RoleGrants
     ];
 
     /// <summary>What creates one of the roles, or puts it right, with a verifier in the place of its password; in psql.</summary>
-    public static string Statements(SqlRoles roles, PostgresVersion version, string role, string verb, string verifier,
-        int connectionLimit = ReplicationSettings.NoLimit) => $"""
-        BEGIN;
-        {verb} ROLE {role} {(role == roles.Replication ? "LOGIN REPLICATION" : "LOGIN")}{(verb == "CREATE" && connectionLimit >= 0 ? $" CONNECTION LIMIT {connectionLimit}" : "")} PASSWORD '{verifier}';
-        {(verb == "ALTER" && role == roles.Replication ? RaiseLimit(role, connectionLimit) : "")}{(role == roles.Watchdog ? $"GRANT pg_read_all_stats TO {role};\n" : "")}COMMIT;
-        {Grant(roles, version, role)}
-        """;
+    public static string Statements(SqlRoles roles, PostgresVersion version, string role, string verb, string verifier, int connectionLimit = ReplicationSettings.NoLimit)
+    {
+        var rights = role == roles.Replication ? "LOGIN REPLICATION" : "LOGIN";
+        var limit = verb == "CREATE" && connectionLimit >= 0 ? $" CONNECTION LIMIT {connectionLimit}" : "";
+        return $"""
+            BEGIN;
+            {verb} ROLE {role} {rights}{limit} PASSWORD '{verifier}';
+            {(verb == "ALTER" && role == roles.Replication ? RaiseLimit(role, connectionLimit) : "")}{(role == roles.Watchdog ? $"GRANT pg_read_all_stats TO {role};\n" : "")}COMMIT;
+            {Grant(roles, version, role)}
+            """;
+    }
 
     /// <summary>A limit is raised or taken away, never lowered: what a person has given more of is left.</summary>
     private static string RaiseLimit(string role, int limit) =>

@@ -49,7 +49,11 @@ public sealed class SshHost(ClusterAccess cluster, HostAccess host) : IDisposabl
 
     /// <summary>The script's standard input ends when <paramref name="until"/> does, or this process, or the connection: so it can undo what must not outlive them.</summary>
     public Task<SshResult> RunUntilAsync(string script, Task until, TimeSpan timeout, CancellationToken cancellation) =>
-        RunFedAsync(script, timeout, (_, deadline) => until.WaitAsync(deadline), null, cancellation);
+        RunFedAsync(script, timeout, async (stream, deadline) =>
+        {
+            await until.WaitAsync(deadline);
+            await stream.WriteAsync("\n"u8.ToArray(), deadline); // the library ends an input only if something was written to it
+        }, null, cancellation);
 
     private async Task<SshResult> RunFedAsync(string script, TimeSpan timeout, Func<Stream, CancellationToken, Task>? feed, Encoding? encoding, CancellationToken cancellation)
     {
