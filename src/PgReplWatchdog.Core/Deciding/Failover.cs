@@ -139,7 +139,9 @@ public static class Failover
     /// </summary>
     private static NextStep Freeze(Situation now, Procedure procedure)
     {
-        var standbys = now.Observation.Nodes.Where(node => node.IsServingStandby && node.Node != procedure.From).ToList();
+        // Until 12 it takes a restart, after which nobody knows what was received and not replayed: only where a guard's time has to be relied on.
+        var standbys = now.Observation.Nodes.Where(node => node.IsServingStandby && node.Node != procedure.From
+            && (node.Server!.Version.ReloadsUpstream || procedure.FencedBy == FencedBy.Guard)).ToList();
         var freeze = new WatchdogAction.Freeze([.. standbys.Select(node => node.Node).Where(node => procedure.FencedBy != FencedBy.Guard || IsVoucher(now, node))])
         {
             Restarts = standbys.Any(node => !node.Server!.Version.ReloadsUpstream),

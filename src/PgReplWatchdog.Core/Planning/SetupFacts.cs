@@ -87,6 +87,9 @@ public sealed record NodeFacts(string Node)
     /// <summary>Physical slots of a running server.</summary>
     public ImmutableArray<string> Slots { get; init; } = [];
 
+    /// <summary>Those of them that have lost their WAL (wal_status, PostgreSQL 13 and later): nobody can stream by them.</summary>
+    public ImmutableArray<string> LostSlots { get; init; } = [];
+
     /// <summary>application_name of the standbys that stream from here (pg_stat_replication).</summary>
     public ImmutableArray<string> StreamingStandbys { get; init; } = [];
 

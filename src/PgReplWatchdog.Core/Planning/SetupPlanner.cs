@@ -141,7 +141,7 @@ public static class SetupPlanner
             yield return new SetupStep.EnsureRole(node.Name, spec.Roles.Watchdog, RoleKind.Watchdog, facts.WatchdogRole, version, BacksUp: spec.Roles.BacksUp);
         foreach (var step in RunningServer(spec, node, facts, facts, []))
             yield return step;
-        foreach (var standby in spec.Nodes.Where(other => other.Name != node.Name && !facts.Slots.Contains(other.SlotName)))
+        foreach (var standby in spec.Nodes.Where(other => other.Name != node.Name && (!facts.Slots.Contains(other.SlotName) || facts.LostSlots.Contains(other.SlotName))))
             yield return new SetupStep.CreateSlot(node.Name, standby.SlotName);
     }
 

@@ -55,7 +55,9 @@ public static class HostCommands
     public static string Fence(HostAccess host, string why, int rounds) => $"{Shell.Living}\n{Shell.Ended}\n" + Shell.Script($$"""
         data={0}
         [ -d "$data" ] && [ -O "$data" ] || { echo "$data is not a directory of this account" >&2; exit 1; }
-        { [ -e "$data/recovery.conf" ] || printf '%s\n' {1} > "$data/recovery.conf"; blocked=$?; rm -f "$data.pgwatchdog/guard.armed"; exit $blocked; } > /dev/null 2>&1 < /dev/null &
+        # Until 11 one with a restore_command lets it start: it is not ours, and is moved aside.
+        { ! grep -qsE '^[[:space:]]*restore_command' "$data/recovery.conf" || grep -qs '^standby_mode' "$data/recovery.conf" || mv "$data/recovery.conf" "$data/recovery.conf.before-pgwatchdog"
+          [ -e "$data/recovery.conf" ] || printf '%s\n' {1} > "$data/recovery.conf"; blocked=$?; rm -f "$data.pgwatchdog/guard.armed"; exit $blocked; } > /dev/null 2>&1 < /dev/null &
         blocking=$!
         ended $blocking 30
         blocked=$?
@@ -86,10 +88,16 @@ public static class HostCommands
         return Shell.OnServer(host, $$"""
             find_upstream_file
             [ -e "$file" ] || { echo "there is no $file: run setup" >&2; exit 1; }
-            cp -p "$file" "$file.new" && { sed -E {0} "$file"; printf '%s' {1}; } > "$file.new" && mv -f "$file.new" "$file" || exit 1
+            cp -p "$file" "$file.new" && { sed -E {0} "$file"; printf '%s' {1}; } > "$file.new" || exit 1
+            # A restart once is enough: one that has started with these lines follows them.
+            started=''
             read_postmaster
+            if [ "$major" -lt 13 ] && [ -n "$postmaster" ] && cmp -s "$file" "$file.new" && [ "$data/postmaster.pid" -nt "$file" ]; then started=yes; fi
+            [ -z "$started" ] || { rm -f "$file.new"; exit 0; }
+            mv -f "$file.new" "$file" || exit 1
             [ -n "$postmaster" ] || exit 0
             if [ "$major" -lt 13 ]; then # it takes a restart
+              rm -f "$state/promote" || exit 1
               restart_server 60 >&2 || exit 1
               exit 0
             fi

@@ -33,7 +33,10 @@ make_standby() {
     if [ -e "$state/own/$file" ]; then cp -p "$state/own/$file" "$1/$file" || return 1; fi
   done
   rm -rf "$1/recovery.done" "$1/pg_replslot/pgwatchdog_"*
-  if [ "$major" -lt 12 ]; then
+  own_version=''
+  [ -r "$1/PG_VERSION" ] && read -r own_version < "$1/PG_VERSION"
+  [ -n "$own_version" ] || return 1
+  if [ "${own_version%%.*}" -lt 12 ]; then
     printf "standby_mode = 'on'\n%s%strigger_file = '%s'\n" "$lines" "$recovery" "$(echo "$state/promote" | sed "s/'/''/g")" > "$1/recovery.conf.new" && mv -f "$1/recovery.conf.new" "$1/recovery.conf"
   else
     sed -i -E '/^(primary_conninfo|primary_slot_name|recovery_target_timeline) = /d' "$1/$managed" && printf '%s' "$lines" >> "$1/$managed" \
@@ -49,6 +52,8 @@ rewind() {
   case $("$bin/pg_controldata" "$data" | sed -n 's/^Database cluster state: *//p') in
     'shut down' | 'shut down in recovery') ;;
     *)
+      # Until 11 there is no guard that would keep a host that boots just now from serving.
+      [ "${major:-0}" -ge 12 ] || { say "it has crashed, and is not recovered without its start block"; return 1; }
       rm -f "$data/recovery.conf"
       "$bin/postgres" --single -F -D "$config" -c archive_mode=off template1 < /dev/null > "$state/recovery.log" 2>&1
       recovered=$?
@@ -58,7 +63,7 @@ rewind() {
   esac
   block
   shutdown='--no-ensure-shutdown' # before 13 it never sees to that
-  [ "$major" -ge 13 ] || shutdown=
+  [ "${major:-0}" -ge 13 ] || shutdown=
   # shellcheck disable=SC2086 # one option or none
   "$bin/pg_rewind" -D "$data" $shutdown --source-server="$source dbname='$database'" 2>&1 || return 1
   block # pg_rewind has removed it with all that its source does not have
@@ -98,7 +103,8 @@ copy() { # pg_basebackup's options
   clear_tablespaces || { say "the tablespaces of the old data cannot be moved aside"; return 1; }
   "$bin/pg_basebackup" -w -D "$state/copy" -d "$source" -X stream -c fast "$@" 2>&1 || return 1
   make_standby "$state/copy" || return 1
-  mv "$data" "$data.before-pgwatchdog-rejoin-$epoch-$stamp" && mv "$state/copy" "$data" && rm -f "$state/copy.tablespaces"
+  [ ! -e "$data" ] || mv "$data" "$data.before-pgwatchdog-rejoin-$epoch-$stamp" || return 1 # gone where an attempt was cut short between the two
+  mv "$state/copy" "$data" && rm -f "$state/copy.tablespaces"
 }
 
 rm -f "$state/guard.armed"
@@ -108,6 +114,7 @@ say "stopping what runs"
 # An attempt that was cut short has kept them already, and may have left the primary's in their place.
 [ "$(cat "$state/own/kept" 2>/dev/null)" = "$epoch" ] || { keep && echo "$epoch" > "$state/own/kept"; } || fail "the node's own configuration could not be kept in $state"
 if [ "$way" = rewind ]; then rewind || { say "pg_rewind did not work: a fresh copy is made"; copy "$@"; }; else copy "$@"; fi || fail "neither pg_rewind nor a fresh copy worked"
+rm -f "$state/promote" || fail "$state/promote cannot be removed: it would promote this server at once"
 said=$(start_server 60) || fail "PostgreSQL does not start: $(echo "$said" | tail -n 3 | tr '\n' ' ')"
 rm -rf "$state/own"
 # What earlier returns moved aside; what this one did stays for a person to look at.

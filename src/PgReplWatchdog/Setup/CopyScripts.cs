@@ -68,8 +68,13 @@ public static class CopyScripts
     public static string EndFormer(string copy) => Shell.Script("""
         export LC_ALL=C
         if [ -f {0}.pid ]; then
-          old=$(cat {0}.pid)
-          while tr '\0' ' ' < "/proc/$old/cmdline" 2> /dev/null | grep -qF -- {0}; do kill "$old" 2> /dev/null; sleep 0.1; done
+          old=$(cat {0}.pid) tries=0
+          while tr '\0' ' ' < "/proc/$old/cmdline" 2> /dev/null | grep -qF -- {0}; do
+            [ $tries -lt 200 ] || { echo "an earlier copy into "{0}" goes on (process $old) and does not end: end it, then run setup again" >&2; exit 1; }
+            kill "$old" 2> /dev/null
+            tries=$((tries + 1))
+            sleep 0.1
+          done
         fi
 
         """, copy);
@@ -106,7 +111,8 @@ public static class CopyScripts
         ArgumentNullException.ThrowIfNull(node);
         ArgumentNullException.ThrowIfNull(copy);
         var lines = string.Concat(copy.Tablespaces.Select(tablespace => string.Create(CultureInfo.InvariantCulture, $"{tablespace.Oid} {tablespace.To}\n")));
-        return Shell.Script("export LC_ALL=C\nstate={0} tablespaces={1}\n", node.StateDirectory, lines) + SqlText.Of("Setup.copy-rsync.sh");
+        // The path in full: by it the next run finds this one among the processes and ends it.
+        return Shell.Script("export LC_ALL=C\nstate={0} copy={1} tablespaces={2}\n", node.StateDirectory, copy.Into, lines) + SqlText.Of("Setup.copy-rsync.sh");
     }
 
     /// <summary>Lets the standby's key in on the primary's host, from the standby's address, for <see cref="SourcePath"/> and nothing else.</summary>

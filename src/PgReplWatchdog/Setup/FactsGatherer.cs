@@ -22,7 +22,7 @@ public sealed class FactsGatherer(ClusterAccess cluster, SetupHosts hosts)
             var facts = await new HostQuestions(cluster, hosts).WithReachesAsync(await WithTablespacesAsync(await Task.WhenAll(asked), cancellation), cancellation);
             return cluster.Spec.Replication.Archiving == Archiving.Ship ? await new ArchiveFiles(cluster, hosts).CompareAsync(facts, cancellation) : facts;
         }
-        catch (SshFailureException first)
+        catch (SshFailureException first) when (asked.Exists(task => task.IsFaulted))
         {
             var all = asked.Where(task => task.IsFaulted).Select(task => task.Exception!.InnerException!.Message);
             throw new SshFailureException(first.Kind, string.Join(Environment.NewLine, all), first);
@@ -108,6 +108,7 @@ public sealed class FactsGatherer(ClusterAccess cluster, SetupHosts hosts)
             HbaFile = answer.Settings["hba_file"].Value,
             Settings = answer.Settings,
             Slots = answer.Slots,
+            LostSlots = answer.LostSlots,
             StreamingStandbys = answer.StreamingStandbys,
             Tablespaces = answer.Tablespaces,
             DataBytes = answer.DataBytes,
@@ -151,7 +152,7 @@ public sealed class FactsGatherer(ClusterAccess cluster, SetupHosts hosts)
 
     private sealed record ServerAnswer(
         bool InRecovery, ImmutableDictionary<string, Setting> Settings, Dictionary<string, RoleAnswer> Roles,
-        ImmutableArray<string> Slots, ImmutableArray<string> StreamingStandbys, ImmutableArray<Tablespace> Tablespaces, ImmutableArray<string> Databases,
+        ImmutableArray<string> Slots, ImmutableArray<string> LostSlots, ImmutableArray<string> StreamingStandbys, ImmutableArray<Tablespace> Tablespaces, ImmutableArray<string> Databases,
         long? DataBytes, long? DirectoryBytes, long? WalBytes, ImmutableArray<string> WatchdogSessions, ImmutableArray<string> Owners);
 
     private sealed record RoleAnswer(bool Superuser, bool Login, bool Replication, int ConnectionLimit, string? Verifier, bool ReadsStatistics);

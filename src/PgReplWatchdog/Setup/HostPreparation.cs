@@ -1,8 +1,8 @@
 using System.Globalization;
 using PgReplWatchdog.Acting.Ssh;
 using PgReplWatchdog.Configuration;
-using PrivateKeyFile = Renci.SshNet.PrivateKeyFile;
 using Renci.SshNet.Security;
+using PrivateKeyFile = Renci.SshNet.PrivateKeyFile;
 
 namespace PgReplWatchdog.Setup;
 

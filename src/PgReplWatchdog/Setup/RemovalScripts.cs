@@ -52,8 +52,9 @@ public static class RemovalScripts
                 keys=$home/.ssh/authorized_keys
                 # The other nodes' keys for the archive here.
                 if [ -e "$keys" ] && grep -qF {1} "$keys"; then
+                  cp -p "$keys" "$keys.pgwatchdog-new" || exit 1
                   grep -vF {1} "$keys" > "$keys.pgwatchdog-new"
-                  cat "$keys.pgwatchdog-new" > "$keys" && rm -f "$keys.pgwatchdog-new" || exit 1
+                  [ $? -le 1 ] && mv -f "$keys.pgwatchdog-new" "$keys" || { rm -f "$keys.pgwatchdog-new"; exit 1; }
                 fi
                 rmdir {0}
 

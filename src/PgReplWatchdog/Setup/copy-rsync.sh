@@ -1,9 +1,9 @@
 # Pulls the primary's data directory and its tablespaces by rsync, on the standby's host as PostgreSQL's account. What an interrupted run has left is gone on with: every file is
-# compared by its content (-c), since a page that was written in the second in which its file was copied does not show in times. Before it: state, and the tablespaces' lines
+# compared by its content (-c), since a page that was written in the second in which its file was copied does not show in times. Before it: state, copy, and the tablespaces' lines
 # "OID TARGET". The key, made by copy-key.sh, opens the primary's host for nothing but this.
 cd "$state" || exit 1
 umask 077
-copy=$state/copy child='' watcher=''
+child='' watcher=''
 finish() {
   status=$?
   trap - EXIT

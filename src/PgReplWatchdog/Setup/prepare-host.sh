@@ -4,7 +4,7 @@
 # the condition under which PostgreSQL starts at boot. `pgwatchdog config host --remove` prints what takes it away again (the account stays).
 set -eu
 login={0} account={1} data={2} key={3} unit={4} port={5}
-guard=$data.pgwatchdog/guard sudoers=/etc/sudoers.d/pgwatchdog guard_unit=pgwatchdog-guard-$port.service
+guard=$data.pgwatchdog/guard sudoers=/etc/sudoers.d/pgwatchdog-$port guard_unit=pgwatchdog-guard-$port.service
 systemd_text() { printf '%s' "$1" | sed 's/%/%%/g; s/\\/\\\\/g; s/"/\\"/g'; }
 [ "$(id -u)" -eq 0 ] || { echo "this has to be run as root" >&2; exit 1; }
 id "$account" > /dev/null || { echo "there is no account $account: install PostgreSQL first, or correct ServerAccount" >&2; exit 1; }
@@ -12,13 +12,11 @@ id "$account" > /dev/null || { echo "there is no account $account: install Postg
 if ! id "$login" > /dev/null 2>&1; then
   useradd --system --create-home --shell /bin/sh "$login"
 fi
-home=$(getent passwd "$login" | cut -d : -f 6)
-[ -d "$home/.ssh" ] || install -d -m 0700 -o "$login" -g "$(id -gn "$login")" "$home/.ssh"
-if ! grep -qsxF "$key" "$home/.ssh/authorized_keys"; then
-  echo "$key" >> "$home/.ssh/authorized_keys"
-  chown "$login:" "$home/.ssh/authorized_keys"
-  chmod 0600 "$home/.ssh/authorized_keys"
-fi
+# As that account: what its directory holds must not lead root anywhere.
+runuser -u "$login" -- /bin/sh -c '
+  umask 077
+  cd "$(getent passwd "$(id -un)" | cut -d : -f 6)" && mkdir -p .ssh && touch .ssh/authorized_keys || exit 1
+  grep -qxF "$1" .ssh/authorized_keys || echo "$1" >> .ssh/authorized_keys' sh "$key"
 
 if [ -d /run/systemd/system ] && [ "$unit" != none ]; then
   # Debian's clusters by their configuration, else the one that has the data directory in its environment (Red Hat).

@@ -6,15 +6,22 @@ login={0} key={1} port={3}
 if [ -d /run/systemd/system ]; then
   systemctl disable -q --now "pgwatchdog-guard-$port.service" || true
 fi
-rm -f "/etc/systemd/system/pgwatchdog-guard-$port.service" /etc/systemd/system/postgres*.service.d/pgwatchdog.conf /etc/sudoers.d/pgwatchdog
-rmdir /etc/systemd/system/postgres*.service.d 2> /dev/null || true
+# The condition at boot of the unit whose sudoers file this was.
+unit=$(sed -n 's/.* start \([^ ]*\.service\)$/\1/p' "/etc/sudoers.d/pgwatchdog-$port" 2> /dev/null || true)
+if [ -n "$unit" ]; then
+  rm -f "/etc/systemd/system/$unit.d/pgwatchdog.conf"
+  rmdir "/etc/systemd/system/$unit.d" 2> /dev/null || true
+fi
+rm -f "/etc/systemd/system/pgwatchdog-guard-$port.service" "/etc/sudoers.d/pgwatchdog-$port"
 if [ -d /run/systemd/system ]; then
   systemctl daemon-reload
 fi
-keys=$(getent passwd "$login" | cut -d : -f 6)/.ssh/authorized_keys
-if [ -e "$keys" ]; then
-  grep -vxF "$key" "$keys" > "$keys.new" || true
-  cat "$keys.new" > "$keys"
-  rm -f "$keys.new"
+# The key may be another node's as well.
+if [ -z "$(ls /etc/sudoers.d/pgwatchdog-* 2> /dev/null)" ]; then
+  runuser -u "$login" -- /bin/sh -c '
+    cd "$(getent passwd "$(id -un)" | cut -d : -f 6)" && [ -e .ssh/authorized_keys ] || exit 0
+    umask 077
+    grep -vxF "$1" .ssh/authorized_keys > .ssh/authorized_keys.new
+    [ $? -le 1 ] && mv -f .ssh/authorized_keys.new .ssh/authorized_keys || { rm -f .ssh/authorized_keys.new; exit 1; }' sh "$key"
 fi
 echo "restored; the account $login is still there"

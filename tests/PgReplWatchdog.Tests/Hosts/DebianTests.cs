@@ -48,6 +48,16 @@ public sealed class DebianTests
         foreach (var host in hosts.Hosts)
             await AssertUnitsAsync(host);
         Assert.Equal(served, await ServedAsync(hosts["alpha"])); // the condition at boot has kept it from serving before it was a standby
+
+        await service.DisposeAsync();
+        await RunAsync(configuration, 0, "setup", "main", "--remove", "--lone-primary");
+        foreach (var host in hosts.Hosts)
+        {
+            await host.RunAsync("cat > restore && sh restore && sh restore", await RunAsync(configuration, 0, "config", "host", "main", host.Name, "--remove"), Cancellation);
+            Assert.Equal("", await host.RunAsync(
+                "ls -d /var/lib/postgresql/15/main.pgwatchdog /etc/sudoers.d/pgwatchdog* /etc/systemd/system/*pgwatchdog* /etc/systemd/system/postgres*.d 2> /dev/null || true", Cancellation));
+        }
+        Assert.Equal("2|f", await primary.PsqlAsync("SELECT count(*), pg_is_in_recovery() FROM kept", Cancellation));
     }
 
     private static async Task AssertUnitsAsync(WholeHost host)

@@ -9,6 +9,7 @@ SELECT json_build_object(
                         'readsStatistics', pg_has_role(oid, 'pg_read_all_stats', 'USAGE'))), '{}')
                 FROM pg_authid WHERE rolname NOT LIKE 'pg\_%'),
     'slots', (SELECT coalesce(json_agg(slot_name), '[]') FROM pg_replication_slots WHERE slot_type = 'physical'),
+    'lostSlots', (SELECT coalesce(json_agg(slot_name), '[]') FROM pg_replication_slots AS slot WHERE to_jsonb(slot) ->> 'wal_status' = 'lost'),
     'streamingStandbys', (SELECT coalesce(json_agg(application_name), '[]') FROM pg_stat_replication WHERE state = 'streaming'),
     -- NodeSession says in its name what it has seen; the guard's session is another (pgwatchdog_guard).
     'watchdogSessions', (SELECT coalesce(json_agg(DISTINCT coalesce(host(client_addr), 'its own host')), '[]')
