@@ -13,7 +13,7 @@ public static class SetupScripts
     /// <summary>Reads, and only reads: one "name=value" a line.</summary>
     public static string Facts(HostAccess host) => Shell.OnServer(host, """
         export LC_ALL=C
-        for program in postgres pg_ctl pg_controldata pg_basebackup psql; do
+        for program in pg_ctl postgres pg_controldata pg_basebackup psql; do
           [ -x "$bin/$program" ] || { echo "there is no $bin/$program: correct BinDirectory, or install PostgreSQL" >&2; exit 1; }
         done
         [ ! -e "$data" ] || [ -d "$data" ] || { echo "$data is not a directory: correct DataDirectory" >&2; exit 1; }
