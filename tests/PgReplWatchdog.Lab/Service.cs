@@ -15,6 +15,8 @@ public sealed class Service : IAsyncDisposable
     private readonly HttpClient http;
     private readonly List<string> lines = [];
 
+    private bool disposed;
+
     private Service(Process process, int port, Action<string> onLine)
     {
         this.process = process;
@@ -92,8 +94,12 @@ public sealed class Service : IAsyncDisposable
         await process.WaitForExitAsync();
     }
 
+    /// <summary>Ends it in order; a second time there is nothing left to end.</summary>
     public async ValueTask DisposeAsync()
     {
+        if (disposed)
+            return;
+        disposed = true;
         if (!process.HasExited)
         {
             Libc.Kill(process.Id, SigTerm);
