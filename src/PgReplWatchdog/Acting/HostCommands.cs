@@ -52,12 +52,11 @@ public static class HostCommands
     /// Its data will be rewound or copied anew anyway. Proven by the processes: those of
     /// PostgreSQL whose working directory is the data directory.
     /// </summary>
-    public static string Fence(HostAccess host, string why, int rounds) => $"{Shell.Living}\n{Shell.Ended}\n" + Shell.Script($$"""
-        data={0}
+    public static string Fence(HostAccess host, string why, int rounds) => $"{Shell.Living}\n{Shell.Ended}\n" + Shell.OnServer(host, $$"""
         [ -d "$data" ] && [ -O "$data" ] || { echo "$data is not a directory of this account" >&2; exit 1; }
         # Until 11 one with a restore_command lets it start: it is not ours, and is moved aside.
-        { ! grep -qsE '^[[:space:]]*restore_command' "$data/recovery.conf" || grep -qs '^standby_mode' "$data/recovery.conf" || mv "$data/recovery.conf" "$data/recovery.conf.before-pgwatchdog"
-          [ -e "$data/recovery.conf" ] || printf '%s\n' {1} > "$data/recovery.conf"; blocked=$?; rm -f "$data.pgwatchdog/guard.armed"; exit $blocked; } > /dev/null 2>&1 < /dev/null &
+        { [ ! -e "$data/recovery.conf" ] || is_blocked || is_standby || mv "$data/recovery.conf" "$data/recovery.conf.before-pgwatchdog"
+          [ -e "$data/recovery.conf" ] || printf '%s\n' {0} > "$data/recovery.conf"; blocked=$?; rm -f "$data.pgwatchdog/guard.armed"; exit $blocked; } > /dev/null 2>&1 < /dev/null &
         blocking=$!
         ended $blocking 30
         blocked=$?
@@ -76,7 +75,7 @@ public static class HostCommands
           1) echo "the start block $data/recovery.conf could not be written" >&2; exit 1 ;;
           2) echo "the start block $data/recovery.conf is not written yet: storage hangs" >&2; exit 1 ;;
         esac
-        """, host.Node.DataDirectory, why);
+        """, why);
 
     /// <summary>
     /// Sets some lines of the file that set-up owns, has it read, and waits until no walreceiver is left where they point it nowhere. A server that does not run reads

@@ -157,7 +157,7 @@ public static class CopyScripts
     }
 
     /// <summary>Sets keys to the file in which sshd looks for this account's; the environment's HOME may be another account's. remove takes out the lines that end with a mark.</summary>
-    private const string FindKeys = """
+    internal const string FindKeys = """
         home=$HOME
         [ -O "$home" ] || home=$(getent passwd "$(id -un)" | cut -d : -f 6)
         keys=$(readlink -m "$home/.ssh/authorized_keys")

@@ -15,7 +15,8 @@ public static class HostPreparation
     {
         ArgumentNullException.ThrowIfNull(cluster);
         var host = cluster.Hosts[node];
-        return Shell.Script(SqlText.Of("Setup.prepare-host.sh"), cluster.SshUser, cluster.ServerAccount, host.Node.DataDirectory, PublicKey(cluster.SshKeyFile), host.ServiceUnit,
+        var script = SqlText.Of("Setup.prepare-host.sh").Replace("set -eu\n", "set -eu\n" + SqlText.Of("Setup.find-unit.sh"), StringComparison.Ordinal);
+        return Shell.Script(script, cluster.SshUser, cluster.ServerAccount, host.Node.DataDirectory, PublicKey(cluster.SshKeyFile), host.ServiceUnit,
             host.Node.Port.ToString(CultureInfo.InvariantCulture), node);
     }
 

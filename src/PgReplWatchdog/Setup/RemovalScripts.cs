@@ -46,10 +46,7 @@ public static class RemovalScripts
     {
         var others = string.Concat(keep.Append("server.conf").Select(name => Shell.Script(" ! -name {0}", name)));
         return Shell.Script($"[ -d {{0}} ] || exit 0\nfind {{0}} -mindepth 1 -maxdepth 1{others} -exec rm -rf {{}} + && rm -f {{0}}/server.conf || exit 1\n", directory)
-            + (keep.Count > 0 ? "" : Shell.Script("""
-                home=$HOME
-                [ -O "$home" ] || home=$(getent passwd "$(id -u)" | cut -d : -f 6)
-                keys=$home/.ssh/authorized_keys
+            + (keep.Count > 0 ? "" : CopyScripts.FindKeys + Shell.Script("""
                 # The other nodes' keys for the archive here.
                 if [ -e "$keys" ] && grep -qF {1} "$keys"; then
                   cp -p "$keys" "$keys.pgwatchdog-new" || exit 1

@@ -11,7 +11,7 @@ public static class SetupScripts
     public const int NoSuchFile = 66;
 
     /// <summary>Reads, and only reads: one "name=value" a line.</summary>
-    public static string Facts(HostAccess host) => Shell.OnServer(host, """
+    public static string Facts(HostAccess host) => SqlText.Of("Setup.find-unit.sh") + Shell.OnServer(host, """
         export LC_ALL=C
         for program in pg_ctl postgres pg_controldata pg_basebackup psql; do
           [ -x "$bin/$program" ] || { echo "there is no $bin/$program: correct BinDirectory, or install PostgreSQL" >&2; exit 1; }
@@ -38,21 +38,13 @@ public static class SetupScripts
         command -v rsync > /dev/null && command -v ssh > /dev/null && command -v ssh-keygen > /dev/null && command -v ssh-keyscan > /dev/null && echo rsync=yes
         wanted_config={4} wanted_unit={5}
         read_postmaster
-        # Debian's clusters: what is below /etc/postgresql names the data directory, and version and name make the unit.
-        config=$wanted_config debian=
-        for file in /etc/postgresql/*/*/postgresql.conf; do
-          [ "$(sed -n "s/^data_directory *= *'\(.*\)'.*/\1/p" "$file" 2> /dev/null)" = "$data" ] || continue
-          [ -n "$config" ] || config=${file%/*}
-          debian=postgresql@$(echo "${file%/*}" | sed 's|/etc/postgresql/||; s|/|-|').service
-        done
+        find_unit
+        config=${wanted_config:-$debian}
         echo "config_directory=${config:-$data}"
         if [ -d /run/systemd/system ] && [ "$wanted_unit" != none ]; then
-          unit=$wanted_unit
-          [ -n "$unit" ] || [ -z "$postmaster" ] || unit=$(sed -n 's|^0::.*/\([^/]*postgres[^/]*\.service\)$|\1|p' "/proc/$postmaster/cgroup")
-          [ -n "$unit" ] || unit=$debian
-          # Red Hat's: postgresql-15.service has the data directory in its environment.
-          [ -n "$unit" ] || unit=$(systemctl list-unit-files --no-legend 'postgresql*.service' 2> /dev/null | while read -r name _; do
-            systemctl show -p Environment "$name" 2> /dev/null | grep -q "PGDATA=$data/*\( \|$\)" && echo "$name"; done | head -n 1)
+          # A running server is where its control group says.
+          [ -z "$postmaster" ] || unit=$(sed -n 's|^0::.*/\([^/]*postgres[^/]*\.service\)$|\1|p' "/proc/$postmaster/cgroup" | grep . || echo "$unit")
+          unit=${wanted_unit:-$unit}
           [ -z "$unit" ] || echo "unit=$unit"
         fi
         {0}/pg_ctl status -D {1} >/dev/null 2>&1 && echo running=yes

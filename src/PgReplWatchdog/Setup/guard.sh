@@ -317,6 +317,8 @@ run() {
   flock -w 2 9 || { echo "it runs already" >&2; exit 1; }
   echo $$ > "$lock"
   cd /
+  # What one that was killed while it asked has left.
+  find /dev/shm -maxdepth 1 -name 'pgwatchdog-boot.*' -user "$(id -un)" -mmin +5 -exec rm -rf {} + 2> /dev/null
   # A shell that cannot fork ends. With one of the two gone the other would still look like a guard: all of it ends, its session too, and whoever started it starts it again.
   { { (ticks); kill -s KILL 0; } & (answers); kill -s KILL 0; } 9>&- | watch_over
 }

@@ -19,13 +19,7 @@ runuser -u "$login" -- /bin/sh -c '
   grep -qxF "$1" .ssh/authorized_keys || echo "$1" >> .ssh/authorized_keys' sh "$key"
 
 if [ -d /run/systemd/system ] && [ "$unit" != none ]; then
-  # Debian's clusters by their configuration, else the one that has the data directory in its environment (Red Hat).
-  for file in /etc/postgresql/*/*/postgresql.conf; do
-    [ -z "$unit" ] && grep -qs "^data_directory *= *'$data'" "$file" || continue
-    unit=postgresql@$(echo "${file%/*}" | sed 's|/etc/postgresql/||; s|/|-|').service
-  done
-  [ -n "$unit" ] || unit=$(systemctl list-unit-files --no-legend 'postgresql*.service' | while read -r name _; do
-    systemctl show -p Environment "$name" | grep -q "PGDATA=$data/*\( \|$\)" && echo "$name"; done | head -n 1)
+  [ -n "$unit" ] || find_unit
   [ -n "$unit" ] || echo "no systemd unit starts PostgreSQL in $data: give ServiceUnit if there is one" >&2
 else
   unit=none
