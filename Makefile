@@ -54,8 +54,8 @@ simulate: ## SEEDS=100000 runs of the real watchdog in a simulated world; SEED=7
 	@dotnet build tests/PgReplWatchdog.Simulation -c $(CONFIGURATION) -v quiet --nologo -consoleLoggerParameters:'ErrorsOnly;NoSummary'
 	@$(SIMULATION) $(if $(filter command line,$(origin SEED)),replay $(SEED),$(SEEDS))
 
-bench: build ## measure the decision, failover, the check's cost, memory
-	@$(BENCHMARKS)
+bench: build ## measure the decision, failover, the check's cost, memory, set-up and its copy
+	@PGWATCHDOG_HOST_BASE=$$([ $$(id -u) -ne 0 ] || deploy/lab/build-host-base) $(BENCHMARKS)
 
 clean: ## remove what was built
 	@dotnet clean -c $(CONFIGURATION) -v quiet --nologo; rm -rf artifacts

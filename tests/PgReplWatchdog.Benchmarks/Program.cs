@@ -19,12 +19,17 @@ var copies = new Option<int>("--runs") { Description = "Copies to measure of eac
 var copy = new Command("copy", "Set-up's copy of a primary beside plain pg_basebackup and plain rsync.") { megabytes, copies };
 copy.SetAction((parsed, ct) => CopyBenchmark.RunAsync(parsed.GetValue(megabytes), parsed.GetValue(copies), ct));
 
-var all = new RootCommand("Measures on real servers. Keep the machine quiet.") { decide, failover, check, copy };
+var setUps = new Option<int>("--runs") { Description = "Set-ups to measure.", DefaultValueFactory = _ => 3 };
+var setup = new Command("setup", "Set-up of two bare nodes on booted hosts (root; PGWATCHDOG_HOST_BASE), and a plan of what is set up.") { setUps };
+setup.SetAction((parsed, ct) => SetupBenchmark.RunAsync(parsed.GetValue(setUps), ct));
+
+var all = new RootCommand("Measures on real servers. Keep the machine quiet.") { decide, failover, check, copy, setup };
 all.SetAction(async (_, ct) =>
 {
     DecideBenchmark.Run(5);
     await FailoverBenchmark.RunAsync(10, [], ct);
     await CheckBenchmark.RunAsync(3600, ct);
     await CopyBenchmark.RunAsync(2048, 5, ct);
+    await SetupBenchmark.RunAsync(3, ct);
 });
 return await all.Parse(args).InvokeAsync();

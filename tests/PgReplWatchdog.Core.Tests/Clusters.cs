@@ -85,6 +85,7 @@ internal static class Clusters
         Timeline = timeline,
         CurrentLsn = at ?? Here,
         PromoteTriggerFile = TriggerFile(node),
+        Slots = [.. new[] { Alpha, Beta, Gamma }.Select(other => new ReplicationSlot("pgwatchdog_" + other, true, "reserved", null))],
     });
 
     /// <summary>A standby that streams and heard its primary so many seconds ago.</summary>

@@ -62,6 +62,9 @@ internal sealed class Node(int index, Guard guard)
     /// <summary>The timeline of its last checkpoint.</summary>
     public Branch? Checkpointed { get; set; }
 
+    /// <summary>For whom it keeps WAL.</summary>
+    public SortedSet<string> Slots { get; } = new(StringComparer.Ordinal);
+
     public bool ReplayPaused { get; set; }
     public bool StartBlocked { get; set; }
     public bool DiskFull { get; set; }

@@ -141,6 +141,7 @@ internal sealed class Prober(World world, Clock clock, Crash crash) : IProber
             StartedAt = DateTimeOffset.UnixEpoch.AddSeconds(node.StartedAt),
             BootChecks = string.Join(' ', node.BootChecks.Where(check => check.Until > world.Now).Select(check => FormattableString.Invariant($"{check.At}"))),
             GuardOrderId = node.Guard.Shown,
+            Slots = [.. node.Slots.Select(name => new ReplicationSlot(world.Setting.Spec.Node(name).SlotName, false, "reserved", null))],
             WalReceiver = receiver is null ? null : new WalReceiver("streaming", TimeSpan.FromSeconds((world.Now - receiver.HeardAt) * node.Guard.Rate)),
             WalSenders = node.IsStandby ? [] :
             [

@@ -244,6 +244,7 @@ internal sealed class World
             return;
         (node.Branch, node.Position, node.Replayed) = (source.Branch, source.Position, source.Position);
         (node.IsStandby, node.StartBlocked, node.TriggerFile, node.ReplayPaused, node.FencedByCommand, node.Upstream, node.Guard.Order) = (true, false, false, false, false, source, null);
+        node.Slots.Clear();
         Start(node);
     }
 }

@@ -10,6 +10,7 @@ namespace PgReplWatchdog.Deciding;
 /// </summary>
 public static class Returning
 {
+    private const int ReserveAttempts = 5;
     private const int RepointAttempts = 5;
     private const int RejoinAttempts = 3;
 
@@ -25,7 +26,8 @@ public static class Returning
     {
         ArgumentNullException.ThrowIfNull(now);
         var (memory, events) = Returned(now);
-        return Outstanding(memory).Select(node => Step(now, memory, node)).FirstOrDefault(step => step is not null) is { } next
+        return Outstanding(memory).Select(node => Reserve(now, memory, node)).Concat(Outstanding(memory).Select(node => Step(now, memory, node)))
+            .FirstOrDefault(step => step is not null) is { } next
             ? next with { Events = [.. events, .. next.Events] }
             : new NextStep(memory, WatchdogAction.Nothing, events);
     }
@@ -62,6 +64,20 @@ public static class Returning
     private static bool IsSeen(Situation now, string node, string state) =>
         now.Observation.Find(now.Memory.IntendedPrimary)?.Server is { } primary
         && primary.WalSenders.Any(sender => sender.ApplicationName == node && sender.State == state);
+
+    /// <summary>
+    /// The new primary's first checkpoint removes the WAL from before its promotion, without which a node that is away now can neither follow nor be rewound: it is to be kept from
+    /// before that on. Where nothing limits what a slot holds (until PostgreSQL 12), one that never returns would fill the disk: there it takes a fresh copy.
+    /// </summary>
+    private static NextStep? Reserve(Situation now, ClusterMemory memory, string node)
+    {
+        var before = memory.Returning.FirstOrDefault(other => other.Node == node);
+        var due = before is null || (before is { Step: ReturnStep.Reserve, Attempts: < ReserveAttempts } && now.Observation.Time - before.TriedAt >= BetweenRepoints);
+        return due && now.Observation.Find(node) is not { IsServingStandby: true }
+            && now.Observation.Find(memory.IntendedPrimary)?.Server is { Version.LimitsSlots: true } primary && primary.Slots.All(slot => slot.Name != now.Spec.Node(node).SlotName)
+            ? Try(now, memory, node, ReturnStep.Reserve, before, new WatchdogAction.Reserve(memory.IntendedPrimary!, node))
+            : null;
+    }
 
     private static NextStep? Step(Situation now, ClusterMemory memory, string node)
     {
@@ -108,6 +124,7 @@ public static class Returning
             Remembering(memory, new ReturningNode(node, step, attempts, now.Observation.Time)), action,
             [new(EventKind.NodeReturning, step switch
             {
+                ReturnStep.Reserve => $"{memory.IntendedPrimary} keeps the WAL that {node} will need (attempt {attempts})",
                 ReturnStep.Repoint => $"{node} is pointed at {memory.IntendedPrimary} (attempt {attempts})",
                 ReturnStep.Checkpoint => $"{memory.IntendedPrimary} makes a checkpoint, which a rewind of {node} needs",
                 _ => $"{node} is made a standby of {memory.IntendedPrimary}, by pg_rewind or a fresh copy (attempt {attempts})",
@@ -121,11 +138,16 @@ public static class Returning
     private static ClusterMemory Remembering(ClusterMemory memory, ReturningNode node) =>
         memory with { Returning = memory.Returning.RemoveAll(other => other.Node == node.Node).Add(node) };
 
-    /// <summary>The job runs, or has ended well and the server needs its time to stream: as long as it takes while it recovers.</summary>
+    /// <summary>
+    /// The job runs, or has ended well and the server needs its time to stream: as long as it takes while it recovers. One whose job has failed may recover for ever: from WAL that nobody
+    /// has any more.
+    /// </summary>
     private static bool IsAtWork(Situation now, ReturningNode before)
     {
         var job = now.Observation.Host(before.Node)?.Job;
         var sinceTried = now.Observation.Time - before.TriedAt;
+        if (job is { Running: false, ExitStatus: not (null or 0) } && job.Epoch == now.Memory.Epoch)
+            return false;
         return job is { Running: true } && job.Epoch == now.Memory.Epoch
             || now.Observation.Find(before.Node) is { Reach: Reach.Alive }
             || ((job is { ExitStatus: 0 } || job?.Epoch != now.Memory.Epoch) && sinceTried < StreamingLimit);

@@ -18,7 +18,8 @@ public abstract record WatchdogAction
     /// <summary>All kinds that do something.</summary>
     public static ImmutableArray<string> Kinds { get; } =
     [
-        nameof(RunHook), nameof(Fence), nameof(FenceByCommand), nameof(Freeze), nameof(Salvage), nameof(Promote), nameof(WithdrawPromotion), nameof(Repoint), nameof(Checkpoint), nameof(Rejoin),
+        nameof(RunHook), nameof(Fence), nameof(FenceByCommand), nameof(Freeze), nameof(Salvage), nameof(Promote), nameof(WithdrawPromotion), nameof(Reserve), nameof(Repoint),
+        nameof(Checkpoint), nameof(Rejoin),
         nameof(ArmGuard), nameof(DisarmGuard),
     ];
 
@@ -58,6 +59,9 @@ public abstract record WatchdogAction
 
     /// <summary>Remove the trigger file: it was not heeded, or is not needed any more.</summary>
     public sealed record WithdrawPromotion(string Node) : WatchdogAction;
+
+    /// <summary>Give a node that is away a slot on the primary: from now on the WAL that it will need is kept.</summary>
+    public sealed record Reserve(string Node, string For) : WatchdogAction;
 
     /// <summary>Give the node a slot on the primary and point its walreceiver there.</summary>
     public sealed record Repoint(string Node, string Primary) : WatchdogAction

@@ -39,14 +39,15 @@ public static class ConfigurationText
             + WithLines(string.Concat((managed ?? "").Split('\n').Where(line => line.Length > 0 && line[0] != '#').Select(line => line + "\n")),
                 changes.Select(change => (change.Name, change.Value)));
 
-    /// <summary>Some lines of the form that set-up writes replaced or added, all others as they are.</summary>
-    public static string WithLines(string? text, IEnumerable<(string Name, string Value)> changes)
+    /// <summary>Some lines of the form that set-up writes replaced or added, or taken out where there is no value, all others as they are.</summary>
+    public static string WithLines(string? text, IEnumerable<(string Name, string? Value)> changes)
     {
         var lines = (text ?? "").Split('\n').Where(line => line.Length > 0).ToList();
         foreach (var (name, value) in changes)
         {
             lines.RemoveAll(line => line.StartsWith(name + " = ", StringComparison.Ordinal));
-            lines.Add(Line(name, value));
+            if (value is not null)
+                lines.Add(Line(name, value));
         }
         return string.Concat(lines.Select(line => line + "\n"));
     }

@@ -10,6 +10,9 @@ public static class OptionalSettings
 
     private static readonly ImmutableArray<string> DoNothing = [Nothing, "true", "/bin/true", "/usr/bin/true", ":", "exit 0"];
 
+    /// <summary>What set-up writes for an archive, and takes back when it is to be none any more.</summary>
+    private static readonly ImmutableArray<string> OfAnArchive = ["archive_mode", "archive_command", "restore_command", "archive_cleanup_command"];
+
     /// <summary>On a small disk a quarter would not carry a standby over a restart.</summary>
     private const int LeastSlotMegabytes = 1024;
 
@@ -20,6 +23,8 @@ public static class OptionalSettings
         ArgumentNullException.ThrowIfNull(node);
         ArgumentNullException.ThrowIfNull(facts);
         var archiving = spec.Replication.Archiving;
+        foreach (var name in OfAnArchive.Where(name => Takes(archiving, name) && facts.Settings.TryGetValue(name, out var setting) && setting.IsFromManagedFile))
+            yield return new WantedSetting(name, null, _ => false);
         if (archiving is Archiving.Noop or Archiving.Ship)
             yield return new WantedSetting("archive_mode", "on", value => value is "on" or "always");
         if (archiving is Archiving.Noop)
@@ -38,13 +43,25 @@ public static class OptionalSettings
         }
     }
 
+    private static bool Takes(Archiving archiving, string name) =>
+        archiving == Archiving.Off || (archiving == Archiving.Noop && name is "restore_command" or "archive_cleanup_command");
+
     /// <summary>How a standby gets what its primary does not have any more; until PostgreSQL 11 lines of recovery.conf.</summary>
     public static ImmutableArray<(string Name, string Value)> Restore(ClusterSpec spec, NodeSpec node)
     {
         ArgumentNullException.ThrowIfNull(spec);
-        return spec.Replication.Archiving != Archiving.Ship ? []
-            : [("restore_command", $"{Run(node)} restore %f \"%p\""), ("archive_cleanup_command", $"{Run(node)} cleanup %r")];
+        return spec.Replication.Archiving == Archiving.Ship ? FromTheArchive(node) : [];
     }
+
+    /// <summary>Those of these lines that recovery.conf has and is not to have any more.</summary>
+    public static IEnumerable<string> NotRestored(ClusterSpec spec, NodeSpec node, IReadOnlyCollection<string> lines)
+    {
+        ArgumentNullException.ThrowIfNull(spec);
+        return spec.Replication.Archiving == Archiving.Ship ? [] : FromTheArchive(node).Where(line => lines.Contains(ConfigurationText.Line(line.Name, line.Value))).Select(line => line.Name);
+    }
+
+    private static ImmutableArray<(string Name, string Value)> FromTheArchive(NodeSpec node) =>
+        [("restore_command", $"{Run(node)} restore %f \"%p\""), ("archive_cleanup_command", $"{Run(node)} cleanup %r")];
 
     /// <summary>A standby that is away must not fill its primary's disk; how much it may hold is a matter of how large that is.</summary>
     private static long? SlotMegabytes(ReplicationSettings settings, NodeFacts facts) => settings.MaxSlotWalKeepMegabytes switch

@@ -226,10 +226,14 @@ public static class SetupPlanner
     {
         if (!primary.Version!.Value.HasRecoveryFile)
             return null;
-        var missing = WantedSettings.Recovery(spec, node, spec.Node(primary.Node))
-            .Where(line => facts.RecoveryText?.Split('\n').Contains(ConfigurationText.Line(line.Name, line.Value)) != true).ToList();
-        return missing.Count == 0 ? null
-            : new SetupStep.WriteFile(node.Name, node.DataDirectory + "/recovery.conf", facts.RecoveryText, ConfigurationText.WithLines(facts.RecoveryText, missing));
+        var lines = facts.RecoveryText?.Split('\n') ?? [];
+        ImmutableArray<(string, string?)> changes =
+        [
+            .. WantedSettings.Recovery(spec, node, spec.Node(primary.Node)).Where(line => !lines.Contains(ConfigurationText.Line(line.Name, line.Value))),
+            .. OptionalSettings.NotRestored(spec, node, lines).Select(name => (name, (string?)null)),
+        ];
+        return changes.IsEmpty ? null
+            : new SetupStep.WriteFile(node.Name, node.DataDirectory + "/recovery.conf", facts.RecoveryText, ConfigurationText.WithLines(facts.RecoveryText, changes));
     }
 
     /// <summary>The copy gets its configuration before it takes the data directory's place: what is started is whole.</summary>

@@ -4,7 +4,10 @@ using PgReplWatchdog.Topology;
 namespace PgReplWatchdog.Planning;
 
 /// <summary>A setting, what it is set to where it does not do, and when it does.</summary>
-public sealed record WantedSetting(string Name, string Value, Func<string, bool> IsSatisfiedBy);
+/// <param name="Name">As pg_settings has it.</param>
+/// <param name="Value">Null where the managed file is to say nothing of it any more.</param>
+/// <param name="IsSatisfiedBy">Whether a server that has this value may keep it.</param>
+public sealed record WantedSetting(string Name, string? Value, Func<string, bool> IsSatisfiedBy);
 
 /// <summary>The settings of postgresql.conf that replication and failover need (manual, chapters "Replication" and "Write Ahead Log").</summary>
 public static class WantedSettings

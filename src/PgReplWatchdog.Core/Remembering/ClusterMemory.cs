@@ -79,6 +79,9 @@ public enum ReturnStep
 {
     Unknown,
 
+    /// <summary>The primary was told to keep the WAL that the node will need.</summary>
+    Reserve,
+
     /// <summary>A running standby is pointed at the primary.</summary>
     Repoint,
 

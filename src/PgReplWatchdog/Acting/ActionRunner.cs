@@ -64,6 +64,7 @@ public sealed class ActionRunner(ClusterAccess cluster, SshHosts hosts, TimeProv
         WatchdogAction.Freeze freeze => upstream.FreezeAsync(freeze, cancellation),
         WatchdogAction.Promote promote => promotion.RunAsync(promote, cancellation),
         WatchdogAction.WithdrawPromotion withdraw => WithdrawAsync(withdraw.Node, cancellation),
+        WatchdogAction.Reserve reserve => upstream.ReserveAsync(reserve, cancellation),
         WatchdogAction.Repoint repoint => upstream.RepointAsync(repoint, cancellation),
         WatchdogAction.Checkpoint checkpoint => CheckpointAsync(checkpoint.Node, cancellation),
         WatchdogAction.Rejoin rejoin => upstream.RejoinAsync(rejoin, cancellation),

@@ -8,7 +8,7 @@ using PgReplWatchdog.Topology;
 
 namespace PgReplWatchdog.Acting;
 
-/// <summary>Where a node streams from: nowhere (freeze), another primary (repoint), another primary after a rewind or a fresh copy (rejoin).</summary>
+/// <summary>Where a node streams from: nowhere (freeze), another primary (repoint), another primary after a rewind or a fresh copy (rejoin); and what is kept for it till then (reserve).</summary>
 public sealed class Upstream(ClusterAccess cluster, SshHosts hosts, TimeProvider clock)
 {
     private static readonly TimeSpan FreezeLimit = TimeSpan.FromSeconds(4);
@@ -26,6 +26,14 @@ public sealed class Upstream(ClusterAccess cluster, SshHosts hosts, TimeProvider
             HostCommands.SetManaged(hosts[node].Host, [("primary_conninfo", "")], untilNoWalReceiver: true),
             freeze.Restarts ? RestartLimit : FreezeLimit, cancellation)));
         return $"{freeze.Node}: no walreceiver runs, primary_conninfo is empty";
+    }
+
+    public async Task<string> ReserveAsync(WatchdogAction.Reserve reserve, CancellationToken cancellation)
+    {
+        ArgumentNullException.ThrowIfNull(reserve);
+        var slot = cluster.Spec.Node(reserve.For).SlotName;
+        await PsqlAsync(cluster.Spec.Node(reserve.Node), SetupScripts.CreateSlotSql(slot), cancellation);
+        return $"{reserve.Node} keeps WAL for {reserve.For}, slot {slot}";
     }
 
     public async Task<string> RepointAsync(WatchdogAction.Repoint repoint, CancellationToken cancellation)

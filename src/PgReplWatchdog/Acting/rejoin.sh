@@ -115,7 +115,17 @@ say "stopping what runs"
 [ "$(cat "$state/own/kept" 2>/dev/null)" = "$epoch" ] || { keep && echo "$epoch" > "$state/own/kept"; } || fail "the node's own configuration could not be kept in $state"
 if [ "$way" = rewind ]; then rewind || { say "pg_rewind did not work: a fresh copy is made"; copy "$@"; }; else copy "$@"; fi || fail "neither pg_rewind nor a fresh copy worked"
 rm -f "$state/promote" || fail "$state/promote cannot be removed: it would promote this server at once"
-said=$(start_server 60) || fail "PostgreSQL does not start: $(echo "$said" | tail -n 3 | tr '\n' ' ')"
+# As long as it gets on: the startup process says which segment it is at. One that waits for WAL which nobody has any more would wait for ever.
+segment() {
+  for pid in $(living); do
+    tr '\0' ' ' < "/proc/$pid/cmdline" 2> /dev/null | sed -n 's/.*startup .* \([0-9A-F]\{24\}\) *$/\1/p'
+  done
+}
+said=$(start_server 30) || while :; do
+  before=$(segment)
+  said=$(until_ready 30) && break
+  [ -n "$before" ] && [ "$before" != "$(segment)" ] || fail "PostgreSQL does not start: $(echo "$said" | tail -n 3 | tr '\n' ' ')"
+done
 rm -rf "$state/own"
 # What earlier returns moved aside; what this one did stays for a person to look at.
 for aside in "$data".before-pgwatchdog-rejoin-*; do

@@ -46,7 +46,7 @@ last_words() { # LINES
 until_ready() { # SECONDS
   waited=0
   until read_postmaster && [ -n "$postmaster" ] && "$bin/pg_isready" -q -t 1 -p "$(sed -n 4p "$data/postmaster.pid")" -h "$(sed -n 5p "$data/postmaster.pid")"; do
-    [ $waited -lt $(($1 * 10)) ] && { [ $waited -lt 30 ] || [ -n "$postmaster" ]; } || { echo "$unit was started, and PostgreSQL does not accept connections"; last_words 20; return 1; }
+    [ $waited -lt $(($1 * 10)) ] && { [ $waited -lt 30 ] || [ -n "$postmaster" ]; } || { echo "PostgreSQL was started, and does not accept connections"; last_words 20; return 1; }
     waited=$((waited + 1))
     sleep 0.1
   done

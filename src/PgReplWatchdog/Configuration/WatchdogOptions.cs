@@ -156,7 +156,8 @@ public sealed class ClusterOptions
     public Tls Tls { get; set; } = Tls.Off;
 
     /// <summary>
-    /// Off: set-up leaves archive_mode and archive_command alone. Noop: archiving is on and does nothing, so that another command takes no restart. Ship: complete WAL is kept
+    /// Off: set-up leaves archive_mode and archive_command alone, but for those it has written itself, which it takes back.
+    /// Noop: archiving is on and does nothing, so that another command takes no restart. Ship: complete WAL is kept
     /// in a directory on every node (rsync over SSH), and standbys take from there what the primary does not have any more.
     /// </summary>
     public Archiving Archiving { get; set; } = Archiving.Off;

@@ -7,7 +7,7 @@ public class ReturningTests
 {
     private static readonly WatchdogAction Rejoin = new WatchdogAction.Rejoin(Alpha, Beta, 2, FreshCopy: false);
     private static readonly WatchdogAction FreshRejoin = new WatchdogAction.Rejoin(Alpha, Beta, 2, FreshCopy: true);
-    private static readonly WatchdogAction Repoint = new WatchdogAction.Repoint(Gamma, Beta);
+    private static readonly WatchdogAction.Repoint Repoint = new(Gamma, Beta);
 
     /// <summary>Beta is primary; alpha was replaced, gamma is to follow.</summary>
     private static ClusterMemory After(params ReturningNode[] returning) => FailedOver with { Following = [Gamma], Returning = [.. returning] };
@@ -36,6 +36,31 @@ public class ReturningTests
         var look = At(100, Refused(), beta, Standby(Gamma, timeline: 2)).With(HostDead(blocked: true));
         var next = Returning.Next(new Situation(Three(), memory with { Following = [] }, new Diagnosis(Verdict.Serving, Beta, []), Suspicion.None, look));
         Assert.Equal(action switch { "Checkpoint" => Checkpoint, "Rejoin" => Rejoin, _ => WatchdogAction.Nothing }, next.Action);
+    }
+
+    [Theory]
+    [InlineData(150018, true)]
+    [InlineData(120022, false)] // nothing would limit what the slot holds
+    public void New_primary_keeps_what_a_node_that_is_away_will_need_before_anything_else(int version, bool reserves)
+    {
+        var beta = Primary(Beta, timeline: 2).With(server => server with { Slots = [], VersionNumber = version });
+        var gamma = Deaf(Gamma).With(server => server with { VersionNumber = version });
+        var next = Returning.Next(new Situation(Three(), After(), new Diagnosis(Verdict.Serving, Beta, []), Suspicion.None, At(100, Unreachable(), beta, gamma).With(HostGone())));
+        Assert.Equal(reserves ? new WatchdogAction.Reserve(Beta, Alpha) : Repoint with { Restarts = true }, next.Action);
+    }
+
+    [Theory]
+    [InlineData(1, 97.1, false)]
+    [InlineData(1, 97, true)]
+    [InlineData(5, 0, false)]
+    public void Slot_that_cannot_be_made_is_tried_again_for_a_while(int attempts, double at, bool again)
+    {
+        var beta = Primary(Beta, timeline: 2).With(server => server with { Slots = [] });
+        var memory = After(Tried(Alpha, ReturnStep.Reserve, attempts, at)) with { Following = [] };
+        var next = Returning.Next(new Situation(Three(), memory, new Diagnosis(Verdict.Serving, Beta, []), Suspicion.None, At(100, Unreachable(), beta, Standby(Gamma, timeline: 2)).With(HostGone())));
+        Assert.Equal(again ? new WatchdogAction.Reserve(Beta, Alpha) : WatchdogAction.Nothing, next.Action);
+        Assert.Equal(Rejoin, Returning.Next(new Situation(Three(), memory with { Returning = [Tried(Alpha, ReturnStep.Reserve, 5, 0)] }, new Diagnosis(Verdict.Serving, Beta, []), Suspicion.None,
+            At(100, Refused(), beta, Standby(Gamma, timeline: 2)).With(HostDead(blocked: true)))).Action);
     }
 
     private static ReturningNode Tried(string node, ReturnStep step, int attempts, double at) => new(node, step, attempts, Start.AddSeconds(at));
@@ -106,6 +131,7 @@ public class ReturningTests
         Assert.Equal(FreshRejoin, Next(memory, Refused(), Streaming, Job(0)).Action); // it ended well long ago, and the node does not stream
         Assert.Equal(WatchdogAction.Nothing, Next(After(Tried(Alpha, ReturnStep.Rejoin, 1, 71)), Refused(), Streaming, Job(0)).Action);
         Assert.Equal(WatchdogAction.Nothing, Next(memory, Busy(), Streaming, Job(0)).Action); // it recovers
+        Assert.Equal(FreshRejoin, Next(memory, Busy(), Streaming, Job(1)).Action); // for ever: the WAL that it waits for is nowhere
     }
 
     [Theory]

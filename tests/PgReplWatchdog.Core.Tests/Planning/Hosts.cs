@@ -137,13 +137,16 @@ internal sealed class Hosts(ClusterSpec spec, params NodeFacts[] bare)
         _ => node with { ManagedText = file.After },
     };
 
-    private static ImmutableDictionary<string, Setting> Loaded(NodeFacts node, bool restarted) => node.Settings.SetItems(
-        from written in PostgresText.Settings(node.ManagedText!)
-        let before = node.Settings[written.Key]
-        let value = InBaseUnit(written.Key, written.Value)
-        select KeyValuePair.Create(written.Key, before.Context == "postmaster" && !restarted
-            ? before with { PendingRestart = before.Value != value }
-            : before with { Value = value, PendingRestart = false }));
+    /// <summary>What the managed file says, and the default of what it does not say any more.</summary>
+    private static ImmutableDictionary<string, Setting> Loaded(NodeFacts node, bool restarted)
+    {
+        var managed = PostgresText.Settings(node.ManagedText!).ToDictionary(written => written.Key, written => new Setting(
+            InBaseUnit(written.Key, written.Value), node.Settings[written.Key].Context, SourceFile: $"/data/{node.Node}/{ConfigurationText.ManagedFileName}"));
+        foreach (var gone in node.Settings.Where(setting => setting.Value.IsFromManagedFile && !managed.ContainsKey(setting.Key)))
+            managed[gone.Key] = Defaults[gone.Key];
+        return node.Settings.SetItems(managed.Select(setting => KeyValuePair.Create(setting.Key,
+            node.Settings[setting.Key] is { Context: "postmaster" } before && !restarted ? before with { PendingRestart = before.Value != setting.Value.Value } : setting.Value)));
+    }
 
     private static string InBaseUnit(string name, string value) => (name, value) switch
     {

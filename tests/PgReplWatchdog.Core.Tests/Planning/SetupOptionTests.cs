@@ -41,6 +41,19 @@ public class SetupOptionTests
         Assert.Empty(plan.Steps.OfType<SetupStep.InstallArchive>());
     }
 
+    [Theory]
+    [InlineData(Archiving.Off, "")]
+    [InlineData(Archiving.Noop, "archive_command archive_mode")]
+    public void What_is_not_archived_any_more_is_told_to_no_server(Archiving later, string left)
+    {
+        var shipping = Bare(new ReplicationSettings { Archiving = Archiving.Ship }).SetUp();
+        var plan = new Hosts(Spec(new ReplicationSettings { Archiving = later }), shipping[Alpha], shipping[Beta]).Plan();
+        foreach (var node in new[] { Alpha, Beta })
+            Assert.Equal(left, string.Join(' ', Written(plan, node).Keys.Where(name => name.StartsWith("archive_", StringComparison.Ordinal) || name == "restore_command").Order(StringComparer.Ordinal)));
+        Assert.Equal(later == Archiving.Off, plan.Steps.OfType<SetupStep.Restart>().Any());
+        Assert.True(new Hosts(Spec(new ReplicationSettings { Archiving = later }), shipping[Alpha], shipping[Beta]).SetUp().Plan().ChangesNothing);
+    }
+
     [Fact]
     public void Every_node_can_archive_and_restore_whichever_role_it_has()
     {

@@ -23,7 +23,7 @@ internal static class Worlds
     private static readonly Gen<ulong> System = Gen.Frequency((12, Gen.Const(OurSystem)), (1, Gen.Const(OtherSystem)));
 
     private static Gen<NodeObservation> Primary(string node) => Gen.Select(Position, Timeline, System, Gen.Int[0, 2],
-        (at, timeline, system, dice) => Clusters.Primary(node, at, timeline, system).With(server => server with { CheckpointTimeline = dice == 0 ? 1u : dice == 1 ? timeline : null }));
+        (at, timeline, system, dice) => Clusters.Primary(node, at, timeline, system).With(server => server with { CheckpointTimeline = dice == 0 ? 1u : dice == 1 ? timeline : null, Slots = dice == 2 ? [] : server.Slots }));
 
     private static Gen<NodeObservation> Standby(string node, Gen<WalReceiver?> receiver) => Gen.Select(Position, Timeline, System, receiver, Gen.Int[0, 15],
         (at, timeline, system, walReceiver, paused) => Clusters.Standby(node, at, timeline).With(server => server with

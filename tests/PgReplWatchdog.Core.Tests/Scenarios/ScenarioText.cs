@@ -116,9 +116,11 @@ internal static class ScenarioText
                 "timeline" => Timeline(uint.Parse(words[++next], CultureInfo.InvariantCulture)),
                 "system" => System(ulong.Parse(words[++next], CultureInfo.InvariantCulture)),
                 "trigger" => Trigger(words[++next]),
+                "version" => OfVersion(int.Parse(words[++next], CultureInfo.InvariantCulture)),
+                "lacks" => Lacks(words[++next]),
                 "may-promote" => seen.With(server => server with { MayPromote = true }),
                 "sees" => Sees(words[++next].Split(':')),
-                _ => throw new FormatException($"'{words[next]}' says nothing of a server: silent, heard, unreadable, flushed, inserted, paused, replayed, timeline, system, trigger, may-promote, sees"),
+                _ => throw new FormatException($"'{words[next]}' says nothing of a server: silent, heard, unreadable, flushed, inserted, paused, replayed, timeline, system, trigger, version, lacks, may-promote, sees"),
             };
         }
         return seen;
@@ -130,6 +132,8 @@ internal static class ScenarioText
         NodeObservation Replayed(Lsn position) => seen.With(server => server with { ReplayedLsn = position });
         NodeObservation Timeline(uint number) => seen.With(server => server with { Timeline = number });
         NodeObservation System(ulong number) => seen.With(server => server with { SystemIdentifier = number });
+        NodeObservation Lacks(string node) => seen.With(server => server with { Slots = server.Slots.RemoveAll(slot => slot.Name == "pgwatchdog_" + node) });
+        NodeObservation OfVersion(int major) => seen.With(server => server with { VersionNumber = major * 10_000 });
         NodeObservation Trigger(string path) => seen.With(server => server with { PromoteTriggerFile = path == "none" ? "" : path });
     }
 
@@ -150,6 +154,7 @@ internal static class ScenarioText
         WatchdogAction.Freeze freeze => $"freeze {freeze.Node}",
         WatchdogAction.Salvage salvage => $"salvage {salvage.Node} after {salvage.After} for {salvage.To}",
         WatchdogAction.RunHook hook => $"run the hook {hook.Moment.ToString().ToLowerInvariant()}",
+        WatchdogAction.Reserve reserve => $"reserve on {reserve.Node} for {reserve.For}",
         WatchdogAction.Repoint repoint => $"repoint {repoint.Node} to {repoint.Primary}",
         WatchdogAction.Checkpoint checkpoint => $"checkpoint on {checkpoint.Node}",
         WatchdogAction.Rejoin rejoin => $"rejoin {rejoin.Node} to {rejoin.Primary}",

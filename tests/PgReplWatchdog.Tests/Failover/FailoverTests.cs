@@ -46,6 +46,35 @@ public sealed class FailoverTests
         await cluster.UntilAsync(status => status.Streams("alpha"), "alpha streams from beta");
     }
 
+    [Theory]
+    [InlineData(true)]
+    [InlineData(false)] // the limit on what slots hold has been reached: what pg_rewind leaves can never be consistent, and a fresh copy ends it
+    public async Task An_old_primary_that_was_away_for_long_is_rewound_with_the_wal_that_was_kept_for_it_and_copied_without(bool kept)
+    {
+        await using var cluster = await RunningCluster.StartAsync();
+        await cluster.Alpha.StopSshdAsync(sessionsToo: true, Cancellation);
+        await cluster.Alpha.KillPostgresAsync(Cancellation);
+        await cluster.UntilAsync(status => status is { Verdict: "Serving", IntendedPrimary: "beta" }, "beta is primary");
+        await SetUpTests.EventuallyAsync(async () => await cluster.Beta.PsqlAsync("SELECT count(*) FROM pg_replication_slots WHERE slot_name = 'pgwatchdog_alpha'", Cancellation) == "1", "beta keeps WAL for alpha");
+        if (!kept)
+        {
+            await cluster.Beta.PsqlAsync("ALTER SYSTEM SET max_slot_wal_keep_size = 0", Cancellation);
+            await cluster.Beta.PsqlAsync("SELECT pg_reload_conf()", Cancellation);
+        }
+        for (var segment = 0; segment < 3; segment++)
+        {
+            await cluster.Beta.PsqlAsync("CREATE TABLE IF NOT EXISTS more (n int); INSERT INTO more VALUES (1); SELECT pg_switch_wal()", Cancellation);
+            await cluster.Beta.PsqlAsync("CHECKPOINT", Cancellation);
+        }
+        Assert.Equal(kept ? "t" : "f", await cluster.Beta.PsqlAsync("SELECT wal_status <> 'lost' FROM pg_replication_slots WHERE slot_name = 'pgwatchdog_alpha'", Cancellation));
+
+        await cluster.Alpha.StartSshdAsync(Cancellation);
+        await cluster.Service.UntilAsync(status => status.Streams("alpha"), "alpha streams from beta", TimeSpan.FromMinutes(3), Cancellation);
+        var log = await cluster.Alpha.RunAsync($"cat {cluster.Alpha.DataDirectory}.pgwatchdog/job.log", Cancellation);
+        Assert.Equal(kept, log.Contains("pg_rewind: Done!", StringComparison.Ordinal));
+        Assert.Equal("3", await cluster.Alpha.PsqlAsync("SELECT count(*) FROM more", Cancellation));
+    }
+
     [Fact]
     public async Task A_standby_that_is_gone_is_no_reason_for_anything()
     {

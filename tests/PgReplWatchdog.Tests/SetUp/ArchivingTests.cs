@@ -71,6 +71,23 @@ public sealed class ArchivingTests
         Assert.Contains("pgwatchdog/archive", await alpha.PsqlAsync("SHOW restore_command", Cancellation), StringComparison.Ordinal);
     }
 
+    [Theory]
+    [MemberData(nameof(Majors.Asked), MemberType = typeof(Majors))]
+    public async Task An_archive_that_is_not_wanted_any_more_is_told_to_no_server(int major)
+    {
+        await using var cluster = await ShippingAsync(major: major);
+        await ArchivedAsync(cluster.Alpha, await SegmentAsync(cluster.Alpha, "one"));
+        LabConfiguration.Write(cluster.Lab, cluster.Lab.WatchdogPort); // Archiving is Off by default
+        await cluster.RequireAsync("setup");
+        foreach (var host in new[] { cluster.Alpha, cluster.Beta })
+        {
+            Assert.Equal("off", await host.PsqlAsync("SHOW archive_mode", Cancellation));
+            Assert.DoesNotContain("archive", await host.RunAsync($"cat {host.DataDirectory}/pgwatchdog.conf; cat {host.DataDirectory}/recovery.conf 2>/dev/null || true", Cancellation),
+                StringComparison.Ordinal);
+        }
+        Assert.Contains("Nothing to change", (await cluster.RequireAsync("setup")).Output, StringComparison.Ordinal);
+    }
+
     [Fact]
     public async Task A_segment_is_never_replaced_by_another_one()
     {
