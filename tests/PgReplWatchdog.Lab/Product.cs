@@ -39,6 +39,7 @@ public static class Product
             StandardOutputEncoding = Encoding.UTF8,
         };
         info.Environment["NO_COLOR"] = "1";
+        info.Environment.Remove("HOME"); // a service under a dynamic account has none, and nothing of ours needs one
         var lab = Path.Combine(Path.GetDirectoryName(configuration) ?? "", LabConfiguration.LabIdFile);
         if (File.Exists(lab))
             info.Environment["PGWATCHDOG_LAB"] = File.ReadAllText(lab); // ends with the lab, also when its process was killed
