@@ -15,6 +15,8 @@ internal static class Clusters
     /// <summary>How long after it was told something a guard is believed what it shows.</summary>
     public static readonly TimeSpan GuardSettlesWithin = TimeSpan.FromSeconds(2);
 
+    public static readonly PostgresVersion Fifteen = new(150018);
+
     /// <summary>Where the healthy primary's WAL is.</summary>
     public static readonly Lsn Here = new(0x3000000);
 
@@ -81,7 +83,7 @@ internal static class Clusters
     {
         Role = Role.Primary,
         SystemIdentifier = system,
-        VersionNumber = 150018,
+        VersionNumber = Fifteen.Number,
         Timeline = timeline,
         CurrentLsn = at ?? Here,
         PromoteTriggerFile = TriggerFile(node),
@@ -93,7 +95,7 @@ internal static class Clusters
     {
         Role = Role.Standby,
         SystemIdentifier = OurSystem,
-        VersionNumber = 150018,
+        VersionNumber = Fifteen.Number,
         Timeline = timeline,
         ReceivedLsn = at ?? Here,
         ReplayedLsn = at ?? Here,

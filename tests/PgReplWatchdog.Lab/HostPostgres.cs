@@ -25,9 +25,9 @@ internal sealed class HostPostgres(LabHost host, HostInit init)
     public async Task InitialiseAsync(bool fsync, CancellationToken ct)
     {
         await RunAsync(
-            $"{host.BinDirectory}/initdb -N --locale=C -E UTF8 --auth-local=peer --auth-host=scram-sha-256 " +
+            $"{host.BinDirectory}/initdb -N --locale=C -E UTF8 --auth-local=peer --auth-host={host.PasswordMethod} " +
             $"-U {host.SuperUser} -D {host.DataDirectory} && cat >>{host.DataDirectory}/postgresql.conf"
-            + (host.Namespace is null ? "" : $" && echo 'host postgres {ClientWriter.Role} 0.0.0.0/0 scram-sha-256' >>{host.DataDirectory}/pg_hba.conf"), // for clients outside
+            + (host.Namespace is null ? "" : $" && echo 'host postgres {ClientWriter.Role} 0.0.0.0/0 {host.PasswordMethod}' >>{host.DataDirectory}/pg_hba.conf"), // for clients outside
             ct,
             Settings(fsync));
     }
@@ -128,9 +128,9 @@ internal sealed class HostPostgres(LabHost host, HostInit init)
         port = {host.PostgresPort}
         unix_socket_directories = '{host.SocketDirectory}'
         fsync = {(fsync ? "on" : "off")}
-        dynamic_shared_memory_type = mmap
+        {(host.Major is "9.3" ? "" : "dynamic_shared_memory_type = mmap")}
         log_line_prefix = '%m [%p] '
-        log_replication_commands = on
+        {(host.Major is "9.3" or "9.4" ? "" : "log_replication_commands = on")}
         log_connections = off
 
         """;

@@ -21,6 +21,7 @@ public sealed class LabHost
         LabId = slot.Id;
         Name = name;
         BinDirectory = Programs.PostgresBin(options.Major);
+        Major = options.Major;
         Directory = Path.Combine(slot.Directory, name);
         Address = namespaces ? slot.Address(index) : "127.0.0.1";
         PostgresPort = namespaces ? 5432 : slot.PostgresPort(index);
@@ -55,6 +56,12 @@ public sealed class LabHost
     public string DiskDirectory => Path.Combine(Directory, "disk");
 
     public string DataDirectory => Path.Combine(disk is null ? Directory : DiskDirectory, "data");
+
+    /// <summary>PostgreSQL's major version: 15, 9.6.</summary>
+    public string Major { get; }
+
+    /// <summary>The best method of pg_hba.conf that it has.</summary>
+    public string PasswordMethod => Major.StartsWith("9.", StringComparison.Ordinal) ? "md5" : "scram-sha-256";
 
     /// <summary>The programs of the host's PostgreSQL.</summary>
     public string BinDirectory { get; }

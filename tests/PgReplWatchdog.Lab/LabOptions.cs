@@ -4,7 +4,7 @@ namespace PgReplWatchdog.Lab;
 public sealed record LabOptions
 {
     /// <summary>The major version that needs nothing but Debian's packages.</summary>
-    public const int DebianMajor = 15;
+    public const string DebianMajor = "15";
 
     /// <summary>Names of the hosts: lower-case letters, digits and dashes; twenty at most.</summary>
     public IReadOnlyList<string> Hosts { get; init; } = ["alpha", "beta"];
@@ -12,8 +12,8 @@ public sealed record LabOptions
     /// <summary>The hosts whose PostgreSQL is running when the lab has started; sshd runs on all of them.</summary>
     public IReadOnlyList<string> Running { get; init; } = ["alpha"];
 
-    /// <summary>PostgreSQL's major version on all hosts, 10 to 18; others than Debian's are there after deploy/lab/install-postgres MAJOR.</summary>
-    public int Major { get; init; } = DebianMajor;
+    /// <summary>PostgreSQL's major version on all hosts, 9.3 to 18; of 10 to 18 those that are not Debian's are there after deploy/lab/install-postgres MAJOR.</summary>
+    public string Major { get; init; } = DebianMajor;
 
     /// <summary>Each host in a network namespace of its own, with standard ports; needs root.</summary>
     public bool Namespaces { get; init; }

@@ -35,7 +35,7 @@ internal static class Programs
     private static readonly string[] OnDemand = ["mount", "haproxy", "systemd-nspawn", "nsenter", "ssh"];
 
     /// <summary>Where the programs of a major version are: those of 15 where Debian puts them, others where deploy/lab/install-postgres does.</summary>
-    public static string PostgresBin(int major)
+    public static string PostgresBin(string major)
     {
         if (major == LabOptions.DebianMajor)
             return DebianBin;
@@ -46,7 +46,7 @@ internal static class Programs
     }
 
     /// <summary>Throws unless everything is there that a lab of this kind needs.</summary>
-    public static void Require(bool namespaces, int major)
+    public static void Require(bool namespaces, string major)
     {
         foreach (var program in Packages.Keys.Except(OnDemand).Where(name => namespaces || !NamespacesOnly.Contains(name)))
             Find(program);

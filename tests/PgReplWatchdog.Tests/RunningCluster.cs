@@ -30,7 +30,7 @@ public sealed class RunningCluster : IAsyncDisposable
     /// <summary>Alpha the primary, beta (and gamma) its standby, failover ready. A short threshold, as tests have no patience.</summary>
     public static async Task<RunningCluster> StartAsync(
         bool namespaces = false, bool service = true, Action<JsonObject>? change = null, bool gamma = false, int diskMegabytes = 0, string[]? setUp = null,
-        int major = LabOptions.DebianMajor)
+        string major = LabOptions.DebianMajor)
     {
         if (namespaces)
             RequireNamespaces();

@@ -68,7 +68,7 @@ public static class CandidateSelection
         else if (missing > policy.MaximumLagBytes)
             yield return Shut(Gate.CandidateTooFarBehind, $"{node.Name} lacks {missing} bytes of WAL, MaximumLagBytes is {policy.MaximumLagBytes}");
         if (server.ReplayPaused)
-            yield return Shut(Gate.CandidateReplayPaused, $"replay is paused on {node.Name}: run SELECT pg_wal_replay_resume()");
+            yield return Shut(Gate.CandidateReplayPaused, $"replay is paused on {node.Name}: run SELECT {(server.Version.HasNamesOfToday ? "pg_wal_replay_resume" : "pg_xlog_replay_resume")}()");
         if (!server.MayPromote && WhyNotOverSsh(node, server, host) is { } obstacle)
             yield return Shut(Gate.PromotionUnavailable, server.Version.HasPromoteFunction ? $"{obstacle}; nor may the watchdog's role execute pg_promote() there" : obstacle);
 

@@ -57,7 +57,7 @@ public static class Returning
     }
 
     private static bool Streams(Situation now, string node) =>
-        now.Observation.Find(node) is { IsServingStandby: true, Server: { WalReceiver.IsStreaming: true } or { ReadsStatistics: false } } // the primary may not have noticed yet that it is gone
+        now.Observation.Find(node) is { IsServingStandby: true, Server: { WalReceiver.IsStreaming: true } or { TellsWalReceiver: false } } // the primary may not have noticed yet that it is gone
         && IsSeen(now, node, "streaming");
 
     /// <summary>The primary itself sees it in this state (manual, pg_stat_replication).</summary>
@@ -75,7 +75,7 @@ public static class Returning
         var due = before is null || (before is { Step: ReturnStep.Reserve, Attempts: < ReserveAttempts } && now.Observation.Time - before.TriedAt >= BetweenRepoints);
         return due && now.Observation.Find(node) is not { IsServingStandby: true }
             && now.Observation.Find(memory.IntendedPrimary)?.Server is { Version.LimitsSlots: true } primary && primary.Slots.All(slot => slot.Name != now.Spec.Node(node).SlotName)
-            ? Try(now, memory, node, ReturnStep.Reserve, before, new WatchdogAction.Reserve(memory.IntendedPrimary!, node))
+            ? Try(now, memory, node, ReturnStep.Reserve, before, new WatchdogAction.Reserve(memory.IntendedPrimary!, node, primary.Version))
             : null;
     }
 
@@ -95,7 +95,7 @@ public static class Returning
                 return null;
             return before is { Attempts: >= RepointAttempts } || IsBeyondSwitchPoint(memory, standby)
                 ? Rejoin(now, memory, node, before, host)
-                : Try(now, memory, node, ReturnStep.Repoint, before, new WatchdogAction.Repoint(node, memory.IntendedPrimary!) { Restarts = !standby.Version.ReloadsUpstream });
+                : Try(now, memory, node, ReturnStep.Repoint, before, new WatchdogAction.Repoint(node, memory.IntendedPrimary!, standby.Version));
         }
         // A standby that somebody has stopped is not ours to start.
         return before is { Step: ReturnStep.Rejoin } || (memory.Replaced.Contains(node) && host is { IsDead: true }) ? Rejoin(now, memory, node, before, host) : null;
@@ -105,7 +105,10 @@ public static class Returning
         !now.Policy.Rejoin ? GiveUp(memory, before ?? new ReturningNode(node, ReturnStep.Rejoin, 0, now.Observation.Time), "Rejoin is false")
         : host is not { IsReachable: true, StorageHangs: false } || memory.Returning.Any(other => other.Node != node && other.Step == ReturnStep.Rejoin && IsAtWork(now, other)) ? null
         : NeedsCheckpoint(now) && before is not { Step: ReturnStep.Rejoin } ? Checkpoint(now, memory, node, before)
-        : Try(now, memory, node, ReturnStep.Rejoin, before, new WatchdogAction.Rejoin(node, memory.IntendedPrimary!, memory.Epoch, FreshCopy: before is { Step: ReturnStep.Rejoin }));
+        : Try(now, memory, node, ReturnStep.Rejoin, before, new WatchdogAction.Rejoin(node, memory.IntendedPrimary!, Version(now), memory.Epoch, FreshCopy: before is { Step: ReturnStep.Rejoin }));
+
+    /// <summary>The primary's: a node that does not run has the same (manual, "Log-Shipping Standby Servers").</summary>
+    private static PostgresVersion Version(Situation now) => now.Observation.Find(now.Memory.IntendedPrimary)!.Server!.Version;
 
     /// <summary>
     /// Below PostgreSQL 16 pg_rewind goes by the timeline of the source's last checkpoint (manual, pg_rewind, "Notes"), and the one after a promotion takes its time.

@@ -61,14 +61,10 @@ public abstract record WatchdogAction
     public sealed record WithdrawPromotion(string Node) : WatchdogAction;
 
     /// <summary>Give a node that is away a slot on the primary: from now on the WAL that it will need is kept.</summary>
-    public sealed record Reserve(string Node, string For) : WatchdogAction;
+    public sealed record Reserve(string Node, string For, PostgresVersion Version) : WatchdogAction;
 
     /// <summary>Give the node a slot on the primary and point its walreceiver there.</summary>
-    public sealed record Repoint(string Node, string Primary) : WatchdogAction
-    {
-        /// <summary>It takes a restart of the standby: PostgreSQL 12 and before.</summary>
-        public bool Restarts { get; init; }
-    }
+    public sealed record Repoint(string Node, string Primary, PostgresVersion Version) : WatchdogAction;
 
     /// <summary>Have the primary begin a checkpoint, without waiting for its end.</summary>
     public sealed record Checkpoint(string Node) : WatchdogAction;
@@ -76,9 +72,10 @@ public abstract record WatchdogAction
     /// <summary>Start, on the node's host and detached, what makes it a standby of the primary: pg_rewind, or a fresh copy where that fails.</summary>
     /// <param name="Node">The node.</param>
     /// <param name="Primary">Whose standby it is to be.</param>
+    /// <param name="Version">Of both.</param>
     /// <param name="Epoch">Names the job.</param>
     /// <param name="FreshCopy">Do not try pg_rewind: it was tried.</param>
-    public sealed record Rejoin(string Node, string Primary, long Epoch, bool FreshCopy) : WatchdogAction;
+    public sealed record Rejoin(string Node, string Primary, PostgresVersion Version, long Epoch, bool FreshCopy) : WatchdogAction;
 
     /// <summary>Arm the primary's guard with this order, starting the guard where it does not run.</summary>
     public sealed record ArmGuard(string Node, GuardOrder Order) : WatchdogAction;

@@ -133,8 +133,8 @@ public static class Diagnostician
             [Say(intended), .. Witnesses(intended, observation)]);
 
     private static Diagnosis? Down(NodeObservation intended, ClusterObservation observation) =>
-        observation.Nodes.Any(node => node is { IsServingStandby: true, Server.ReadsStatistics: true })
-            && observation.Nodes.All(node => node.Server is not { ReadsStatistics: false })
+        observation.Nodes.Any(node => node is { IsServingStandby: true, Server.TellsWalReceiver: true })
+            && observation.Nodes.All(node => node.Server is not { TellsWalReceiver: false })
             ? new Diagnosis(Verdict.Down, intended.Node, [Say(intended), .. Witnesses(intended, observation)])
             : null;
 
@@ -195,6 +195,8 @@ public static class Diagnostician
             : $"{node.Node} serves as standby and streams",
         { IsServingStandby: true, Server.ReadsStatistics: false } =>
             $"{node.Node} serves as standby, but the watchdog's role may not read whether it hears its primary (GRANT pg_read_all_stats)",
+        { IsServingStandby: true, Server.TellsWalReceiver: false } =>
+            $"{node.Node} serves as standby; PostgreSQL {node.Server.Version} does not say whether it hears its primary (9.6 and later do)",
         { IsServingStandby: true } => $"{node.Node} serves as standby and does not hear its primary",
         _ => $"{node.Node} is {Phrase(node.Reach)}{(node.Detail.Length > 0 ? ": " + node.Detail : "")}",
     };

@@ -27,6 +27,20 @@ public sealed record ClusterObservation(TimeSpan At, DateTimeOffset Time, Immuta
     /// <summary>Of the watchdog itself: what came of its last action; null in a new process, which cannot know, and where the last look led to none.</summary>
     public ActionReport? Report { get; init; }
 
+    /// <summary>
+    /// Standbys that do not say themselves whether they have a walreceiver (before PostgreSQL 9.6) have it from the primary of the same look, which sees them stream
+    /// (pg_stat_replication); without a primary it stays unknown.
+    /// </summary>
+    public ClusterObservation WithWalReceivers() => Nodes.Where(node => node.IsServingPrimary).ToList() is not [{ Server: { } primary } serving] ? this : this with
+    {
+        Nodes =
+        [
+            .. Nodes.Select(node => node is { IsServingStandby: true, Server: { TellsWalReceiver: false } standby } && standby.SystemIdentifier == primary.SystemIdentifier
+                && primary.WalSenders.Any(sender => sender.ApplicationName == node.Node && sender.State == WalReceiver.Streaming)
+                ? node with { Server = standby with { WalReceiver = new WalReceiver(WalReceiver.Streaming, LastMessageAge: null, serving.Node) } } : node),
+        ],
+    };
+
     public NodeObservation? Find(string? node) => Nodes.FirstOrDefault(seen => seen.Node == node);
 
     public HostObservation? Host(string? node) => Hosts.FirstOrDefault(seen => seen.Node == node);

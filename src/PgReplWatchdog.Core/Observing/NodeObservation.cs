@@ -116,7 +116,10 @@ public sealed record ServerFacts
     /// <summary>The watchdog's role may read pg_stat_wal_receiver and pg_stat_replication; where it may not, they say nothing.</summary>
     public bool ReadsStatistics { get; init; } = true;
 
-    /// <summary>pg_stat_wal_receiver; null where no walreceiver runs.</summary>
+    /// <summary>Whether this server says if it has a walreceiver: where it does not, that none is known is no evidence of anything.</summary>
+    public bool TellsWalReceiver => ReadsStatistics && Version.TellsWalReceiver;
+
+    /// <summary>pg_stat_wal_receiver; null where no walreceiver runs, or none is known of (<see cref="TellsWalReceiver"/>).</summary>
     public WalReceiver? WalReceiver { get; init; }
 
     /// <summary>pg_stat_replication.</summary>
@@ -132,7 +135,10 @@ public sealed record ServerFacts
 /// <param name="Upstream">The node of the cluster to which it is connected, by sender_host and sender_port; null where they are no configured node's.</param>
 public sealed record WalReceiver(string Status, TimeSpan? LastMessageAge, string? Upstream = null)
 {
-    public bool IsStreaming => Status == "streaming";
+    /// <summary>The status of one that is connected and has caught up; the walsender's state has the same name.</summary>
+    public const string Streaming = "streaming";
+
+    public bool IsStreaming => Status == Streaming;
 
     /// <summary>How long ago it heard something. A clock that was set back makes a message come from the future: then it is one of now, as is one without a time.</summary>
     public TimeSpan Heard() => LastMessageAge is { } age && age > TimeSpan.Zero ? age : TimeSpan.Zero;

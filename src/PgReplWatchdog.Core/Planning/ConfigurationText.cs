@@ -59,9 +59,9 @@ public static class ConfigurationText
     /// <summary>One setting as the managed file has it.</summary>
     public static string Line(string name, string value) => $"{name} = {Quote(value)}";
 
-    /// <summary>A libpq connection string for a walreceiver; the password is in the passfile, never in here.</summary>
-    public static string ConnectionInfo(string host, int port, string user, string passFile, string applicationName, Tls tls = Tls.Off) =>
-        $"host={Escape(host)} port={port} user={Escape(user)} passfile={Escape(passFile)} application_name={Escape(applicationName)} connect_timeout=5"
+    /// <summary>A libpq connection string; the password is in the passfile, never in here. Null where libpq finds it by itself.</summary>
+    public static string ConnectionInfo(string host, int port, string user, string? passFile, string applicationName, Tls tls = Tls.Off) =>
+        $"host={Escape(host)} port={port} user={Escape(user)}{(passFile is null ? "" : $" passfile={Escape(passFile)}")} application_name={Escape(applicationName)} connect_timeout=5"
             + (tls == Tls.Required ? " sslmode=require" : "");
 
     /// <summary>An address for pg_hba.conf: one host, or a name as it is.</summary>

@@ -39,6 +39,8 @@ internal static class CopyPlanner
     {
         var path = TablespaceMove.Target(spec.Node(primary.Node), spec.Node(standby.Node), tablespace.Location);
         var (what, account) = ($"{standby.Node}: tablespace {tablespace.Name} of {primary.Node} would be in {path}", "the account that PostgreSQL runs as");
+        if (path != tablespace.Location && primary.Version is { MapsTablespaces: false } old)
+            return $"{what}, and pg_basebackup of PostgreSQL {old}, by which a node comes back after a failover, puts it where it is on {primary.Node}: take the TablespaceMapping out";
         if (path == tablespace.Location && spec.Node(standby.Node).Host == spec.Node(primary.Node).Host)
             return $"{what}, and so it is on {primary.Node}, which is on the same host: give {standby.Node} a TablespaceMapping, \"{path}=/another/directory\"";
         return Directory(standby, path) switch

@@ -148,7 +148,7 @@ public static partial class RemovalPlanner
     {
         foreach (var role in Roles(spec, primary, lonePrimary))
             yield return new SetupStep.DropRole(primary.Node, role);
-        if (!lonePrimary && primary.ReplicationRole is RoleState.AsWanted or RoleState.PasswordDiffers)
+        if (!lonePrimary && primary.Version!.Value.RewindsByGrant && primary.ReplicationRole is RoleState.AsWanted or RoleState.PasswordDiffers)
             yield return new SetupStep.RevokeRights(primary.Node, spec.Roles.Replication, primary.Version!.Value);
     }
 

@@ -20,7 +20,7 @@ public abstract partial record SetupStep
     public sealed record DropSlots(string On, ImmutableArray<string> Slots) : SetupStep(On)
     {
         public override string Title => $"drop physical replication slot {string.Join(", ", Slots)}";
-        public override string Undo => string.Join("; ", Slots.Select(slot => $"SELECT pg_create_physical_replication_slot('{slot}', true)"));
+        public override string Undo => "pgwatchdog setup";
     }
 
     /// <param name="On">The node.</param>

@@ -141,8 +141,8 @@ public static class SetupPlanner
             yield return new SetupStep.EnsureRole(node.Name, spec.Roles.Watchdog, RoleKind.Watchdog, facts.WatchdogRole, version, BacksUp: spec.Roles.BacksUp);
         foreach (var step in RunningServer(spec, node, facts, facts, []))
             yield return step;
-        foreach (var standby in spec.Nodes.Where(other => other.Name != node.Name && (!facts.Slots.Contains(other.SlotName) || facts.LostSlots.Contains(other.SlotName))))
-            yield return new SetupStep.CreateSlot(node.Name, standby.SlotName);
+        foreach (var standby in spec.Nodes.Where(other => version.HasSlots && other.Name != node.Name && (!facts.Slots.Contains(other.SlotName) || facts.LostSlots.Contains(other.SlotName))))
+            yield return new SetupStep.CreateSlot(node.Name, standby.SlotName, version);
     }
 
     private static ImmutableArray<SetupStep> StandbySteps(ClusterSpec spec, NodeFacts primary, Standby standby, SetupOptions options)
@@ -167,7 +167,7 @@ public static class SetupPlanner
         if (!facts.StateDirectoryExists)
             yield return new SetupStep.PrepareDirectory(node.Name, node.StateDirectory);
         if (!facts.PassFileCurrent)
-            yield return new SetupStep.WritePassFile(node.Name, node.PassFile, PassFileEntries(spec, node), spec.Roles.Replication);
+            yield return new SetupStep.WritePassFile(node.Name, node.PassFile, PassFileEntries(spec, node), spec.Roles.Replication, InHome: !version.NamesPassFile);
         var server = ConfigurationText.Server(facts.ConfigFile[..facts.ConfigFile.LastIndexOf('/')], facts.Unit);
         if (facts.ServerText != server)
             yield return new SetupStep.WriteFile(node.Name, node.ServerConfiguration, facts.ServerText, server);
@@ -201,7 +201,7 @@ public static class SetupPlanner
     private static IEnumerable<SetupStep> RunningServer(ClusterSpec spec, NodeSpec node, NodeFacts facts, NodeFacts primary, ImmutableArray<WantedSetting> more)
     {
         var differing = Differing(spec, node, facts, primary, more);
-        var files = Files(spec, node, facts, node.DataDirectory, differing).ToList();
+        var files = Files(spec, node, facts, primary, node.DataDirectory, differing).ToList();
         foreach (var file in files)
             yield return file;
         var recovery = facts == primary ? null : Recovery(spec, node, facts, primary);
@@ -229,7 +229,7 @@ public static class SetupPlanner
         var lines = facts.RecoveryText?.Split('\n') ?? [];
         ImmutableArray<(string, string?)> changes =
         [
-            .. WantedSettings.Recovery(spec, node, spec.Node(primary.Node)).Where(line => !lines.Contains(ConfigurationText.Line(line.Name, line.Value))),
+            .. WantedSettings.Recovery(spec, node, spec.Node(primary.Node), primary.Version!.Value).Where(line => !lines.Contains(ConfigurationText.Line(line.Name, line.Value))),
             .. OptionalSettings.NotRestored(spec, node, lines).Select(name => (name, (string?)null)),
         ];
         return changes.IsEmpty ? null
@@ -252,7 +252,7 @@ public static class SetupPlanner
         foreach (var step in CopyPlanner.Prepare(spec, primary, facts, options))
             yield return step;
         yield return new SetupStep.CopyFromPrimary(node.Name, primary.Node, copy, primary.DataBytes, spec.CopyMethod, CopyPlanner.Copies(spec, primary, facts));
-        foreach (var file in Files(spec, node, own, copy, AsThePrimaryHas(primary, Settings(spec, node, facts, primary, more))))
+        foreach (var file in Files(spec, node, own, primary, copy, AsThePrimaryHas(primary, Settings(spec, node, facts, primary, more))))
             yield return file;
         yield return Recovery(spec, node, own with { RecoveryText = null }, primary) is { } recovery
             ? recovery with { Path = copy + "/recovery.conf", InCopy = true }
@@ -266,7 +266,7 @@ public static class SetupPlanner
 
     private static IEnumerable<SetupStep> Start(ClusterSpec spec, NodeSpec node, NodeFacts facts, NodeFacts primary, ImmutableArray<WantedSetting> more) =>
     [
-        .. Files(spec, node, facts, node.DataDirectory, Settings(spec, node, facts, primary, more)),
+        .. Files(spec, node, facts, primary, node.DataDirectory, Settings(spec, node, facts, primary, more)),
         .. Recovery(spec, node, facts, primary) is { } recovery ? new SetupStep[] { recovery } : [],
         new SetupStep.RemoveTriggerFile(node.Name, node.TriggerFile),
         new SetupStep.StartServer(node.Name),
@@ -287,11 +287,11 @@ public static class SetupPlanner
 
     /// <summary>The node's files, or a copy's that is to take the data directory's place; a configuration outside of it is changed where it is.</summary>
     private static IEnumerable<SetupStep.WriteFile> Files(
-        ClusterSpec spec, NodeSpec node, NodeFacts facts, string directory, IEnumerable<WantedSetting> settings)
+        ClusterSpec spec, NodeSpec node, NodeFacts facts, NodeFacts primary, string directory, IEnumerable<WantedSetting> settings)
     {
         var changes = settings.ToList();
         var (inCopy, outside) = (directory != node.DataDirectory, IsOutside(spec, facts));
-        var hba = ConfigurationText.WithHbaBlock(facts.HbaText ?? "", HbaLines(spec, node, facts.WatchdogAddress));
+        var hba = ConfigurationText.WithHbaBlock(facts.HbaText ?? "", HbaLines(spec, node, facts.WatchdogAddress, primary.Version!.Value.HasScram ? "scram-sha-256" : "md5"));
         var managedFile = $"{node.DataDirectory}/{ConfigurationText.ManagedFileName}";
         var configuration = ConfigurationText.WithInclude(facts.ConfigurationText ?? "", outside ? managedFile : ConfigurationText.ManagedFileName);
         var managed = changes.Count == 0 && facts.ManagedText is not null ? facts.ManagedText : ConfigurationText.WithSettings(facts.ManagedText, changes);
@@ -308,12 +308,12 @@ public static class SetupPlanner
         string Into(string path) => path.StartsWith(node.DataDirectory + "/", StringComparison.Ordinal) ? directory + path[node.DataDirectory.Length..] : path;
     }
 
-    private static IEnumerable<string> HbaLines(ClusterSpec spec, NodeSpec node, string watchdogAddress) =>
+    private static IEnumerable<string> HbaLines(ClusterSpec spec, NodeSpec node, string watchdogAddress, string method) =>
     [
         .. spec.Nodes.Where(other => other.Name != node.Name)
             .SelectMany(other => new[] { "replication", spec.Roles.Database } // walreceiver and base backup; boot check and pg_rewind
-                .Select(database => $"{Host(spec)} {database} {spec.Roles.Replication} {ConfigurationText.HbaAddress(other.Host)} scram-sha-256")).Distinct(),
-        $"{Host(spec)} {spec.Roles.Database} {spec.Roles.Watchdog} {ConfigurationText.HbaAddress(watchdogAddress)} scram-sha-256",
+                .Select(database => $"{Host(spec)} {database} {spec.Roles.Replication} {ConfigurationText.HbaAddress(other.Host)} {method}")).Distinct(),
+        $"{Host(spec)} {spec.Roles.Database} {spec.Roles.Watchdog} {ConfigurationText.HbaAddress(watchdogAddress)} {method}",
         // Lines of others further down may let them in without.
         .. spec.Replication.Tls == Tls.Required
             ? new[] { spec.Roles.Replication, spec.Roles.Watchdog }.Select(role => $"hostnossl replication,all {role} all reject") : [],

@@ -22,10 +22,16 @@ public abstract partial record SetupStep
     }
 
     /// <summary>The entries are host and port of each other node; the password comes from the secret when the step runs.</summary>
-    public sealed record WritePassFile(string On, string Path, ImmutableArray<PassFileEntry> Entries, string Role) : SetupStep(On)
+    /// <param name="On">The node.</param>
+    /// <param name="Path">The file.</param>
+    /// <param name="Entries">Whom it is for.</param>
+    /// <param name="Role">Whose password.</param>
+    /// <param name="InHome">Its lines go into the account's .pgpass as well, the only one that a walreceiver before PostgreSQL 10 looks into.</param>
+    public sealed record WritePassFile(string On, string Path, ImmutableArray<PassFileEntry> Entries, string Role, bool InHome = false) : SetupStep(On)
     {
-        public override string Title => $"write {Path} (mode 0600): password of {Role} for {string.Join(", ", Entries.Select(entry => $"{entry.Host}:{entry.Port}"))}";
-        public override string Undo => $"rm {Path}";
+        public override string Title => $"write {Path} (mode 0600): password of {Role} for {string.Join(", ", Entries.Select(entry => $"{entry.Host}:{entry.Port}"))}"
+            + (InHome ? "; the same lines into ~/.pgpass of PostgreSQL's account" : "");
+        public override string Undo => $"rm {Path}" + (InHome ? ", and take its lines out of ~/.pgpass" : "");
     }
 
     /// <param name="On">The primary.</param>
@@ -40,15 +46,21 @@ public abstract partial record SetupStep
     {
         public override string Title => Was switch
         {
-            RoleState.PasswordDiffers => $"set the password of role {Role} (SCRAM verifier)",
+            RoleState.PasswordDiffers => $"set the password of role {Role} ({Verifier})",
             RoleState.RightsDiffer => $"give role {Role} {Rights}",
-            _ => $"create role {Role} with {Rights} (SCRAM verifier)",
+            _ => $"create role {Role} with {Rights} ({Verifier})",
         };
 
-        public override string Undo => $"DROP OWNED BY {Role}; DROP ROLE {Role} (in the watchdog's database)";
+        public override string Undo => $"{(OwnSchema ? "DROP SCHEMA pgwatchdog CASCADE; " : "")}DROP OWNED BY {Role}; DROP ROLE {Role} (in the watchdog's database)";
+
+        private string Verifier => Version.HasScram ? "SCRAM verifier" : "md5 verifier";
+
+        private bool OwnSchema => Kind == RoleKind.Watchdog && !Version.HasNamesOfToday;
 
         private string Rights => Kind == RoleKind.Replication
-            ? $"LOGIN, REPLICATION{(ConnectionLimit < 0 ? "" : $", CONNECTION LIMIT {ConnectionLimit}")} and EXECUTE on what pg_rewind reads with"
+            ? $"LOGIN, REPLICATION{(ConnectionLimit < 0 ? "" : $", CONNECTION LIMIT {ConnectionLimit}")}{(Version.RewindsByGrant ? " and EXECUTE on what pg_rewind reads with" : "")}"
+            : OwnSchema ? $"LOGIN and what is in schema pgwatchdog, made for it: what PostgreSQL {Version} calls otherwise, or shows to superusers only"
+                + (BacksUp && Version.HasNonExclusiveBackup ? ", and EXECUTE on the functions that begin and end a backup" : "")
             : "LOGIN, membership of pg_read_all_stats and EXECUTE on " + (Version.HasPromoteFunction ? "pg_promote and " : "") + "pg_logical_emit_message"
                 + (BacksUp ? ", and on the functions that begin and end a backup" : "");
     }
@@ -109,9 +121,9 @@ public abstract partial record SetupStep
         public override string Undo => "nothing to take back";
     }
 
-    public sealed record CreateSlot(string On, string Slot) : SetupStep(On)
+    public sealed record CreateSlot(string On, string Slot, PostgresVersion Version) : SetupStep(On)
     {
-        public override string Title => $"create physical replication slot {Slot}, reserving WAL at once";
+        public override string Title => $"create physical replication slot {Slot}{(Version.ReservesSlots ? ", reserving WAL at once" : "")}";
         public override string Undo => $"SELECT pg_drop_replication_slot('{Slot}')";
     }
 

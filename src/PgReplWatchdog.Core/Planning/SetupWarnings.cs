@@ -6,7 +6,18 @@ namespace PgReplWatchdog.Planning;
 internal static class SetupWarnings
 {
     public static IEnumerable<string> Of(ClusterSpec spec, ImmutableArray<NodeFacts> facts, NodeFacts primary, ImmutableArray<SetupStep> steps) =>
-        [.. Libraries(facts), .. Blocked(spec, facts, primary), .. facts.SelectMany(node => Links(node, primary, steps))];
+        [.. Old(primary.Version!.Value), .. Libraries(facts), .. Blocked(spec, facts, primary), .. facts.SelectMany(node => Links(node, primary, steps))];
+
+    /// <summary>What a version cannot do, and what follows from it.</summary>
+    private static IEnumerable<string> Old(PostgresVersion version)
+    {
+        if (!version.HasSlots)
+            yield return $"PostgreSQL {version} has no replication slots: the primary keeps {WantedSettings.KeptSegments} segments of WAL (wal_keep_segments), and a standby that is away for longer "
+                + "than they last has to be copied anew (--overwrite), or finds the WAL in the archive (Archiving: Ship)";
+        if (!version.TellsWalReceiver)
+            yield return $"a standby of PostgreSQL {version} does not say whether it hears its primary: a primary whose host does not answer is never replaced automatically, "
+                + "one that is down or hangs on a host that answers is";
+    }
 
     /// <summary>The files are copied byte for byte: an index is in the order of the library of the host that it was built on.</summary>
     private static IEnumerable<string> Libraries(ImmutableArray<NodeFacts> facts)

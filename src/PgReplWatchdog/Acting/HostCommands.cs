@@ -115,26 +115,30 @@ public static class HostCommands
     /// Where the dead server's WAL ends, seen from the end of a record: the last record after it (pg_waldump), what pg_waldump said at the end, and the segment size
     /// (pg_controldata).
     /// </summary>
-    public static string FindEndOfWal(HostAccess host, Lsn from, uint timeline) => Shell.Script($$"""
+    public static string FindEndOfWal(HostAccess host, Lsn from, uint timeline) => Shell.OnServer(host, $$"""
         export LC_ALL=C
-        [ -x {0}/pg_waldump ] || { echo "there is no "{0}"/pg_waldump, which finds the end of the WAL" >&2; exit 1; }
-        { said=$({ {0}/pg_waldump -p {1}/pg_wal -t {{timeline}} -s {{from}} | tail -n 1 | \
+        read_major
+        dump=$bin/pg_waldump
+        [ "$wal" = pg_wal ] || dump=$bin/pg_xlogdump
+        [ -x "$dump" ] || { echo "there is no $dump, which finds the end of the WAL" >&2; exit 1; }
+        { said=$({ "$dump" -p "$data/$wal" -t {{timeline}} -s {{from}} | tail -n 1 | \
           sed -n 's/.*len (rec\/tot): *[0-9]*\/ *\([0-9]*\),.* lsn: \([0-9A-F/]*\), .*/record=\2 \1/p' >&3; } 2>&1); } 3>&1
         printf 'said=%s\n' "$(printf '%s' "$said" | tail -n 1)"
-        {0}/pg_controldata {1} | sed -n 's/^Bytes per WAL segment: */segment=/p'
-        """, host.BinDirectory, host.Node.DataDirectory);
+        "$bin/pg_controldata" "$data" | sed -n 's/^Bytes per WAL segment: */segment=/p'
+        """);
 
     /// <summary>Some pages of one segment, on standard output.</summary>
     public static string ReadWal(HostAccess host, string segment, long firstPage, long pages) =>
-        Shell.Script($"dd if={{0}}/pg_wal/{segment} bs=8192 skip={firstPage} count={pages} status=none", host.Node.DataDirectory);
+        Shell.OnServer(host, $"read_major\ndd if=\"$data/$wal/{segment}\" bs=8192 skip={firstPage} count={pages} status=none");
 
     /// <summary>Puts pages from standard input into a segment: in a copy beside it, which then takes its place whole.</summary>
-    public static string WriteWal(HostAccess host, string segment, long firstPage, long segmentBytes) => Shell.Script($$"""
-        cd {0}/pg_wal && umask 077 || exit 1
+    public static string WriteWal(HostAccess host, string segment, long firstPage, long segmentBytes) => Shell.OnServer(host, $$"""
+        read_major
+        cd "$data/$wal" && umask 077 || exit 1
         if [ -e {{segment}} ]; then cp {{segment}} pgwatchdog.salvage; else head -c {{segmentBytes}} /dev/zero > pgwatchdog.salvage; fi \
           && dd of=pgwatchdog.salvage bs=8192 seek={{firstPage}} conv=notrunc,fsync iflag=fullblock status=none \
           && mv -f pgwatchdog.salvage {{segment}} || { rm -f pgwatchdog.salvage; exit 1; }
-        """, host.Node.DataDirectory);
+        """);
 
     /// <summary>Wakes the startup process again and again, so that it looks into pg_wal at once; ended by the one who asked.</summary>
     public static string WakeStartup(HostAccess host, int signals) => Shell.Script($$"""

@@ -31,20 +31,20 @@ public sealed class Upstream(ClusterAccess cluster, SshHosts hosts, TimeProvider
     public async Task<string> ReserveAsync(WatchdogAction.Reserve reserve, CancellationToken cancellation)
     {
         ArgumentNullException.ThrowIfNull(reserve);
-        var slot = cluster.Spec.Node(reserve.For).SlotName;
-        await PsqlAsync(cluster.Spec.Node(reserve.Node), SetupScripts.CreateSlotSql(slot), cancellation);
-        return $"{reserve.Node} keeps WAL for {reserve.For}, slot {slot}";
+        var node = cluster.Spec.Node(reserve.For);
+        await CreateSlotAsync(cluster.Spec.Node(reserve.Node), node, reserve.Version, cancellation);
+        return $"{reserve.Node} keeps WAL for {reserve.For}, slot {node.SlotName}";
     }
 
     public async Task<string> RepointAsync(WatchdogAction.Repoint repoint, CancellationToken cancellation)
     {
         ArgumentNullException.ThrowIfNull(repoint);
         var (node, primary) = (cluster.Spec.Node(repoint.Node), cluster.Spec.Node(repoint.Primary));
-        await PsqlAsync(primary, SetupScripts.CreateSlotSql(node.SlotName), cancellation);
+        await CreateSlotAsync(primary, node, repoint.Version, cancellation);
         await hosts[node.Name].RequireAsync(
-            HostCommands.SetManaged(hosts[node.Name].Host, WantedSettings.Upstream(cluster.Spec, node, primary), untilNoWalReceiver: false),
-            repoint.Restarts ? RestartLimit : RepointLimit, cancellation);
-        return $"{node.Name} is pointed at {primary.Name}, slot {node.SlotName}";
+            HostCommands.SetManaged(hosts[node.Name].Host, WantedSettings.Upstream(cluster.Spec, node, primary, repoint.Version), untilNoWalReceiver: false),
+            repoint.Version.ReloadsUpstream ? RepointLimit : RestartLimit, cancellation);
+        return $"{node.Name} is pointed at {primary.Name}{(repoint.Version.HasSlots ? $", slot {node.SlotName}" : "")}";
     }
 
     /// <summary>
@@ -54,8 +54,8 @@ public sealed class Upstream(ClusterAccess cluster, SshHosts hosts, TimeProvider
     {
         ArgumentNullException.ThrowIfNull(rejoin);
         var (node, primary, host) = (cluster.Spec.Node(rejoin.Node), cluster.Spec.Node(rejoin.Primary), hosts[rejoin.Node]);
-        await PsqlAsync(primary, SetupScripts.CreateSlotSql(node.SlotName), cancellation);
-        var lines = string.Concat(WantedSettings.Upstream(cluster.Spec, node, primary).Select(setting => ConfigurationText.Line(setting.Name, setting.Value) + "\n"));
+        await CreateSlotAsync(primary, node, rejoin.Version, cancellation);
+        var lines = string.Concat(WantedSettings.Upstream(cluster.Spec, node, primary, rejoin.Version).Select(setting => ConfigurationText.Line(setting.Name, setting.Value) + "\n"));
         var stamp = clock.GetUtcNow().ToString("yyyyMMdd'T'HHmmss", CultureInfo.InvariantCulture);
         string[] arguments =
         [
@@ -82,6 +82,9 @@ public sealed class Upstream(ClusterAccess cluster, SshHosts hosts, TimeProvider
             """, node.StateDirectory);
     }
 
-    private Task<string> PsqlAsync(NodeSpec node, string sql, CancellationToken cancellation) =>
-        hosts[node.Name].RequireAsync(SetupScripts.Psql(hosts[node.Name].Host, readOnly: false), SqlLimit, cancellation, sql);
+    private async Task CreateSlotAsync(NodeSpec primary, NodeSpec node, PostgresVersion version, CancellationToken cancellation)
+    {
+        if (version.HasSlots)
+            await hosts[primary.Name].RequireAsync(SetupScripts.Psql(hosts[primary.Name].Host, readOnly: false), SqlLimit, cancellation, SetupScripts.CreateSlotSql(node.SlotName, version));
+    }
 }

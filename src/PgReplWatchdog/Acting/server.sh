@@ -4,11 +4,43 @@
 config=$data unit=''
 [ ! -r "$state/server.conf" ] || . "$state/server.conf"
 
-# The major version, 9 for all before 10.
+# The major version, 9 for all before 10, and the directory of WAL.
 read_major() {
   major=''
   [ -r "$data/PG_VERSION" ] && read -r major < "$data/PG_VERSION"
-  major=${major%%.*}
+  major=${major%%.*} wal=pg_wal
+  [ "${major:-10}" -ge 10 ] || wal=pg_xlog
+}
+
+# Before 9.6 there is one backup at a time, and it goes on until somebody ends it.
+begin_exclusive_backup() {
+  end_exclusive_backup || return 1
+  [ "$(ask 'SELECT pg_is_in_backup()')" = f ] || { echo "a backup that is not set-up's is under way: wait for its end, or end it (SELECT pg_stop_backup())" >&2; return 1; }
+  ask "SELECT pg_start_backup('pgwatchdog', true)" > /dev/null
+}
+# One of ours, whether or not anybody still waits for it. pg_stop_backup() has ended it before it waits for an archive, which may take for ever.
+end_exclusive_backup() {
+  case $(cat "$data/PG_VERSION") in 9.[3-5]) ;; *) return 0 ;; esac
+  grep -qsx 'LABEL: pgwatchdog' "$data/backup_label" || return 0
+  PGOPTIONS='-c statement_timeout=30s' ask 'SELECT pg_stop_backup()' > /dev/null
+  [ ! -e "$data/backup_label" ]
+}
+ask() { # SQL, as the account's own role over the server's own socket
+  "$bin/psql" -X -w -q -A -t -v ON_ERROR_STOP=1 -d postgres -p "$(sed -n 4p "$data/postmaster.pid")" -h "$(sed -n 5p "$data/postmaster.pid")" -c "$1"
+}
+
+# A walreceiver before 10 looks for its password in this file of the account alone. Our lines come first, or go.
+find_home_passfile() { home_passfile=$(readlink -m "$(getent passwd "$(id -un)" | cut -d : -f 6)/.pgpass"); }
+write_home_passfile() { # with | without
+  find_home_passfile
+  [ -e "$state/passfile" ] && { [ "$1" = with ] || grep -qsxFf "$state/passfile" "$home_passfile"; } || return 0
+  (
+    umask 077
+    {
+      [ "$1" = without ] || cat "$state/passfile" || exit 1
+      [ ! -e "$home_passfile" ] || grep -vxFf "$state/passfile" "$home_passfile" || [ $? -eq 1 ] || exit 1
+    } > "$home_passfile.pgwatchdog-new" && mv -f "$home_passfile.pgwatchdog-new" "$home_passfile"
+  ) || { echo "$home_passfile could not be written: a walreceiver of this version looks for its password there" >&2; return 1; }
 }
 
 # Until 11 a standby is one by its recovery.conf; from 12 by standby.signal, and any recovery.conf keeps it from starting.
@@ -52,6 +84,12 @@ until_ready() { # SECONDS
   done
 }
 
+# Before 10 pg_ctl is content with a server that answers "starting up".
+until_old_ready() { # SECONDS
+  read_major
+  [ "${major:-10}" -ge 10 ] || until_ready "$1"
+}
+
 # Starts it and waits until it accepts connections. In a session of its own: a connection that breaks cannot stop it half-way.
 start_server() { # SECONDS
   if has_unit; then
@@ -59,6 +97,7 @@ start_server() { # SECONDS
   else
     touch "$log" || return 1
     setsid --wait "$bin/pg_ctl" start -D "$config" -l "$log" -w -t "$1" > /dev/null 2>&1 < /dev/null || { last_words 20; return 1; }
+    until_old_ready "$1"
   fi
 }
 
@@ -77,5 +116,6 @@ restart_server() { # SECONDS
   else
     touch "$log" || return 1
     setsid --wait "$bin/pg_ctl" restart -D "$config" -m fast -l "$log" -w -t "$1" > /dev/null 2>&1 < /dev/null || { last_words 20; return 1; }
+    until_old_ready "$1"
   fi
 }

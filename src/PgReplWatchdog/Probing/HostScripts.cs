@@ -33,10 +33,11 @@ public static class HostScripts
           if is_standby; then echo standby_signal=yes; fi
           sed -n "s/^trigger_file = '\(.*\)'/trigger_file=\1/p" "$data/recovery.conf" 2> /dev/null
         fi
-        free=$(df -Pk "$data" "$data/pg_wal/." 2>/dev/null | tail -n +2 | sed -n 's/^[^ ]* *[0-9]* *[0-9]* *\([0-9]*\) .*/\1/p' | sort -n | head -n 1)
+        read_major
+        free=$(df -Pk "$data" "$data/$wal/." 2>/dev/null | tail -n +2 | sed -n 's/^[^ ]* *[0-9]* *[0-9]* *\([0-9]*\) .*/\1/p' | sort -n | head -n 1)
         [ -z "$free" ] || echo "free_kilobytes=$free"
         if [ "${free:-16384}" -lt 16384 ]; then
-          echo "filling=$(cd "$data" && timeout {{timeout}} du -skD pg_wal base log pg_log 2>/dev/null | while read -r size name; do printf '%s %s kB  ' "$name" "$size"; done)"
+          echo "filling=$(cd "$data" && timeout {{timeout}} du -skD $wal base log pg_log 2>/dev/null | while read -r size name; do printf '%s %s kB  ' "$name" "$size"; done)"
         fi
         if [ -r "$state/job" ]; then
           read -r epoch pid < "$state/job"

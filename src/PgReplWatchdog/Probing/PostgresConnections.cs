@@ -18,7 +18,24 @@ public static class PostgresConnections
     {
         var builder = new NpgsqlDataSourceBuilder(StringFor(cluster, node));
         builder.ConfigureTypeLoading(types => types.EnableTypeLoading(false)); // spares a query on each new session; no type of ours needs it
+        builder.UsePhysicalConnectionInitializer(
+            connection => throw new NotSupportedException("sessions are opened asynchronously"),
+            connection => VersionOf(connection).HasNamesOfToday ? Task.CompletedTask : FindNamesAsync(connection));
         return builder.Build();
+    }
+
+    /// <summary>Before 10 the names are in a schema that set-up has made (Setup/Sql/before-10.sql).</summary>
+    private static async Task FindNamesAsync(NpgsqlConnection connection)
+    {
+        await using var set = new NpgsqlCommand("SET search_path = pgwatchdog, pg_catalog", connection);
+        await set.ExecuteNonQueryAsync();
+    }
+
+    public static PostgresVersion VersionOf(NpgsqlConnection connection)
+    {
+        ArgumentNullException.ThrowIfNull(connection);
+        var (major, minor) = (connection.PostgreSqlVersion.Major, connection.PostgreSqlVersion.Minor);
+        return new PostgresVersion((major * 10000) + (major < 10 ? minor * 100 : minor));
     }
 
     private static string StringFor(ClusterAccess cluster, NodeSpec node) => new NpgsqlConnectionStringBuilder

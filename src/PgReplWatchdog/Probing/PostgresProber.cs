@@ -41,12 +41,13 @@ public sealed class PostgresProber : IProber, IAsyncDisposable
             : failed ? await WitnessesAsync(inquiry.Subject!, inquiry, cancellation)
             : new Witnesses(known, [], ReferenceAnswer.Unknown);
         var at = clock.GetElapsedTime(start);
-        return new ClusterObservation(at, clock.GetUtcNow(), [.. nodes.Select(seen => seen.Node with { AnsweredAgo = at - seen.At })])
+        var observation = new ClusterObservation(at, clock.GetUtcNow(), [.. nodes.Select(seen => seen.Node with { AnsweredAgo = at - seen.At })])
         {
             Hosts = witnesses.Hosts,
             PortViews = witnesses.PortViews,
             References = witnesses.References,
         };
+        return observation.WithWalReceivers();
     }
 
     private async Task<Witnesses> WitnessesAsync(string suspect, Inquiry inquiry, CancellationToken cancellation)

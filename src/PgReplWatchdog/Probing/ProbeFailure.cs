@@ -33,6 +33,8 @@ public static class ProbeFailure
     {
         PostgresErrorCodes.InvalidPassword or PostgresErrorCodes.InvalidAuthorizationSpecification =>
             $"{answered.MessageText} (SQLSTATE {answered.SqlState}): check the watchdog's role and WatchdogPasswordFile, or run setup",
+        PostgresErrorCodes.UndefinedFunction or PostgresErrorCodes.UndefinedTable or PostgresErrorCodes.UndefinedColumn =>
+            $"{answered.MessageText} (SQLSTATE {answered.SqlState}): run setup, which makes what PostgreSQL before 10 does not have",
         PostgresErrorCodes.InvalidCatalogName => $"{answered.MessageText} (SQLSTATE {answered.SqlState}): check Database",
         _ => $"{answered.MessageText} (SQLSTATE {answered.SqlState})",
     };

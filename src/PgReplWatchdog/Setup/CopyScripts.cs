@@ -129,11 +129,17 @@ public static class CopyScripts
             """, standby.Host, mark, $"exec /bin/sh {Shell.Quote(SourcePath(primary, standby)).Replace("\"", "\\\"", StringComparison.Ordinal)}", publicKey);
     }
 
-    /// <summary>Takes the key away again when its standard input ends.</summary>
-    public static string RevokeAtEnd(NodeSpec primary, NodeSpec standby, string mark) => "trap '' HUP PIPE\ncat > /dev/null\n" + FindKeys + Shell.Script("""
+    /// <summary>Takes the key away again when its standard input ends, and ends a backup that does not end by itself.</summary>
+    public static string RevokeAtEnd(HostAccess primary, NodeSpec standby, string mark) => "trap '' HUP PIPE\ncat > /dev/null\n" + FindKeys + Shell.OnServer(primary, """
+        end_exclusive_backup
         rm -f {0}
         [ ! -e "$keys" ] || remove {1}
-        """, SourcePath(primary, standby), mark);
+        """, SourcePath(primary.Node, standby), mark);
+
+    /// <summary>The only kind of backup before 9.6: it is not bound to a session.</summary>
+    public static string BeginBackup(HostAccess primary) => Shell.OnServer(primary, "begin_exclusive_backup");
+
+    public static string EndBackup(HostAccess primary) => Shell.OnServer(primary, "end_exclusive_backup");
 
     /// <summary>The program that the key may run.</summary>
     public static string SourcePath(NodeSpec primary, NodeSpec standby)

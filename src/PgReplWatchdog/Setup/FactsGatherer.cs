@@ -58,7 +58,8 @@ public sealed class FactsGatherer(ClusterAccess cluster, SetupHosts hosts)
             RecoveryText = await hosts.ReadFileAsync(node.Name, node.DataDirectory + "/recovery.conf", cancellation),
             ServerText = await hosts.ReadFileAsync(node.Name, node.ServerConfiguration, cancellation),
             PassFileCurrent = await hosts.ReadFileAsync(node.Name, node.PassFile, cancellation)
-                == PassFile.Text(SetupPlanner.PassFileEntries(cluster.Spec, node), cluster.Spec.Roles.Replication, cluster.ReplicationPassword),
+                == PassFile.Text(SetupPlanner.PassFileEntries(cluster.Spec, node), cluster.Spec.Roles.Replication, cluster.ReplicationPassword)
+                && !said.ContainsKey("missing_in_home"),
             GuardCurrent = said.ContainsKey("guard_runs")
                 && await hosts.ReadFileAsync(node.Name, node.Guard, cancellation) == GuardFiles.Script
                 && await hosts.ReadFileAsync(node.Name, node.GuardConfiguration, cancellation) == GuardFiles.Configuration(cluster.Spec, host.Host),
@@ -100,13 +101,15 @@ public sealed class FactsGatherer(ClusterAccess cluster, SetupHosts hosts)
         await new HostQuestions(cluster, hosts).RequireSuperuserAsync(facts.Node, cancellation);
         var json = await hosts.PsqlAsync(facts.Node, SqlText.Of("Setup.Sql.facts.sql"), cancellation, readOnly: true);
         var answer = JsonSerializer.Deserialize<ServerAnswer>(json, Json.Options)!;
-        var granted = await GrantedAsync(facts.Node, answer, cancellation);
+        var settings = answer.Settings.ToImmutableDictionary(setting => setting.Name, setting => new Setting(setting.Value, setting.Context, setting.PendingRestart, setting.SourceFile));
+        var version = new PostgresVersion(int.Parse(settings["server_version_num"].Value, CultureInfo.InvariantCulture));
+        var granted = await GrantedAsync(facts.Node, answer, version, cancellation);
         return facts with
         {
             InRecovery = answer.InRecovery,
-            ConfigFile = answer.Settings["config_file"].Value,
-            HbaFile = answer.Settings["hba_file"].Value,
-            Settings = answer.Settings,
+            ConfigFile = settings["config_file"].Value,
+            HbaFile = settings["hba_file"].Value,
+            Settings = settings,
             Slots = answer.Slots,
             LostSlots = answer.LostSlots,
             StreamingStandbys = answer.StreamingStandbys,
@@ -116,18 +119,18 @@ public sealed class FactsGatherer(ClusterAccess cluster, SetupHosts hosts)
             WalBytes = answer.WalBytes,
             WatchdogSessions = answer.WatchdogSessions,
             Owners = answer.Owners,
-            ReplicationRole = State(answer, granted, cluster.Spec.Roles.Replication, cluster.ReplicationPassword,
+            ReplicationRole = State(version, answer, granted, cluster.Spec.Roles.Replication, cluster.ReplicationPassword,
                 role => role is { Login: true, Replication: true } && EnoughConnections(role.ConnectionLimit)),
-            WatchdogRole = State(answer, granted, cluster.Spec.Roles.Watchdog, cluster.WatchdogPassword, role => role is { Login: true, ReadsStatistics: true }),
+            WatchdogRole = State(version, answer, granted, cluster.Spec.Roles.Watchdog, cluster.WatchdogPassword, role => role is { Login: true, ReadsStatistics: true }),
         };
     }
 
     /// <summary>The roles that may execute what they need to: functions belong to a database, and only the watchdog's counts.</summary>
-    private async Task<ImmutableHashSet<string>> GrantedAsync(string node, ServerAnswer answer, CancellationToken cancellation)
+    private async Task<ImmutableHashSet<string>> GrantedAsync(string node, ServerAnswer answer, PostgresVersion version, CancellationToken cancellation)
     {
         if (answer.InRecovery || !answer.Databases.Contains(cluster.Spec.Roles.Database))
             return [];
-        var roles = await hosts.PsqlAsync(node, RoleGrants.Question(cluster.Spec.Roles, Version(answer)), cancellation, readOnly: true);
+        var roles = await hosts.PsqlAsync(node, RoleGrants.Question(cluster.Spec.Roles, version), cancellation, readOnly: true);
         return [.. roles.Split('\n', StringSplitOptions.RemoveEmptyEntries)];
     }
 
@@ -135,13 +138,12 @@ public sealed class FactsGatherer(ClusterAccess cluster, SetupHosts hosts)
     private bool EnoughConnections(int limit) => limit == ReplicationSettings.NoLimit
         || (cluster.Spec.Replication.RoleLimit(cluster.Spec.Nodes.Length - 1) is var wanted && wanted != ReplicationSettings.NoLimit && limit >= wanted);
 
-    private static PostgresVersion Version(ServerAnswer answer) => new(int.Parse(answer.Settings["server_version_num"].Value, CultureInfo.InvariantCulture));
-
-    private static RoleState State(ServerAnswer answer, ImmutableHashSet<string> granted, string name, Secret password, Func<RoleAnswer, bool> hasRights) =>
-        !answer.Roles.TryGetValue(name, out var role) ? RoleState.Missing
+    private static RoleState State(
+        PostgresVersion version, ServerAnswer answer, ImmutableHashSet<string> granted, string name, Secret password, Func<RoleAnswer, bool> hasRights) =>
+        answer.Roles.FirstOrDefault(role => role.Name == name) is not { } role ? RoleState.Missing
         : role.Superuser ? RoleState.IsSuperuser
         : !hasRights(role) || !granted.Contains(name) ? RoleState.RightsDiffer
-        : !ScramVerifier.Matches(role.Verifier, password) ? RoleState.PasswordDiffers
+        : !PasswordVerifier.Matches(version, name, role.Verifier, password) ? RoleState.PasswordDiffers
         : RoleState.AsWanted;
 
     private static Dictionary<string, string> Lines(string output) => output.Split('\n', StringSplitOptions.RemoveEmptyEntries)
@@ -151,9 +153,11 @@ public sealed class FactsGatherer(ClusterAccess cluster, SetupHosts hosts)
         said.TryGetValue(name, out var text) && int.TryParse(text, CultureInfo.InvariantCulture, out var number) ? number : null;
 
     private sealed record ServerAnswer(
-        bool InRecovery, ImmutableDictionary<string, Setting> Settings, Dictionary<string, RoleAnswer> Roles,
+        bool InRecovery, ImmutableArray<SettingAnswer> Settings, ImmutableArray<RoleAnswer> Roles,
         ImmutableArray<string> Slots, ImmutableArray<string> LostSlots, ImmutableArray<string> StreamingStandbys, ImmutableArray<Tablespace> Tablespaces, ImmutableArray<string> Databases,
         long? DataBytes, long? DirectoryBytes, long? WalBytes, ImmutableArray<string> WatchdogSessions, ImmutableArray<string> Owners);
 
-    private sealed record RoleAnswer(bool Superuser, bool Login, bool Replication, int ConnectionLimit, string? Verifier, bool ReadsStatistics);
+    private sealed record SettingAnswer(string Name, string Value, string Context, bool PendingRestart, string? SourceFile);
+
+    private sealed record RoleAnswer(string Name, bool Superuser, bool Login, bool Replication, int ConnectionLimit, string? Verifier, bool ReadsStatistics);
 }

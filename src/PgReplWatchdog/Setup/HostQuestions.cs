@@ -51,7 +51,8 @@ public sealed class HostQuestions(ClusterAccess cluster, SetupHosts hosts)
         there "$state"
         echo "free_kilobytes=$(df -Pk "$place" | tail -n 1 | sed -n 's/^[^ ]* *[0-9]* *[0-9]* *\([0-9]*\) .*/\1/p')"
         [ ! -d "$state/copy" ] || echo "copy_kilobytes=$(timeout 10 du -sk "$state/copy" 2> /dev/null | cut -f 1)"
-        [ ! -L "$data/pg_wal" ] || echo "wal_link=$(readlink "$data/pg_wal")"
+        read_major
+        [ ! -L "$data/$wal" ] || echo "wal_link=$(readlink "$data/$wal")"
         [ ! -L "$hba" ] || echo "link_hba=$(readlink -f "$hba")"
         [ ! -L "$conf" ] || echo "link_config=$(readlink -f "$conf")"
         for path in "$hba" "$conf" "$managed" "$passfile" "$state" "$data"; do

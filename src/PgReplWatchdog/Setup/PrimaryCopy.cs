@@ -45,7 +45,7 @@ public sealed class PrimaryCopy(ClusterAccess cluster, SetupHosts hosts, TimePro
     private Task<string> ByBaseBackupAsync(SetupStep.CopyFromPrimary copy, CancellationToken cancellation)
     {
         var (host, primary) = (hosts[copy.Node], cluster.Spec.Node(copy.From));
-        var connection = ConfigurationText.ConnectionInfo(primary.Host, primary.Port, cluster.Spec.Roles.Replication, host.Host.Node.PassFile, copy.Node,
+        var connection = ConfigurationText.ConnectionInfo(primary.Host, primary.Port, cluster.Spec.Roles.Replication, passFile: null, copy.Node, // PGPASSFILE
             cluster.Spec.Replication.Tls);
         return host.RequireAsync(CopyScripts.BaseBackup(host.Host, copy, connection), CopyLimit, cancellation);
     }
@@ -61,7 +61,7 @@ public sealed class PrimaryCopy(ClusterAccess cluster, SetupHosts hosts, TimePro
         var key = await standby.RequireAsync(CopyScripts.MakeKey(cluster, copy), Limit, cancellation);
         await hosts.WriteFileAsync(copy.From, CopyScripts.SourcePath(primary.Host.Node, standby.Host.Node), CopyScripts.Source(primary.Host.Node), cancellation);
         var copied = new TaskCompletionSource();
-        var revoking = primary.RunUntilAsync(CopyScripts.RevokeAtEnd(primary.Host.Node, standby.Host.Node, mark), copied.Task, CopyLimit, CancellationToken.None);
+        var revoking = primary.RunUntilAsync(CopyScripts.RevokeAtEnd(primary.Host, standby.Host.Node, mark), copied.Task, CopyLimit, CancellationToken.None);
         SshResult revoked;
         try
         {
@@ -84,15 +84,10 @@ public sealed class PrimaryCopy(ClusterAccess cluster, SetupHosts hosts, TimePro
         {
             await using var source = PostgresConnections.SourceFor(cluster, cluster.Spec.Node(copy.From));
             await using var session = await source.OpenConnectionAsync(cancellation);
-            var renamed = session.PostgreSqlVersion.Major >= 15;
-            await ExecuteAsync(session, $"SET statement_timeout = 0{(session.PostgreSqlVersion.Major >= 14 ? "; SET idle_session_timeout = 0" : "")}", cancellation);
-            await ExecuteAsync(session, renamed ? "SELECT pg_backup_start('pgwatchdog', true)" : "SELECT pg_start_backup('pgwatchdog', true, false)", cancellation);
-            await standby.RequireAsync(CopyScripts.Rsync(standby.Host.Node, copy), CopyLimit, cancellation);
-            // The standby gets the WAL from its slot: nothing is to wait for an archive.
-            await using var stop = Command(session, $"SELECT labelfile, spcmapfile FROM {(renamed ? "pg_backup_stop(false)" : "pg_stop_backup(false, false)")}");
-            await using var reader = await stop.ExecuteReaderAsync(cancellation);
-            await reader.ReadAsync(cancellation);
-            (label, map) = (reader.GetString(0), reader.GetString(1));
+            var version = PostgresConnections.VersionOf(session);
+            (label, map) = version.HasNonExclusiveBackup
+                ? await InSessionAsync(session, version, () => standby.RequireAsync(CopyScripts.Rsync(standby.Host.Node, copy), CopyLimit, cancellation), cancellation)
+                : await ExclusiveAsync(copy, standby, cancellation);
         }
         catch (NpgsqlException failure)
         {
@@ -101,6 +96,34 @@ public sealed class PrimaryCopy(ClusterAccess cluster, SetupHosts hosts, TimePro
         }
         await WriteAsync(copy, "tablespace_map", Map(copy, map), cancellation);
         await WriteAsync(copy, "backup_label", label, cancellation); // last: without it no copy is whole
+    }
+
+    private static async Task<(string Label, string Map)> InSessionAsync(NpgsqlConnection session, PostgresVersion version, Func<Task> copyAsync, CancellationToken cancellation)
+    {
+        var renamed = version.HasRenamedBackupFunctions;
+        await ExecuteAsync(session, $"SET statement_timeout = 0{(version.HasIdleSessionTimeout ? "; SET idle_session_timeout = 0" : "")}", cancellation);
+        await ExecuteAsync(session, renamed ? "SELECT pg_backup_start('pgwatchdog', true)" : "SELECT pg_start_backup('pgwatchdog', true, false)", cancellation);
+        await copyAsync();
+        // The standby gets the WAL from its slot: nothing is to wait for an archive.
+        await using var stop = Command(session, "SELECT labelfile, spcmapfile FROM "
+            + (renamed ? "pg_backup_stop(false)" : version.StopsBackupWithoutArchive ? "pg_stop_backup(false, false)" : "pg_stop_backup(false)"));
+        await using var reader = await stop.ExecuteReaderAsync(cancellation);
+        await reader.ReadAsync(cancellation);
+        return (reader.GetString(0), reader.GetString(1));
+    }
+
+    /// <summary>The label lies in the primary's data directory as long as the backup goes on. Whatever becomes of this process, <see cref="CopyScripts.RevokeAtEnd"/> ends it.</summary>
+    private async Task<(string Label, string Map)> ExclusiveAsync(SetupStep.CopyFromPrimary copy, SshHost standby, CancellationToken cancellation)
+    {
+        var (primary, directory) = (hosts[copy.From], cluster.Spec.Node(copy.From).DataDirectory);
+        await primary.RequireAsync(CopyScripts.BeginBackup(primary.Host), TimeSpan.FromSeconds(BackupSeconds), cancellation);
+        var label = await hosts.ReadFileAsync(copy.From, directory + "/backup_label", cancellation);
+        await standby.RequireAsync(CopyScripts.Rsync(standby.Host.Node, copy), CopyLimit, cancellation);
+        if (label is null || await hosts.ReadFileAsync(copy.From, directory + "/backup_label", cancellation) != label)
+            throw new SshFailureException(SshFailureKind.CommandFailed, $"{copy.From}: somebody has ended the backup that the copy was made in; run setup again");
+        var map = await hosts.ReadFileAsync(copy.From, directory + "/tablespace_map", cancellation) ?? "";
+        await primary.RequireAsync(CopyScripts.EndBackup(primary.Host), Limit, cancellation);
+        return (label, map);
     }
 
     /// <summary>As the server has it, with the directories of this node.</summary>

@@ -1,4 +1,5 @@
 using PgReplWatchdog.Acting.Ssh;
+using PgReplWatchdog.Configuration;
 
 namespace PgReplWatchdog.Setup;
 
@@ -12,10 +13,13 @@ public static class RemovalScripts
     public static string DropRoleSql(string database, string role) => $"""
         \connect {database}
         DO $$ BEGIN
-            IF NOT EXISTS (SELECT FROM pg_roles WHERE rolname = '{role}') THEN
+            IF EXISTS (SELECT 1 FROM pg_namespace WHERE nspname = 'pgwatchdog' AND obj_description(oid, 'pg_namespace') LIKE '{RoleGrants.Mark}%') THEN
+                DROP SCHEMA pgwatchdog CASCADE;
+            END IF;
+            IF NOT EXISTS (SELECT 1 FROM pg_roles WHERE rolname = '{role}') THEN
                 RETURN;
             END IF;
-            IF EXISTS (SELECT FROM pg_shdepend JOIN pg_roles ON pg_roles.oid = refobjid WHERE refclassid = 'pg_authid'::regclass AND deptype = 'o' AND rolname = '{role}') THEN
+            IF EXISTS (SELECT 1 FROM pg_shdepend JOIN pg_roles ON pg_roles.oid = refobjid WHERE refclassid = 'pg_authid'::regclass AND deptype = 'o' AND rolname = '{role}') THEN
                 RAISE EXCEPTION 'role {role} owns something: REASSIGN OWNED BY {role} TO another, in each database';
             END IF;
             DROP OWNED BY {role};
@@ -42,10 +46,13 @@ public static class RemovalScripts
     }
 
     /// <summary>What the server is found by goes last: a run that is broken off leaves it for the next. What is no directory of files any more goes as a whole.</summary>
-    public static string RemoveState(string directory, IReadOnlyCollection<string> keep)
+    public static string RemoveState(HostAccess host, IReadOnlyCollection<string> keep)
     {
+        var directory = host.Node.StateDirectory;
+        var passFile = host.Node.PassFile[(directory.Length + 1)..];
         var others = string.Concat(keep.Append("server.conf").Select(name => Shell.Script(" ! -name {0}", name)));
-        return Shell.Script($"[ -d {{0}} ] || exit 0\nfind {{0}} -mindepth 1 -maxdepth 1{others} -exec rm -rf {{}} + && rm -f {{0}}/server.conf || exit 1\n", directory)
+        return (keep.Contains(passFile) ? "" : Shell.OnServer(host, "write_home_passfile without || exit 1\n"))
+            + Shell.Script($"[ -d {{0}} ] || exit 0\nfind {{0}} -mindepth 1 -maxdepth 1{others} -exec rm -rf {{}} + && rm -f {{0}}/server.conf || exit 1\n", directory)
             + (keep.Count > 0 ? "" : CopyScripts.FindKeys + Shell.Script("""
                 # The other nodes' keys for the archive here.
                 if [ -e "$keys" ] && grep -qF {1} "$keys"; then

@@ -1,15 +1,20 @@
+using System.Security.Cryptography;
+using System.Text;
 using PgReplWatchdog.Topology;
 
 namespace PgReplWatchdog.Setup;
 
 /// <summary>
 /// What the two roles may execute beside what everybody may (names were checked with the configuration and need no quotes): pg_promote by SQL, and what
-/// pg_rewind reads its source with (manual, pg_rewind, "Notes"). Grants on functions are of one database: the watchdog's.
+/// pg_rewind reads its source with (manual, pg_rewind, "Notes"). Grants on functions are of one database: the watchdog's. Before PostgreSQL 10 there is no pg_read_all_stats; a
+/// schema with what the role may read in its place is made for it (before-10.sql).
 /// </summary>
 public static class RoleGrants
 {
     private static ImmutableArray<string> Watchdog(SqlRoles roles, PostgresVersion version)
     {
+        if (!version.HasNamesOfToday)
+            return roles.BacksUp ? BackupFunctions(version) : []; // pg_logical_emit_message is in the schema
         var flush = version.Number >= 170000 ? ", boolean" : "";
         return [.. version.HasPromoteFunction ? ["pg_promote(boolean, integer)"] : Array.Empty<string>(),
             $"pg_logical_emit_message(boolean, text, text{flush})", $"pg_logical_emit_message(boolean, text, bytea{flush})",
@@ -18,9 +23,10 @@ public static class RoleGrants
 
     private static ImmutableArray<string> BackupFunctions(PostgresVersion version) => version.HasRenamedBackupFunctions
         ? ["pg_backup_start(text, boolean)", "pg_backup_stop(boolean)"]
-        : ["pg_start_backup(text, boolean, boolean)", "pg_stop_backup(boolean, boolean)"];
+        : !version.HasNonExclusiveBackup ? [] // set-up itself begins it, as a superuser
+        : ["pg_start_backup(text, boolean, boolean)", version.StopsBackupWithoutArchive ? "pg_stop_backup(boolean, boolean)" : "pg_stop_backup(boolean)"];
 
-    private static readonly ImmutableArray<string> Replication =
+    private static ImmutableArray<string> Replication(PostgresVersion version) => !version.RewindsByGrant ? [] :
     [
         "pg_ls_dir(text, boolean, boolean)", "pg_stat_file(text, boolean)", "pg_read_binary_file(text)", "pg_read_binary_file(text, bigint, bigint, boolean)",
     ];
@@ -30,28 +36,39 @@ public static class RoleGrants
     {
         var rights = role == roles.Replication ? "LOGIN REPLICATION" : "LOGIN";
         var limit = verb == "CREATE" && connectionLimit >= 0 ? $" CONNECTION LIMIT {connectionLimit}" : "";
+        var reads = role == roles.Watchdog && version.HasNamesOfToday ? $"GRANT pg_read_all_stats TO {role};\n" : "";
         return $"""
             BEGIN;
             {verb} ROLE {role} {rights}{limit} PASSWORD '{verifier}';
-            {(verb == "ALTER" && role == roles.Replication ? RaiseLimit(role, connectionLimit) : "")}{(role == roles.Watchdog ? $"GRANT pg_read_all_stats TO {role};\n" : "")}COMMIT;
+            {(verb == "ALTER" && role == roles.Replication ? RaiseLimit(role, connectionLimit) : "")}{reads}COMMIT;
             {Grant(roles, version, role)}
             """;
     }
 
     /// <summary>A limit is raised or taken away, never lowered: what a person has given more of is left.</summary>
     private static string RaiseLimit(string role, int limit) =>
-        $"SELECT 'ALTER ROLE {role} CONNECTION LIMIT {limit}' FROM pg_roles "
-        + $"WHERE rolname = '{role}' AND rolconnlimit >= 0 AND {(limit < 0 ? "true" : $"rolconnlimit < {limit}")} \\gexec\n";
+        $"DO $$ BEGIN IF EXISTS (SELECT 1 FROM pg_roles WHERE rolname = '{role}' AND rolconnlimit >= 0 AND {(limit < 0 ? "true" : $"rolconnlimit < {limit}")}) THEN "
+        + $"ALTER ROLE {role} CONNECTION LIMIT {limit}; END IF; END $$;\n";
 
     /// <summary>All that set-up does with roles, for a person to read.</summary>
     public static string ForReview(SqlRoles roles, PostgresVersion version, int connectionLimit) =>
-        $"-- The roles as pgwatchdog setup creates them on PostgreSQL {version}. No password is sent to a server, only its SCRAM verifier.\n"
-        + string.Concat(new[] { roles.Replication, roles.Watchdog }.Select(role => Statements(roles, version, role, "CREATE", "SCRAM-SHA-256$...",
+        $"-- The roles as pgwatchdog setup creates them on PostgreSQL {version}. No password is sent to a server, only its {(version.HasScram ? "SCRAM" : "md5")} verifier.\n"
+        + string.Concat(new[] { roles.Replication, roles.Watchdog }.Select(role => Statements(roles, version, role, "CREATE", version.HasScram ? "SCRAM-SHA-256$..." : "md5...",
             role == roles.Replication ? connectionLimit : ReplicationSettings.NoLimit)));
 
     /// <summary>The statements for one of the roles, in psql.</summary>
     private static string Grant(SqlRoles roles, PostgresVersion version, string role) =>
-        In(roles) + string.Concat(Functions(roles, version, role).Select(function => $"GRANT EXECUTE ON FUNCTION pg_catalog.{function} TO {role};\n"));
+        In(roles) + string.Concat(Functions(roles, version, role).Select(function => $"GRANT EXECUTE ON FUNCTION pg_catalog.{function} TO {role};\n"))
+            + (HasSchema(roles, version, role) ? $"\\set role {role}\n\\set mark '{SchemaMark}'\n{SchemaText}" : "");
+
+    /// <summary>By these words it is known for set-up's own; after them comes from which text it was made.</summary>
+    public const string Mark = "pgwatchdog setup ";
+
+    private static readonly string SchemaText = SqlText.Of("Setup.Sql.before-10.sql");
+
+    private static readonly string SchemaMark = Mark + Convert.ToHexStringLower(SHA256.HashData(Encoding.UTF8.GetBytes(SchemaText)))[..16];
+
+    private static bool HasSchema(SqlRoles roles, PostgresVersion version, string role) => role == roles.Watchdog && !version.HasNamesOfToday;
 
     /// <summary>Takes from one of the roles what it may execute, in psql: all of it or nothing.</summary>
     public static string Revoke(SqlRoles roles, PostgresVersion version, string role) => In(roles) + "BEGIN;\n"
@@ -60,9 +77,11 @@ public static class RoleGrants
     /// <summary>A query in psql: the roles that exist and lack nothing, one a line.</summary>
     public static string Question(SqlRoles roles, PostgresVersion version) => In(roles) + string.Join("UNION ALL\n", new[] { roles.Watchdog, roles.Replication }.Select(role =>
         $"SELECT rolname FROM pg_roles WHERE rolname = '{role}'\n" + string.Concat(Functions(roles, version, role).Select(function =>
-            $"AND has_function_privilege(oid, 'pg_catalog.{function}', 'EXECUTE')\n")))) + ";";
+            $"AND has_function_privilege(oid, 'pg_catalog.{function}', 'EXECUTE')\n")) + (!HasSchema(roles, version, role) ? "" :
+            $"AND EXISTS (SELECT 1 FROM pg_namespace AS made WHERE nspname = 'pgwatchdog' AND obj_description(made.oid, 'pg_namespace') = '{SchemaMark}' "
+                + "AND has_schema_privilege(pg_roles.oid, made.oid, 'USAGE'))\n"))) + ";";
 
-    private static ImmutableArray<string> Functions(SqlRoles roles, PostgresVersion version, string role) => role == roles.Watchdog ? Watchdog(roles, version) : Replication;
+    private static ImmutableArray<string> Functions(SqlRoles roles, PostgresVersion version, string role) => role == roles.Watchdog ? Watchdog(roles, version) : Replication(version);
 
     private static string In(SqlRoles roles) => $"\\connect {roles.Database}\n";
 }

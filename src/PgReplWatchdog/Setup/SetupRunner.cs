@@ -23,8 +23,7 @@ public sealed class SetupRunner(ClusterAccess cluster, SetupHosts hosts, TimePro
     public Task RunAsync(SetupStep step, CancellationToken cancellation) => step switch
     {
         SetupStep.PrepareDirectory directory => On(step).RequireAsync(SetupScripts.MakeDirectory(directory.Path), Limit, cancellation),
-        SetupStep.WritePassFile file => hosts.WriteFileAsync(
-            file.Node, file.Path, PassFile.Text(file.Entries, file.Role, cluster.ReplicationPassword), cancellation),
+        SetupStep.WritePassFile file => WriteAsync(file, cancellation),
         SetupStep.InstallGuard guard => InstallAsync(guard, cancellation),
         SetupStep.RemoveGuard => On(step).RequireAsync(SetupScripts.RemoveGuard(On(step).Host.Node), Limit, cancellation),
         SetupStep.InstallArchive => new ArchiveFiles(cluster, hosts).InstallAsync(step.Node, cancellation),
@@ -34,7 +33,7 @@ public sealed class SetupRunner(ClusterAccess cluster, SetupHosts hosts, TimePro
         SetupStep.WriteFile file => WriteAsync(file, cancellation),
         SetupStep.Reload => ReloadAsync(step.Node, cancellation),
         SetupStep.Restart => RestartAsync(step.Node, cancellation),
-        SetupStep.CreateSlot slot => hosts.PsqlAsync(slot.Node, SetupScripts.CreateSlotSql(slot.Slot), cancellation),
+        SetupStep.CreateSlot slot => hosts.PsqlAsync(slot.Node, SetupScripts.CreateSlotSql(slot.Slot, slot.Version), cancellation),
         SetupStep.StopServer => On(step).RequireAsync(SetupScripts.Stop(On(step).Host, StartSeconds), WaitFor(StartSeconds), cancellation),
         SetupStep.PrepareTablespace tablespace => On(step).RequireAsync(
             CopyScripts.PrepareTablespace(On(step).Host.Node, tablespace.Path, tablespace.MoveAsideTo), Limit, cancellation),
@@ -48,7 +47,7 @@ public sealed class SetupRunner(ClusterAccess cluster, SetupHosts hosts, TimePro
         SetupStep.RevokeRights rights => hosts.PsqlAsync(rights.Node, RoleGrants.Revoke(cluster.Spec.Roles, rights.Version, rights.Role), cancellation),
         SetupStep.DropSlots slots => hosts.PsqlAsync(slots.Node, RemovalScripts.DropSlotsSql(slots.Slots), cancellation),
         SetupStep.RemoveFile file => On(step).RequireAsync(SetupScripts.RemoveFile(file.Path), Limit, cancellation),
-        SetupStep.RemoveState state => On(step).RequireAsync(RemovalScripts.RemoveState(state.Path, state.Keep), Limit, cancellation),
+        SetupStep.RemoveState state => On(step).RequireAsync(RemovalScripts.RemoveState(On(step).Host, state.Keep), Limit, cancellation),
         _ => throw new UnreachableException(),
     };
 
@@ -58,7 +57,16 @@ public sealed class SetupRunner(ClusterAccess cluster, SetupHosts hosts, TimePro
 
     /// <summary>A verifier, not the password; names were checked with the configuration and need no quotes.</summary>
     private string RoleSql(SetupStep.EnsureRole step) => RoleGrants.Statements(cluster.Spec.Roles, step.Version, step.Role, step.Was == RoleState.Missing ? "CREATE" : "ALTER",
-        ScramVerifier.For(step.Kind == RoleKind.Replication ? cluster.ReplicationPassword : cluster.WatchdogPassword), step.ConnectionLimit);
+        PasswordVerifier.For(step.Version, step.Role, step.Kind == RoleKind.Replication ? cluster.ReplicationPassword : cluster.WatchdogPassword), step.ConnectionLimit);
+
+    private async Task WriteAsync(SetupStep.WritePassFile file, CancellationToken cancellation)
+    {
+        if (file.InHome)
+            await On(file).RequireAsync(SetupScripts.WriteHomePassFile(On(file).Host, with: false), Limit, cancellation);
+        await hosts.WriteFileAsync(file.Node, file.Path, PassFile.Text(file.Entries, file.Role, cluster.ReplicationPassword), cancellation);
+        if (file.InHome)
+            await On(file).RequireAsync(SetupScripts.WriteHomePassFile(On(file).Host, with: true), Limit, cancellation);
+    }
 
     private async Task InstallAsync(SetupStep.InstallGuard step, CancellationToken cancellation)
     {

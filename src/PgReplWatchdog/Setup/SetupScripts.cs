@@ -27,6 +27,12 @@ public static class SetupScripts
         echo "program_version=$("$bin/postgres" --version | sed -n 's/^[^0-9]*\([0-9]*\(\.[0-9]*\)\?\).*/\1/p')"
         if is_standby; then echo standby_signal=yes; fi
         [ -d {2} ] && echo state_directory=yes && echo "state_files=$(ls -A {2} | tr '\n' /)"
+        case $("$bin/postgres" --version) in
+          *' 9.'*)
+            find_home_passfile
+            if [ -e "$state/passfile" ] && { [ ! -e "$home_passfile" ] || grep -qvxFf "$home_passfile" "$state/passfile"; }; then echo missing_in_home=yes; fi
+            ;;
+        esac
         above={1}
         until [ -d "$above" ]; do above=${above%/*}; above=${above:-/}; done
         disk=$(df -P -m "$above" | awk 'NR == 2 { print $2 }')
@@ -73,6 +79,9 @@ public static class SetupScripts
 
     public static string MakeDirectory(string path) => Shell.Script("mkdir -p {0} && chmod 0700 {0}", path);
 
+    /// <summary>The passfile's lines into the one in the account's home directory, before and after it is written anew.</summary>
+    public static string WriteHomePassFile(HostAccess host, bool with) => Shell.OnServer(host, $"write_home_passfile {(with ? "with" : "without")}");
+
     /// <summary>With owner and mode, and whole or not at all.</summary>
     public static string KeepFile(string path, string kept) => Shell.Script("cp -p {0} {2} && mv -f {2} {1}", path, kept, kept + "-new");
 
@@ -106,7 +115,7 @@ public static class SetupScripts
     public static string InstallCopy(string copy, string dataDirectory, string? moveAsideTo, IEnumerable<string> managed) => Shell.Script("""
         set -e
         if [ -f {1}/pg_ident.conf ]; then cp -p {1}/pg_ident.conf {0}/pg_ident.conf; fi
-        sed -i -E {3} {0}/postgresql.auto.conf
+        [ ! -e {0}/postgresql.auto.conf ] || sed -i -E {3} {0}/postgresql.auto.conf # ALTER SYSTEM came with 9.4
         if [ -e {1} ]; then mv {1} {2}; fi
         rm -f {0}/*.before-pgwatchdog # the primary's files as they were before
         mv {0} {1}
@@ -114,9 +123,9 @@ public static class SetupScripts
         """, copy, dataDirectory, moveAsideTo ?? dataDirectory + ".before-pgwatchdog", $"/^({string.Join('|', managed)}) =/d");
 
     /// <summary>One that PostgreSQL has given up (wal_status lost, from 13) lets nobody stream any more, and is made anew.</summary>
-    public static string CreateSlotSql(string slot) => $"""
-        SELECT pg_drop_replication_slot(slot_name) FROM pg_replication_slots AS slot WHERE slot_name = '{slot}' AND NOT active AND to_jsonb(slot) ->> 'wal_status' = 'lost';
-        SELECT pg_create_physical_replication_slot('{slot}', true) WHERE NOT EXISTS (SELECT FROM pg_replication_slots WHERE slot_name = '{slot}');
+    public static string CreateSlotSql(string slot, PostgresVersion version) => $"""
+        SELECT pg_drop_replication_slot(slot_name) FROM pg_replication_slots AS slot WHERE slot_name = '{slot}' AND NOT active AND row_to_json(slot) ->> 'wal_status' = 'lost';
+        SELECT pg_create_physical_replication_slot('{slot}'{(version.ReservesSlots ? ", true" : "")}) WHERE NOT EXISTS (SELECT 1 FROM pg_replication_slots WHERE slot_name = '{slot}');
         """;
 
     /// <summary>A guard that runs has read its old text: it is ended before the new one takes its place.</summary>

@@ -123,7 +123,7 @@ push() { # PATH NAME
     fi
   done
   if [ $taken -eq 0 ] && [ -n "$peers" ]; then
-    waiting=$(ls pg_wal/archive_status 2> /dev/null | grep -c '\.ready$')
+    waiting=$(ls pg_wal/archive_status pg_xlog/archive_status 2> /dev/null | grep -c '\.ready$')
     [ $((waiting * size / 1048576)) -ge "$keep" ] || fail "no other node has taken $2; it is kept and sent again"
     echo "pgwatchdog archive: no other node has taken $2, and $keep MiB wait: it is in $directory only" >&2
   fi

@@ -44,12 +44,13 @@ compare=''
 [ -z "$(ls -A "$copy")" ] || compare=-c
 : > copy.log
 # What a running server alone has use for (manual, "Making a Base Backup Using the Low-Level API"), what says which role it has, and what this copy gets of its own.
-rm -rf "$copy/pg_wal" "$copy/backup_label" "$copy/tablespace_map" "$copy/standby.signal" "$copy/recovery.conf" || exit 1
-pull primary:./ "$copy/" --exclude=/pg_wal --exclude='/pg_tblspc/*' --exclude='/pg_replslot/*' --exclude='/pg_dynshmem/*' --exclude='/pg_notify/*' --exclude='/pg_serial/*' \
+rm -rf "$copy/pg_wal" "$copy/pg_xlog" "$copy/backup_label" "$copy/tablespace_map" "$copy/standby.signal" "$copy/recovery.conf" || exit 1
+pull primary:./ "$copy/" --exclude=/pg_wal --exclude=/pg_xlog --exclude='/pg_tblspc/*' --exclude='/pg_replslot/*' --exclude='/pg_dynshmem/*' --exclude='/pg_notify/*' --exclude='/pg_serial/*' \
   --exclude='/pg_snapshots/*' --exclude='/pg_stat_tmp/*' --exclude='/pg_subtrans/*' --exclude=/postmaster.pid --exclude=/postmaster.opts --exclude=/current_logfiles \
   --exclude='/backup_label*' --exclude='/tablespace_map*' --exclude=/backup_manifest --exclude=/standby.signal --exclude=/recovery.signal --exclude=/recovery.conf \
   --exclude=/recovery.done --exclude='/postgresql.auto.conf.tmp'
-mkdir -p "$copy/pg_wal/archive_status" || exit 1
+case $(cat "$copy/PG_VERSION") in 9.*) wal=pg_xlog ;; *) wal=pg_wal ;; esac
+mkdir -p "$copy/$wal/archive_status" || exit 1
 rm -f "$copy/pg_tblspc/"* || exit 1
 printf '%s' "$tablespaces" > copy.list
 while read -r oid target <&4; do

@@ -102,7 +102,7 @@ public class GuardingTests
         var memory = Known with { Following = [Beta] };
         var primary = Primary().SeenStreaming(Gamma).With(server => server with { GuardOrderId = null });
         var decision = Decider.Decide(Two(), memory, WorkingMemory.Empty with { GuardToldAt = Seconds(19) }, At(20, primary, Deaf()));
-        Assert.Equal(new WatchdogAction.Repoint(Beta, Alpha), decision.Action);
+        Assert.Equal(new WatchdogAction.Repoint(Beta, Alpha, Fifteen), decision.Action);
         Assert.Null(decision.Memory.Guard);
     }
 

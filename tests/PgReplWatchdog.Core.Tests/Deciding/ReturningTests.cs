@@ -5,9 +5,9 @@ namespace PgReplWatchdog.Core.Tests.Deciding;
 /// <summary>What is done about a node that does not stream from the new primary, by what is seen of it and its host.</summary>
 public class ReturningTests
 {
-    private static readonly WatchdogAction Rejoin = new WatchdogAction.Rejoin(Alpha, Beta, 2, FreshCopy: false);
-    private static readonly WatchdogAction FreshRejoin = new WatchdogAction.Rejoin(Alpha, Beta, 2, FreshCopy: true);
-    private static readonly WatchdogAction.Repoint Repoint = new(Gamma, Beta);
+    private static readonly WatchdogAction Rejoin = new WatchdogAction.Rejoin(Alpha, Beta, Fifteen, 2, FreshCopy: false);
+    private static readonly WatchdogAction FreshRejoin = new WatchdogAction.Rejoin(Alpha, Beta, Fifteen, 2, FreshCopy: true);
+    private static readonly WatchdogAction.Repoint Repoint = new(Gamma, Beta, Fifteen);
 
     /// <summary>Beta is primary; alpha was replaced, gamma is to follow.</summary>
     private static ClusterMemory After(params ReturningNode[] returning) => FailedOver with { Following = [Gamma], Returning = [.. returning] };
@@ -46,7 +46,7 @@ public class ReturningTests
         var beta = Primary(Beta, timeline: 2).With(server => server with { Slots = [], VersionNumber = version });
         var gamma = Deaf(Gamma).With(server => server with { VersionNumber = version });
         var next = Returning.Next(new Situation(Three(), After(), new Diagnosis(Verdict.Serving, Beta, []), Suspicion.None, At(100, Unreachable(), beta, gamma).With(HostGone())));
-        Assert.Equal(reserves ? new WatchdogAction.Reserve(Beta, Alpha) : Repoint with { Restarts = true }, next.Action);
+        Assert.Equal(reserves ? new WatchdogAction.Reserve(Beta, Alpha, Fifteen) : Repoint with { Version = new PostgresVersion(version) }, next.Action);
     }
 
     [Theory]
@@ -58,7 +58,7 @@ public class ReturningTests
         var beta = Primary(Beta, timeline: 2).With(server => server with { Slots = [] });
         var memory = After(Tried(Alpha, ReturnStep.Reserve, attempts, at)) with { Following = [] };
         var next = Returning.Next(new Situation(Three(), memory, new Diagnosis(Verdict.Serving, Beta, []), Suspicion.None, At(100, Unreachable(), beta, Standby(Gamma, timeline: 2)).With(HostGone())));
-        Assert.Equal(again ? new WatchdogAction.Reserve(Beta, Alpha) : WatchdogAction.Nothing, next.Action);
+        Assert.Equal(again ? new WatchdogAction.Reserve(Beta, Alpha, Fifteen) : WatchdogAction.Nothing, next.Action);
         Assert.Equal(Rejoin, Returning.Next(new Situation(Three(), memory with { Returning = [Tried(Alpha, ReturnStep.Reserve, 5, 0)] }, new Diagnosis(Verdict.Serving, Beta, []), Suspicion.None,
             At(100, Refused(), beta, Standby(Gamma, timeline: 2)).With(HostDead(blocked: true)))).Action);
     }
@@ -104,7 +104,7 @@ public class ReturningTests
     public void Standby_beyond_the_switch_point_is_made_anew_at_once()
     {
         var memory = After() with { LastFailover = FailedOver.LastFailover! with { EstimatedLossBytes = null } };
-        Assert.Equal(new WatchdogAction.Rejoin(Gamma, Beta, 2, FreshCopy: false), Next(memory, Unreachable(), Deaf(Gamma, new Lsn(Here.Value + 1)), HostGone()).Action);
+        Assert.Equal(new WatchdogAction.Rejoin(Gamma, Beta, Fifteen, 2, FreshCopy: false), Next(memory, Unreachable(), Deaf(Gamma, new Lsn(Here.Value + 1)), HostGone()).Action);
         Assert.Equal(Repoint, Next(memory, Unreachable(), Deaf(Gamma), HostGone()).Action);
     }
 
@@ -139,7 +139,7 @@ public class ReturningTests
     [InlineData(ReturnStep.Rejoin, 1, true)]
     [InlineData(ReturnStep.Rejoin, 2, true)]
     public void Only_the_first_attempt_rewinds_and_each_further_one_is_a_fresh_copy(ReturnStep before, int attempts, bool freshCopy) =>
-        Assert.Equal(new WatchdogAction.Rejoin(Gamma, Beta, 2, freshCopy), Next(After(Tried(Gamma, before, attempts, 0)), Unreachable(), Deaf(Gamma), HostDead(Gamma)).Action);
+        Assert.Equal(new WatchdogAction.Rejoin(Gamma, Beta, Fifteen, 2, freshCopy), Next(After(Tried(Gamma, before, attempts, 0)), Unreachable(), Deaf(Gamma), HostDead(Gamma)).Action);
 
     [Fact]
     public void After_three_attempts_a_person_is_called_once()

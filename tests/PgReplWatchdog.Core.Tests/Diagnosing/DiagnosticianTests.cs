@@ -49,6 +49,17 @@ public class DiagnosticianTests
     public void Walreceiver_that_only_tries_to_connect_hears_nothing() =>
         Assert.Equal(Verdict.Down, Of(Refused(), Standby().With(server => server with { WalReceiver = new WalReceiver("starting", Seconds(0.1)) })));
 
+    /// <summary>Before 9.6 it does not say whether it has a walreceiver: that none is known of is no evidence.</summary>
+    [Theory]
+    [InlineData(90500, Verdict.Unknown)]
+    [InlineData(90600, Verdict.Down)]
+    public void Standby_that_cannot_say_whether_it_hears_is_no_witness(int version, Verdict verdict) =>
+        Assert.Equal(verdict, Of(Unreachable(), Deaf().With(server => server with { VersionNumber = version })));
+
+    [Fact]
+    public void Host_that_has_no_postmaster_is_evidence_enough_on_any_version() => Assert.Equal(Verdict.Crashed,
+        Diagnostician.Diagnose(Known, At(0, Refused(), Deaf().With(server => server with { VersionNumber = 90300 })).With(HostDead())).Verdict);
+
     [Fact]
     public void One_deaf_standby_is_witness_enough_beside_a_lost_one() => Assert.Equal(Verdict.Down, Of(Refused(), Unreachable(Beta), Deaf(Gamma)));
 

@@ -8,7 +8,7 @@ public sealed class ArchivingTests
 {
     private static CancellationToken Cancellation => TestContext.Current.CancellationToken;
 
-    private static Task<RunningCluster> ShippingAsync(bool service = false, int major = LabOptions.DebianMajor) =>
+    private static Task<RunningCluster> ShippingAsync(bool service = false, string major = LabOptions.DebianMajor) =>
         RunningCluster.StartAsync(service: service, major: major, change: section => section["Archiving"] = "Ship");
 
     private static string Archive(LabHost host) => $"{host.DataDirectory}.pgwatchdog/wal";
@@ -22,7 +22,7 @@ public sealed class ArchivingTests
 
     [Theory]
     [MemberData(nameof(Majors.Asked), MemberType = typeof(Majors))]
-    public async Task A_standby_that_was_away_for_longer_than_the_primary_keeps_wal_catches_up_from_the_archive(int major)
+    public async Task A_standby_that_was_away_for_longer_than_the_primary_keeps_wal_catches_up_from_the_archive(string major)
     {
         await using var cluster = await ShippingAsync(major: major);
         var (alpha, beta) = (cluster.Alpha, cluster.Beta);
@@ -73,7 +73,7 @@ public sealed class ArchivingTests
 
     [Theory]
     [MemberData(nameof(Majors.Asked), MemberType = typeof(Majors))]
-    public async Task An_archive_that_is_not_wanted_any_more_is_told_to_no_server(int major)
+    public async Task An_archive_that_is_not_wanted_any_more_is_told_to_no_server(string major)
     {
         await using var cluster = await ShippingAsync(major: major);
         await ArchivedAsync(cluster.Alpha, await SegmentAsync(cluster.Alpha, "one"));

@@ -13,9 +13,9 @@ public sealed class TablespaceTests
 {
     private static CancellationToken Cancellation => TestContext.Current.CancellationToken;
 
-    public static TheoryData<int, string> Copies()
+    public static TheoryData<string, string> Copies()
     {
-        var data = new TheoryData<int, string>();
+        var data = new TheoryData<string, string>();
         foreach (var major in Majors.Asked.Select(row => row.Data))
         {
             data.Add(major, "BaseBackup");
@@ -26,7 +26,7 @@ public sealed class TablespaceTests
 
     [Theory]
     [MemberData(nameof(Copies))]
-    public async Task A_tablespace_arrives_where_its_mapping_says_and_old_data_there_is_moved_aside(int major, string method)
+    public async Task A_tablespace_arrives_where_its_mapping_says_and_old_data_there_is_moved_aside(string major, string method)
     {
         await using var lab = await StartAsync(major);
         var (alpha, beta) = (lab["alpha"], lab["beta"]);
@@ -76,7 +76,7 @@ public sealed class TablespaceTests
         await SetUpTests.EventuallyAsync(async () => await beta.TryPsqlAsync("SELECT pg_is_in_recovery()", Cancellation) == "f", "beta is primary");
         await beta.PsqlAsync("DELETE FROM spared WHERE id > 900", Cancellation);
 
-        var rejoining = await runner.RunAsync(new WatchdogAction.Rejoin("alpha", "beta", 2, FreshCopy: true), Cancellation);
+        var rejoining = await runner.RunAsync(new WatchdogAction.Rejoin("alpha", "beta", Majors.Version(LabOptions.DebianMajor), 2, FreshCopy: true), Cancellation);
         Assert.True(rejoining.Succeeded, rejoining.Words);
 
         await SetUpTests.EventuallyAsync(async () => await alpha.TryPsqlAsync("SELECT count(*) FROM spared WHERE pg_is_in_recovery()", Cancellation) == "900", "alpha follows beta");
@@ -86,7 +86,7 @@ public sealed class TablespaceTests
 
     private static string Spare(LabHost host) => Path.Combine(host.Directory, "spare");
 
-    private static async Task<LabCluster> StartAsync(int major)
+    private static async Task<LabCluster> StartAsync(string major)
     {
         var lab = await LabCluster.StartAsync(new LabOptions { Major = major }, Cancellation);
         var alpha = lab["alpha"];

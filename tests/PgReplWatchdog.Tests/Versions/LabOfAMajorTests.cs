@@ -1,6 +1,7 @@
 using System.Globalization;
 using PgReplWatchdog.Lab;
 using PgReplWatchdog.Tests.SetUp;
+using PgReplWatchdog.Topology;
 
 namespace PgReplWatchdog.Tests.Versions;
 
@@ -14,11 +15,11 @@ public sealed class LabOfAMajorTests
 
     [Theory]
     [MemberData(nameof(Majors.Asked), MemberType = typeof(Majors))]
-    public async Task A_host_runs_it_and_its_programs_do_what_they_are_for(int major)
+    public async Task A_host_runs_it_and_its_programs_do_what_they_are_for(string major)
     {
         await using var lab = await LabCluster.StartAsync(new LabOptions { Major = major }, Cancellation);
         var (alpha, beta) = (lab["alpha"], lab["beta"]);
-        Assert.Equal(major, int.Parse(await alpha.PsqlAsync("SHOW server_version_num", Cancellation), CultureInfo.InvariantCulture) / 10000);
+        Assert.Equal(major, new PostgresVersion(int.Parse(await alpha.PsqlAsync("SHOW server_version_num", Cancellation), CultureInfo.InvariantCulture)).ToString());
         foreach (var program in Programs)
             await alpha.RunAsync($"{alpha.BinDirectory}/{program} --version", Cancellation);
         await alpha.RunAsync($"{alpha.BinDirectory}/pg_isready -q -h {alpha.SocketDirectory} -p {alpha.PostgresPort}", Cancellation);
@@ -30,18 +31,22 @@ public sealed class LabOfAMajorTests
         await client.StopAsync();
 
         await alpha.PsqlAsync("CHECKPOINT", Cancellation);
-        const string Control = "SELECT system_identifier, timeline_id, next_oid, bytes_per_wal_segment FROM pg_control_system(), pg_control_checkpoint(), pg_control_init()";
-        var expected = $"in production|{await alpha.PsqlAsync(Control, Cancellation)}";
-        Assert.Equal(expected, await ControlDataAsync(alpha, $"{alpha.BinDirectory}/pg_controldata"));
-        // The lab's own, which only some majors need, against the server on all of them.
-        var ofTheLab = Path.Combine(alpha.Directory, "pg_controldata");
-        File.Copy(Path.Combine(Repository.Root, "deploy/lab/pg_controldata"), ofTheLab);
-        Assert.Equal(expected, await ControlDataAsync(alpha, ofTheLab));
+        var expected = await ControlDataAsync(alpha, $"{alpha.BinDirectory}/pg_controldata");
+        Assert.StartsWith("in production|", expected, StringComparison.Ordinal);
+        if (Majors.Version(major).HasNamesOfToday) // before, it is the server's own program
+        {
+            const string Control = "SELECT system_identifier, timeline_id, next_oid, bytes_per_wal_segment FROM pg_control_system(), pg_control_checkpoint(), pg_control_init()";
+            Assert.Equal(expected, $"in production|{await alpha.PsqlAsync(Control, Cancellation)}");
+            // The lab's own, which only some majors need, against the server on all of them.
+            var ofTheLab = Path.Combine(alpha.Directory, "pg_controldata");
+            File.Copy(Path.Combine(Repository.Root, "deploy/lab/pg_controldata"), ofTheLab);
+            Assert.Equal(expected, await ControlDataAsync(alpha, ofTheLab));
+        }
 
         Assert.StartsWith("shut down|", await ControlDataAsync(beta, $"{beta.BinDirectory}/pg_controldata"), StringComparison.Ordinal);
         await CopyAsync(alpha, beta);
         await beta.StartPostgresAsync(Cancellation);
-        Assert.Equal(expected.Split('|')[1], await beta.PsqlAsync("SELECT system_identifier FROM pg_control_system()", Cancellation));
+        Assert.Equal(expected.Split('|')[1], (await ControlDataAsync(beta, $"{beta.BinDirectory}/pg_controldata")).Split('|')[1]);
         Assert.Empty(await WriteAccount.Of(client).LostOnAsync(beta, Cancellation));
     }
 

@@ -14,12 +14,12 @@ public sealed class WholeLifeTests
 
     [Theory]
     [MemberData(nameof(Majors.Asked), MemberType = typeof(Majors))]
-    public async Task Set_up_from_bare_fails_over_and_takes_the_old_primary_back(int major)
+    public async Task Set_up_from_bare_fails_over_and_takes_the_old_primary_back(string major)
     {
         // Failover is ready only with the guard armed, where the version can have one.
         await using var cluster = await RunningCluster.StartAsync(major: major, change: section =>
         {
-            if (!new PostgresVersion(major * 10000).HasGuard)
+            if (!Majors.Version(major).HasGuard)
                 return;
             section["Fencing"] = "Required";
             section["GuardTimeToLive"] = "00:00:03";
@@ -39,14 +39,14 @@ public sealed class WholeLifeTests
 
     [Theory]
     [MemberData(nameof(Majors.Asked), MemberType = typeof(Majors))]
-    public async Task Each_means_of_promotion_that_it_has_makes_a_primary(int major)
+    public async Task Each_means_of_promotion_that_it_has_makes_a_primary(string major)
     {
         await using var cluster = await RunningCluster.StartAsync(service: false, major: major);
         var access = InstallationLoader.Load(cluster.Configuration).Clusters[0];
         using var hosts = new SshHosts(access);
         var runner = new ActionRunner(access, hosts, TimeProvider.System);
         var (primary, standby) = (cluster.Alpha, cluster.Beta);
-        foreach (var method in Methods(new PostgresVersion(major * 10000)))
+        foreach (var method in Methods(Majors.Version(major)))
         {
             var outcome = await runner.RunAsync(new WatchdogAction.Promote(standby.Name, method), Cancellation);
             Assert.True(outcome.Succeeded, $"{method}: {outcome.Words}");

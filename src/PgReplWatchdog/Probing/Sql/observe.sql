@@ -1,5 +1,6 @@
--- What a check asks of a node: one row in one round trip. Runs in psql as it stands, on a primary and on a standby, PostgreSQL 10 and later.
--- What a version does not have is looked up by name (to_jsonb), and is NULL there.
+-- What a check asks of a node: one row in one round trip. Runs in psql as it stands, on a primary and on a standby, PostgreSQL 10 and later;
+-- on 9.3 to 9.6 with schema pgwatchdog first in search_path, which has the names (Setup/Sql/before-10.sql).
+-- What a version does not have is looked up by name (row_to_json), and is NULL there.
 -- The role needs pg_read_all_stats: without it the replication views show rows whose columns are NULL, which is no answer.
 SELECT
     pg_is_in_recovery() AS in_recovery,
@@ -13,7 +14,8 @@ SELECT
     END AS timeline,
     (SELECT timeline_id FROM pg_control_checkpoint()) AS checkpoint_timeline,
     current_setting('server_version_num')::int AS version_number,
-    pg_has_role(current_user, 'pg_read_all_stats', 'USAGE') AS reads_statistics,
+    -- Before 10 there is no such role, and what is in schema pgwatchdog can be read or the question fails.
+    (SELECT coalesce(bool_and(pg_has_role(oid, 'USAGE')), true) FROM pg_roles WHERE rolname = 'pg_read_all_stats') AS reads_statistics,
     pg_postmaster_start_time() AS started_at,
     CASE WHEN NOT pg_is_in_recovery() THEN pg_current_wal_lsn()::text END AS current_lsn,
     CASE WHEN NOT pg_is_in_recovery() THEN pg_current_wal_insert_lsn()::text END AS insert_lsn,
@@ -34,12 +36,12 @@ SELECT
        FROM pg_stat_activity JOIN pg_roles ON pg_roles.oid = usesysid AND rolreplication
       WHERE application_name = 'pgwatchdog_boot_check') AS boot_checks,
     (SELECT coalesce(status, '') FROM pg_stat_wal_receiver) AS walreceiver_status,
-    (SELECT (to_jsonb(receiver) ->> 'sender_host') || ' ' || (to_jsonb(receiver) ->> 'sender_port') FROM pg_stat_wal_receiver AS receiver) AS sender,
+    (SELECT (row_to_json(receiver) ->> 'sender_host') || ' ' || (row_to_json(receiver) ->> 'sender_port') FROM pg_stat_wal_receiver AS receiver) AS sender,
     (SELECT extract(epoch FROM clock_timestamp() - last_msg_receipt_time)::float8 FROM pg_stat_wal_receiver) AS last_message_age_seconds,
-    (SELECT coalesce(json_agg(json_build_object(
-            'applicationName', application_name, 'state', coalesce(state, ''), 'syncState', coalesce(sync_state, ''),
-            'sentLsn', sent_lsn, 'flushLsn', flush_lsn, 'replayLsn', replay_lsn) ORDER BY application_name, pid), '[]')::text
-       FROM pg_stat_replication) AS walsenders,
-    (SELECT coalesce(json_agg(json_build_object(
-            'name', slot_name, 'active', active, 'walStatus', coalesce(to_jsonb(slot) ->> 'wal_status', ''), 'restartLsn', restart_lsn) ORDER BY slot_name), '[]')::text
-       FROM pg_replication_slots AS slot WHERE NOT temporary) AS slots
+    (SELECT coalesce(json_agg(one), '[]')::text FROM (
+        SELECT application_name AS "applicationName", coalesce(state, '') AS state, coalesce(sync_state, '') AS "syncState",
+               sent_lsn AS "sentLsn", flush_lsn AS "flushLsn", replay_lsn AS "replayLsn"
+          FROM pg_stat_replication ORDER BY application_name, pid) AS one) AS walsenders,
+    (SELECT coalesce(json_agg(one), '[]')::text FROM (
+        SELECT slot_name AS name, active, coalesce(row_to_json(slot) ->> 'wal_status', '') AS "walStatus", restart_lsn AS "restartLsn"
+          FROM pg_replication_slots AS slot WHERE NOT temporary ORDER BY slot_name) AS one) AS slots
