@@ -18,7 +18,7 @@ MAJORS ?= 10 11 12 13 14 15 16 17 18
 help: ## this list
 	@sed -n 's/^\([a-z-]*\):.*## /\1\t/p' $(MAKEFILE_LIST) | expand -t 14
 
-tools: ## install what is missing: PostgreSQL, sshd, rsync, network tools, HAProxy
+tools: ## install what is missing: PostgreSQL, sshd, rsync, network tools, HAProxy, Alertmanager
 	@deploy/lab/install-tools
 
 build: tools ## build everything

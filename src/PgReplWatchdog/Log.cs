@@ -4,7 +4,7 @@ using PgReplWatchdog.Operating;
 namespace PgReplWatchdog;
 
 /// <summary>
-/// Every message of the service. Ids by topic: 1xx the service, 2xx checks, 3xx events of a cluster, 4xx the journal.
+/// Every message of the service. Ids by topic: 1xx the service, 2xx checks, 3xx events of a cluster, 4xx the journal, 5xx notifications.
 /// A change is Information, trouble Warning, need for a person Error, a quiet check Debug.
 /// </summary>
 public static partial class Log
@@ -47,6 +47,15 @@ public static partial class Log
 
     [LoggerMessage(403, LogLevel.Information, "looks are kept for replay again in {File}")]
     public static partial void LooksKeptAgain(ILogger logger, string file);
+
+    [LoggerMessage(500, LogLevel.Warning, "no message gets through to the {Where}: {Why}; it is tried again, and the watching goes on without")]
+    public static partial void NotificationsFail(ILogger logger, string where, string why);
+
+    [LoggerMessage(501, LogLevel.Information, "messages get through to the {Where} again")]
+    public static partial void NotificationsWork(ILogger logger, string where);
+
+    [LoggerMessage(502, LogLevel.Error, "sending notifications failed in a way that is a bug of pgwatchdog; it is begun anew, and the watching goes on")]
+    public static partial void NotificationsBroke(ILogger logger, Exception failure);
 
     /// <summary>An event at the level of who should read it.</summary>
     public static void Event(ILogger logger, string cluster, WatchdogEvent told)

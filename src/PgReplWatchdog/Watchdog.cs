@@ -4,6 +4,7 @@ using PgReplWatchdog.Deciding;
 using PgReplWatchdog.Diagnosing;
 using PgReplWatchdog.Journaling;
 using PgReplWatchdog.Metrics;
+using PgReplWatchdog.Notifying;
 using PgReplWatchdog.Observing;
 using PgReplWatchdog.Probing;
 using PgReplWatchdog.Remembering;
@@ -16,7 +17,8 @@ namespace PgReplWatchdog;
 /// Watches one cluster. <see cref="TickAsync"/> is what the whole service is for: look, think, remember, act, tell.
 /// </summary>
 public sealed class Watchdog(
-    ClusterSpec spec, IProber prober, IActionRunner runner, FreezeWindows freezeWindows, IJournal journal, WatchdogMetrics metrics, TimeProvider clock, ILogger<Watchdog> logger)
+    ClusterSpec spec, IProber prober, IActionRunner runner, FreezeWindows freezeWindows, IJournal journal, WatchdogMetrics metrics, Notifier notifier, TimeProvider clock,
+    ILogger<Watchdog> logger)
 {
     /// <summary>After an action comes a fresh look at once, but a tick must end.</summary>
     private const int LooksPerTick = 8;
@@ -109,8 +111,10 @@ public sealed class Watchdog(
             memory = decision.Memory;
         working = decision.Working;
         Last = new Checked(observation, decision, since, clock.GetTimestamp());
-        foreach (var told in onRecord ? events : changes)
-            Log.Event(logger, spec.Name, told);
+        var told = onRecord ? events : changes;
+        foreach (var one in told)
+            Log.Event(logger, spec.Name, one);
+        notifier.Saw(spec, Last, told);
         return onRecord;
     }
 

@@ -1,5 +1,6 @@
 using Microsoft.Extensions.Logging.Abstractions;
 using PgReplWatchdog.Metrics;
+using PgReplWatchdog.Notifying;
 using PgReplWatchdog.Scheduling;
 
 namespace PgReplWatchdog.Simulation;
@@ -47,7 +48,8 @@ internal sealed class Run
     {
         var prober = new Prober(world, clock, crash);
         journal.Decided = prober.Judge;
-        watchdog = new Watchdog(world.Setting.Spec, prober, new Runner(world, journal, prober, crash), FreezeWindows.None, journal, metrics, clock, NullLogger<Watchdog>.Instance);
+        watchdog = new Watchdog(world.Setting.Spec, prober, new Runner(world, journal, prober, crash), FreezeWindows.None, journal, metrics, Notifier.Nobody,
+            clock, NullLogger<Watchdog>.Instance);
     }
 
     private Outcome Play()

@@ -6,7 +6,14 @@ using PgReplWatchdog.Topology;
 namespace PgReplWatchdog.Configuration;
 
 /// <summary>The whole configuration, checked, with secrets and keys at hand.</summary>
-public sealed record Installation(Uri Listen, string StateDirectory, ImmutableArray<ClusterAccess> Clusters);
+public sealed record Installation(Uri Listen, string StateDirectory, ImmutableArray<ClusterAccess> Clusters)
+{
+    /// <summary>Whom the service tells.</summary>
+    public NotificationAccess Notifications { get; init; } = new(new NotificationOptions(), null);
+}
+
+/// <summary>Where notifications go, and what it takes to be heard there.</summary>
+public sealed record NotificationAccess(NotificationOptions Options, Secret? WebhookToken);
 
 /// <summary>A cluster and what it takes to talk to its nodes. The specification is for Core; the rest never gets there.</summary>
 public sealed record ClusterAccess(

@@ -25,8 +25,11 @@ public static class InstallationLoader
         var (options, errors) = ReadOptions(file);
         var files = new SecretFiles(file, errors);
         var clusters = options.Clusters.Select((cluster, index) => Cluster($"{WatchdogOptions.SectionName}:Clusters:{index}", cluster, files)).ToImmutableArray();
+        var token = options.Notifications.WebhookTokenFile is { Length: > 0 } path
+            ? files.Password($"{WatchdogOptions.SectionName}:{nameof(options.Notifications)}:{nameof(NotificationOptions.WebhookTokenFile)}", path)
+            : null;
         return errors.Count == 0
-            ? new Installation(new Uri(options.Listen), options.StateDirectory, clusters)
+            ? new Installation(new Uri(options.Listen), options.StateDirectory, clusters) { Notifications = new NotificationAccess(options.Notifications, token) }
             : throw new InvalidConfigurationException(file, errors);
     }
 
@@ -53,6 +56,7 @@ public static class InstallationLoader
             OptionsReader.Read(section, options, errors);
             CrossChecks.Run(options, errors);
             ProcedureChecks.Run(options, errors);
+            NotificationChecks.Run(options.Notifications, errors);
         }
         return (options, errors);
     }

@@ -30,6 +30,8 @@ public static class OptionsReader
     {
         if (property.GetValue(target) is IList list)
             ReadList(child, list, property.PropertyType.GetGenericArguments()[0], errors);
+        else if (IsGroup(property.PropertyType) && property.GetValue(target) is { } group)
+            ReadGroup(child, group, errors);
         else if (child.Value is null)
             errors.Add($"{child.Path} has no value; give {Describe(property.PropertyType)}");
         else if (Convert(child, property.PropertyType, errors) is { } value)
@@ -55,6 +57,17 @@ public static class OptionsReader
             list.Add(filled);
         }
     }
+
+    private static void ReadGroup(IConfigurationSection child, object group, List<string> errors)
+    {
+        if (child.Value is { Length: > 0 } text)
+            errors.Add($"{child.Path} is '{text}'; give settings, in {{ }}");
+        else
+            Read(child, group, errors);
+    }
+
+    /// <summary>Settings that stand together under a name of their own.</summary>
+    public static bool IsGroup(Type type) => type.IsClass && type != typeof(string) && !typeof(IList).IsAssignableFrom(type);
 
     private static object? Convert(IConfigurationSection child, Type type, List<string> errors)
     {

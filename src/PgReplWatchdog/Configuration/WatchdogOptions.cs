@@ -16,6 +16,9 @@ public sealed class WatchdogOptions
     [Required]
     public string StateDirectory { get; set; } = "/var/lib/pgwatchdog";
 
+    /// <summary>Whom the service tells what happens; see below. By default nobody.</summary>
+    public NotificationOptions Notifications { get; set; } = new();
+
     /// <summary>The clusters to watch.</summary>
     [Required, MinLength(1, ErrorMessage = "give at least one cluster")]
     public List<ClusterOptions> Clusters { get; set; } = [];

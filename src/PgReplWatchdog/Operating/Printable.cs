@@ -18,6 +18,9 @@ public static class Printable
     /// <summary>The text with a picture in place of each control character but line feed, and a replacement for what changes direction.</summary>
     public static string Of(string text) => text.Any(letter => letter != '\n' && IsHarmful(letter)) ? string.Concat(text.Select(Of)) : text;
 
+    /// <summary>The same in one line: what is made of lines, a log or a message, cannot be made longer by what it tells.</summary>
+    public static string Line(string text) => Of(text).Replace('\n', (char)(ControlPictures + '\n'));
+
     private static char Of(char letter) =>
         letter == '\n' || !IsHarmful(letter) ? letter
         : letter < ' ' ? (char)(ControlPictures + letter)
@@ -27,18 +30,21 @@ public static class Printable
     private static bool IsHarmful(char letter) =>
         char.IsControl(letter) || char.GetUnicodeCategory(letter) is UnicodeCategory.Format or UnicodeCategory.LineSeparator or UnicodeCategory.ParagraphSeparator;
 
+    /// <summary>The same for what is kept on a screen and drawn anew: a live display goes past the hook.</summary>
+    public static IRenderable Harmless(IRenderable inner) => new HarmlessText(inner);
+
     /// <summary>Everything that a screen renders goes through it; the screen's own colours do not come as text.</summary>
     public sealed class Hook : IRenderHook
     {
-        public IEnumerable<IRenderable> Process(RenderOptions options, IEnumerable<IRenderable> renderables) => renderables.Select(inner => new Harmless(inner));
+        public IEnumerable<IRenderable> Process(RenderOptions options, IEnumerable<IRenderable> renderables) => renderables.Select(Harmless);
+    }
 
-        private sealed class Harmless(IRenderable inner) : IRenderable
-        {
-            public Measurement Measure(RenderOptions options, int maxWidth) => inner.Measure(options, maxWidth);
+    private sealed class HarmlessText(IRenderable inner) : IRenderable
+    {
+        public Measurement Measure(RenderOptions options, int maxWidth) => inner.Measure(options, maxWidth);
 
-            public IEnumerable<Segment> Render(RenderOptions options, int maxWidth) =>
-                inner.Render(options, maxWidth).Select(segment => segment.IsControlCode || segment.IsLineBreak ? segment : new Segment(Of(segment.Text), segment.Style));
-        }
+        public IEnumerable<Segment> Render(RenderOptions options, int maxWidth) =>
+            inner.Render(options, maxWidth).Select(segment => segment.IsControlCode || segment.IsLineBreak ? segment : new Segment(Of(segment.Text), segment.Style));
     }
 
     /// <summary>For standard error, where nothing but text is written.</summary>

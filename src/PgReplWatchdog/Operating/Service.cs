@@ -1,8 +1,10 @@
+using Microsoft.Extensions.Logging.Console;
 using PgReplWatchdog.Acting;
 using PgReplWatchdog.Acting.Ssh;
 using PgReplWatchdog.Configuration;
 using PgReplWatchdog.Journaling;
 using PgReplWatchdog.Metrics;
+using PgReplWatchdog.Notifying;
 using PgReplWatchdog.Probing;
 using PgReplWatchdog.Scheduling;
 
@@ -20,6 +22,7 @@ public static class Service
         builder.Logging.ClearProviders().AddSimpleConsole(console =>
         {
             console.SingleLine = true;
+            console.ColorBehavior = LoggerColorBehavior.Disabled; // colours come as text, and no text of that kind gets through
             console.UseUtcTimestamp = true;
             console.TimestampFormat = "yyyy-MM-dd HH:mm:ss.fff ";
         });
@@ -32,6 +35,7 @@ public static class Service
         services.AddSingleton<TimeProvider>(new SteadyClock(TimeProvider.System)); // Quartz takes it from here; what people read has the system's
         services.AddSingleton<IJournal>(provider => new SqliteJournal(installation.StateDirectory, provider.GetRequiredService<ILogger<SqliteJournal>>()));
         services.AddSingleton<WatchdogMetrics>();
+        services.AddSingleton<Notifier>();
         foreach (var cluster in installation.Clusters)
         {
             var hosts = new SshHosts(cluster);
@@ -43,6 +47,7 @@ public static class Service
         services.AddHostedService<Farewell>();
         services.AddHostedService<Alarms>();
         services.AddHostedService<DriftWatch>();
+        services.AddHostedService<Notifications>();
         Schedule.Add(services, installation.Clusters.Select(cluster => cluster.Spec));
 
         var service = builder.Build();

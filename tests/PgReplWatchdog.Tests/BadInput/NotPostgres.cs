@@ -30,6 +30,9 @@ public enum Stranger
 
     /// <summary>Begins as PostgreSQL does, then never lets the session in.</summary>
     HalfWay,
+
+    /// <summary>Refuses every session with words of its own choice, as PostgreSQL would when its connection slots are full.</summary>
+    Hostile,
 }
 
 /// <summary>A stranger on a port of 127.0.0.1.</summary>
@@ -39,8 +42,11 @@ internal sealed class NotPostgres : IAsyncDisposable
     private readonly CancellationTokenSource stop = new();
     private readonly Task serving;
 
-    public NotPostgres(Stranger kind)
+    private readonly string words;
+
+    public NotPostgres(Stranger kind, string words = "")
     {
+        this.words = words;
         listener.Start();
         serving = ServeAsync(kind);
     }
@@ -102,6 +108,11 @@ internal sealed class NotPostgres : IAsyncDisposable
                     await BeginAsync(stream);
                     await stream.WriteAsync(new byte[] { (byte)'R', 0, 0, 0, 8, 0, 0, 0, 0 }, stop.Token); // AuthenticationOk, and nothing after it
                     break;
+                case Stranger.Hostile:
+                    await BeginAsync(stream);
+                    var fields = Encoding.UTF8.GetBytes($"SFATAL\0VFATAL\0C53300\0M{words}\0\0");
+                    await stream.WriteAsync((byte[])[(byte)'E', .. BitConverter.GetBytes(IPAddress.HostToNetworkOrder(4 + fields.Length)), .. fields], stop.Token);
+                    return;
             }
             await Task.Delay(Timeout.Infinite, stop.Token);
         }

@@ -37,6 +37,7 @@ public sealed class SettingsDocument
 
             """);
         Section(text, comments, typeof(WatchdogOptions), "The section PgReplWatchdog");
+        Section(text, comments, typeof(NotificationOptions), "Notifications");
         Section(text, comments, typeof(ClusterOptions), "Each of Clusters");
         Section(text, comments, typeof(NodeOptions), "Each of Nodes");
         return text.ToString();
@@ -49,7 +50,7 @@ public sealed class SettingsDocument
         foreach (var property in type.GetProperties())
         {
             var value = property.GetValue(defaults);
-            var written = value is IList or "" or null ? (property.GetCustomAttribute<RequiredAttribute>() is null ? "" : "required") : $"`{Convert.ToString(value, CultureInfo.InvariantCulture)}`";
+            var written = value is IList or "" or null || OptionsReader.IsGroup(property.PropertyType) ? (property.GetCustomAttribute<RequiredAttribute>() is null ? "" : "required") : $"`{Convert.ToString(value, CultureInfo.InvariantCulture)}`";
             var range = property.GetCustomAttribute<RangeAttribute>() is { } limits ? $"{limits.Minimum} to {limits.Maximum}"
                 : property.PropertyType.IsEnum ? string.Join(", ", OptionsReader.Names(property.PropertyType)) : "";
             text.Append(CultureInfo.InvariantCulture, $"| {property.Name} | {written} | {range} | {Summary(comments, property)} |\n");

@@ -1,7 +1,5 @@
 using System.Diagnostics;
 using System.Globalization;
-using System.Net;
-using System.Net.Sockets;
 using Npgsql;
 using PgReplWatchdog.Lab;
 
@@ -21,7 +19,7 @@ internal sealed class ProxyProcess : IAsyncDisposable
     {
         const string Program = "/usr/sbin/haproxy";
         Assert.True(File.Exists(Program), "haproxy is missing: install the Debian package haproxy");
-        var (primary, replica) = (FreePort(), FreePort());
+        var (primary, replica) = (Ports.Free(), Ports.Free());
         var text = await File.ReadAllTextAsync(Path.Combine(Repository.Root, "deploy", "haproxy", "haproxy.cfg"), ct);
         foreach (var (example, ours) in new (string, string)[]
         {
@@ -58,13 +56,6 @@ internal sealed class ProxyProcess : IAsyncDisposable
         {
             return null;
         }
-    }
-
-    private static int FreePort()
-    {
-        using var listener = new TcpListener(IPAddress.Loopback, 0);
-        listener.Start();
-        return ((IPEndPoint)listener.LocalEndpoint).Port;
     }
 
     public async ValueTask DisposeAsync()

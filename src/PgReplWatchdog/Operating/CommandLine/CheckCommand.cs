@@ -30,7 +30,7 @@ public static class CheckCommand
             // A process that has just started is slow: who missed the first look gets another.
             var observation = first.Nodes.All(node => node.Reach != Reach.Unreachable) ? first : await prober.ObserveAsync(inquiry, cancellation);
             var decision = Decider.Decide(access.Spec, memory, WorkingMemory.Empty, observation);
-            StatusTable.Write(Commands.Screen(), ClusterStatus.Of(access.Spec, new Checked(observation, decision, observation.Time, 0), []));
+            Commands.Screen().Write(StatusView.Cluster(ClusterStatus.Of(access.Spec, new Checked(observation, decision, observation.Time, 0), [])));
             return Code(decision);
         });
         return command;

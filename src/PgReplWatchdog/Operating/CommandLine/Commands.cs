@@ -32,11 +32,13 @@ public static class Commands
             StatusCommand.Create(),
             ExplainCommand.Create(),
             EventsCommand.Create(),
+            WatchCommand.Create(),
             ReplayCommand.Create(),
             WishCommands.Pause(),
             WishCommands.Resume(),
             WishCommands.Acknowledge(),
             CheckCommand.Create(),
+            NotifyCommand.Create(),
             ConfigCommand.Create(),
         };
         HelpWithExamples.Install(root);

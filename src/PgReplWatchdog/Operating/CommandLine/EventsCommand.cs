@@ -2,9 +2,7 @@ using System.CommandLine;
 using System.Globalization;
 using System.Text.Json;
 using PgReplWatchdog.Configuration;
-using PgReplWatchdog.Deciding;
 using PgReplWatchdog.Journaling;
-using Spectre.Console;
 
 namespace PgReplWatchdog.Operating.CommandLine;
 
@@ -71,22 +69,12 @@ public static class EventsCommand
                 if (json)
                     Console.Out.WriteLine(JsonSerializer.Serialize(entry, Json.Options));
                 else
-                    screen.MarkupLine(Invariant($"[dim]{entry.Time.UtcDateTime:yyyy-MM-dd HH:mm:ss.fff}Z[/]  {(withCluster ? Markup.Escape(entry.Cluster) + "  " : "")}")
-                        + $"[{Colour(entry.Kind)}]{entry.Kind}[/]  {Markup.Escape(entry.Sentence)}");
+                    screen.Write(StatusView.Line($"[dim]{entry.Time.UtcDateTime:yyyy-MM-dd HH:mm:ss.fff}Z[/]  ",
+                        $"{(withCluster ? entry.Cluster + "  " : "")}[{StatusView.Colour(entry.Kind)}]{entry.Kind}[/]  {entry.Sentence}"));
             }
             return entries.Count > 0 ? entries[0].Id : 0;
         };
     }
-
-    public static string Colour(EventKind kind) => kind switch
-    {
-        EventKind.FailoverFailed or EventKind.ActionFailed or EventKind.MemoryNotUnderstood or EventKind.NodeNotReturning => "red",
-        EventKind.FailoverDecided or EventKind.FailoverWithdrawn or EventKind.FencingDecided or EventKind.PromotionTried or EventKind.FailoverNotBegun => "yellow",
-        EventKind.FailoverSucceeded or EventKind.NodeReplacedReturned => "green",
-        _ => "bold",
-    };
-
-    private static string Invariant(FormattableString text) => FormattableString.Invariant(text);
 
     /// <summary>False when interrupted: that is how following ends.</summary>
     private static async Task<bool> NextAsync(PeriodicTimer ticks, CancellationToken cancellation)

@@ -13,14 +13,15 @@ public static class Explanation
     public static void Write(IAnsiConsole screen, ClusterStatus cluster, JournalEntry? notDone)
     {
         ArgumentNullException.ThrowIfNull(cluster);
-        StatusTable.Header(screen, cluster);
+        screen.Write(StatusView.Header(cluster));
+        screen.WriteLine();
         Sentences(screen, "Evidence", cluster.Evidence.AddRange(Witnesses(cluster)));
         Sentences(screen, "What would happen", WhatWouldHappen(cluster));
         if (cluster.LastCheck is not null)
             screen.Write(Gates(cluster));
         if (!cluster.Candidates.IsEmpty)
             screen.Write(Candidates(cluster));
-        Sentences(screen, "Besides", Besides(cluster));
+        Sentences(screen, "Besides", Besides(cluster), afterTable: cluster.LastCheck is not null);
         if (cluster.Procedure is { } procedure)
             Write(screen, $"The failover under way, from {procedure.From} to {procedure.To}", procedure, []);
         if (cluster.LastFailover is { } last)
@@ -74,11 +75,11 @@ public static class Explanation
 
     private static Table Gates(ClusterStatus cluster)
     {
-        var table = new Table().Border(TableBorder.Rounded).AddColumns("gate", "", "why");
+        var table = StatusView.Columns("gate", "", "why");
         foreach (var gate in Enum.GetValues<Gate>().Where(gate => gate != Gate.Unknown && !IsOfACandidate(gate)))
         {
             var shut = cluster.Gates.Where(other => other.Gate == gate).Select(other => other.Sentence).ToList();
-            table.AddRow(gate.ToString(), shut.Count == 0 ? "[green]open[/]" : "[yellow]shut[/]", Markup.Escape(string.Join('\n', shut)));
+            table.AddRow(gate.ToString(), shut.Count == 0 ? "[green]open[/]" : gate == Gate.ThresholdNotReached ? "waits" : "[yellow]shut[/]", Markup.Escape(string.Join('\n', shut)));
         }
         return table;
     }
@@ -87,7 +88,7 @@ public static class Explanation
 
     private static Table Candidates(ClusterStatus cluster)
     {
-        var table = new Table().Border(TableBorder.Rounded).AddColumns("candidate", "", "position", "lacks", "why not");
+        var table = StatusView.Columns("candidate", "", "position", "lacks", "why not");
         foreach (var candidate in cluster.Candidates)
         {
             table.AddRow(Markup.Escape(candidate.Node), candidate.Eligible ? "[green]eligible[/]" : "[yellow]not[/]", candidate.Position?.ToString() ?? "unknown", Bytes(candidate.MissingBytes),
@@ -130,14 +131,16 @@ public static class Explanation
 
     private static string Bytes(long? bytes) => bytes is { } known ? Invariant($"{known} bytes") : "unknown";
 
-    private static void Sentences(IAnsiConsole screen, string title, IEnumerable<string> sentences)
+    private static void Sentences(IAnsiConsole screen, string title, IEnumerable<string> sentences, bool afterTable = false)
     {
         var lines = sentences.ToList();
         if (lines.Count == 0)
             return;
+        if (!afterTable) // which ends with an empty line
+            screen.WriteLine();
         screen.MarkupLineInterpolated($"[bold]{title}[/]");
         foreach (var line in lines)
-            screen.MarkupLineInterpolated($"  {line}");
+            screen.Write(StatusView.Line($"  • ", $"{line}"));
     }
 
     private static string Invariant(FormattableString text) => FormattableString.Invariant(text);

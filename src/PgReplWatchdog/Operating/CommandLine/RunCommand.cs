@@ -15,6 +15,7 @@ public static class RunCommand
         {
             var file = parsed.GetValue(Commands.Config)!;
             var installation = InstallationLoader.Load(file);
+            Console.SetOut(new Printable.Writer(Console.Out)); // the log: whatever a database or a host says, it makes no line and moves no cursor
             await using var service = Service.Build(installation, file);
             try
             {

@@ -31,10 +31,7 @@ public static class StatusCommand
             if (parsed.GetValue(json))
                 await Console.Out.WriteLineAsync(JsonSerializer.Serialize(status with { Clusters = clusters }, Json.Indented));
             else
-            {
-                foreach (var cluster in clusters)
-                    StatusTable.Write(Commands.Screen(), cluster);
-            }
+                Commands.Screen().Write(clusters is [var only] ? StatusView.Cluster(only) : StatusView.Fleet(clusters));
             return ExitCode.Ok;
         });
         return command;

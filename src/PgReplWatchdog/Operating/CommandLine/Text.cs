@@ -13,6 +13,7 @@ public static class Text
           pgwatchdog run                         the service
           pgwatchdog status                      what it sees
           pgwatchdog explain main                what it would do now, and why it did not
+          pgwatchdog watch                       what it sees, live
           pgwatchdog pause main                  no failover until resume
 
         Exit codes: 0 done, 1 refused or failed, 64 wrong command line, 69 service not reachable or port taken, 78 wrong configuration.
@@ -52,6 +53,18 @@ public static class Text
           pgwatchdog status main --json
 
         Exit codes: 0 the service answered, 64 wrong command line or no such cluster, 69 it does not answer, 78 wrong configuration.
+        """;
+
+    public const string Watch = "Status, kept current on the terminal until interrupted; then the terminal is as it was.";
+
+    public const string WatchMore = """
+        In a pipe: a line for each change. With --json: the status each second, one object a line.
+
+        Examples:
+          pgwatchdog watch                       all clusters
+          pgwatchdog watch main
+
+        Exit codes: 0 interrupted, 64 wrong command line or no such cluster, 78 wrong configuration. A service that does not answer is waited for.
         """;
 
     public const string Explain = "Say in words what is the matter with a cluster, what would be done now and what it would lose, what stands in the way, and how the last failover went.";
@@ -117,6 +130,18 @@ public static class Text
 
         Exit codes, as monitoring plugins have them: 0 the primary serves and a failover would work, 1 it serves but a failover would not work,
         2 it does not serve as it should, 3 nothing can be said, 64 wrong command line, 78 wrong configuration.
+        """;
+
+    public const string Notify = "Say where notifications go, and with --test send a message to each address: Alertmanager, webhook, heartbeat.";
+
+    public const string NotifyMore = """
+        Not the service sends it but this command, with the same configuration: run it on the service's host.
+
+        Examples:
+          pgwatchdog notify
+          pgwatchdog notify --test               the alert PgWatchdogSaysTest, the event Test, a beat
+
+        Exit codes: 0 every address took it, 1 one did not, or none is configured, 64 wrong command line, 78 wrong configuration.
         """;
 
     public const string ConfigValidate = "Read the configuration with all secrets and keys, and tell everything that is wrong with it at once.";
