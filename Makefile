@@ -13,12 +13,12 @@ ONLY ?=
 REPLAY ?=
 MAJORS ?= 10 11 12 13 14 15 16 17 18
 
-.PHONY: help tools build demo playground chaos test test-core test-faults test-hosts test-versions simulate format bench clean
+.PHONY: help tools build demo playground chaos test test-core test-faults test-hosts test-versions screenshots simulate format bench clean
 
 help: ## this list
 	@sed -n 's/^\([a-z-]*\):.*## /\1\t/p' $(MAKEFILE_LIST) | expand -t 14
 
-tools: ## install what is missing: PostgreSQL, sshd, rsync, network tools, HAProxy, Alertmanager
+tools: ## install what is missing: PostgreSQL, sshd, rsync, network tools, HAProxy, Prometheus, Alertmanager
 	@deploy/lab/install-tools
 
 build: tools ## build everything
@@ -38,6 +38,9 @@ test: build ## format check and all tests, real servers included
 
 test-faults: build ## the ten faults on real hosts in network namespaces (root)
 	@tests/PgReplWatchdog.Tests/bin/$(CONFIGURATION)/net10.0/PgReplWatchdog.Tests -noColor -namespace PgReplWatchdog.Tests.Faults
+
+screenshots: build ## a failover on real servers, looked at in Chromium: writes docs/images
+	@mkdir -p docs/images && PGWATCHDOG_SCREENSHOTS=$(CURDIR)/docs/images tests/PgReplWatchdog.Tests/bin/$(CONFIGURATION)/net10.0/PgReplWatchdog.Tests -noColor -class PgReplWatchdog.Tests.Page.RealFailoverTests
 
 test-versions: build ## PostgreSQL 10 to 18, installed into a cache: MAJORS="12 18" (needs npm)
 	@for major in $(MAJORS); do deploy/lab/install-postgres $$major > /dev/null || exit 1; done

@@ -18,14 +18,24 @@ public static class Json
     /// <summary>For what is acted upon: a member without which a record makes no sense has to be there.</summary>
     public static readonly JsonSerializerOptions Strict = new(Options) { RespectRequiredConstructorParameters = true, RespectNullableAnnotations = true };
 
-    private static JsonSerializerOptions With(bool indented) => new(JsonSerializerDefaults.Web)
+    private static JsonSerializerOptions With(bool indented)
     {
-        WriteIndented = indented,
-        IgnoreReadOnlyProperties = true, // what follows from the other members
-        Encoder = JavaScriptEncoder.UnsafeRelaxedJsonEscaping, // it is never put into a page: quotes may stay readable
-        Converters = { new EnumConverters(), new ArrayConverters(), new LsnConverter() },
-        TypeInfoResolver = new DefaultJsonTypeInfoResolver { Modifiers = { EmptyForMissing } },
-    };
+        var options = new JsonSerializerOptions(JsonSerializerDefaults.Web) { WriteIndented = indented };
+        Apply(options);
+        return options;
+    }
+
+    /// <summary>For whoever brings options of its own.</summary>
+    public static void Apply(JsonSerializerOptions options)
+    {
+        ArgumentNullException.ThrowIfNull(options);
+        options.IgnoreReadOnlyProperties = true; // what follows from the other members
+        options.Encoder = JavaScriptEncoder.UnsafeRelaxedJsonEscaping; // it is never put into a page: quotes may stay readable
+        options.Converters.Add(new EnumConverters());
+        options.Converters.Add(new ArrayConverters());
+        options.Converters.Add(new LsnConverter());
+        options.TypeInfoResolver = new DefaultJsonTypeInfoResolver { Modifiers = { EmptyForMissing } };
+    }
 
     /// <summary>A list that is a constructor's parameter and missing in the text would be the default ImmutableArray, which throws whatever one does with it.</summary>
     private static void EmptyForMissing(JsonTypeInfo type)

@@ -4,7 +4,7 @@ using PgReplWatchdog.Operating;
 namespace PgReplWatchdog;
 
 /// <summary>
-/// Every message of the service. Ids by topic: 1xx the service, 2xx checks, 3xx events of a cluster, 4xx the journal, 5xx notifications.
+/// Every message of the service. Ids by topic: 1xx the service, 2xx checks, 3xx events of a cluster, 4xx the journal, 5xx notifications, 6xx the page.
 /// A change is Information, trouble Warning, need for a person Error, a quiet check Debug.
 /// </summary>
 public static partial class Log
@@ -56,6 +56,9 @@ public static partial class Log
 
     [LoggerMessage(502, LogLevel.Error, "sending notifications failed in a way that is a bug of pgwatchdog; it is begun anew, and the watching goes on")]
     public static partial void NotificationsBroke(ILogger logger, Exception failure);
+
+    [LoggerMessage(600, LogLevel.Error, "the page could not be written in a way that is a bug of pgwatchdog; the watching goes on")]
+    public static partial void PageFailed(ILogger logger, Exception failure);
 
     /// <summary>An event at the level of who should read it.</summary>
     public static void Event(ILogger logger, string cluster, WatchdogEvent told)

@@ -113,7 +113,7 @@ public sealed class Watchdog(
         Last = new Checked(observation, decision, since, clock.GetTimestamp());
         var told = onRecord ? events : changes;
         foreach (var one in told)
-            Log.Event(logger, spec.Name, one);
+            Tell(one);
         notifier.Saw(spec, Last, told);
         return onRecord;
     }
@@ -128,6 +128,12 @@ public sealed class Watchdog(
         var told = new WatchdogEvent(outcome.Succeeded ? EventKind.ActionSucceeded : EventKind.ActionFailed,
             FormattableString.Invariant($"{outcome.Words} ({outcome.Took.TotalSeconds:0.00} s)"));
         Append(memory, [told], [], clock.GetUtcNow());
+        Tell(told);
+    }
+
+    private void Tell(WatchdogEvent told)
+    {
+        metrics.PublishEvent(spec, told.Kind);
         Log.Event(logger, spec.Name, told);
     }
 

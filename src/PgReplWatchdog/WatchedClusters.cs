@@ -7,5 +7,10 @@ public sealed class WatchedClusters(IEnumerable<Watchdog> watchdogs)
 
     public Watchdog this[string cluster] => byName[cluster];
 
+    public Watchdog? Find(string cluster) => byName.GetValueOrDefault(cluster);
+
+    /// <summary>For whoever asked for a cluster that is not there.</summary>
+    public string WhyNot(string cluster) => $"there is no cluster {cluster}; there are {string.Join(", ", byName.Keys)}";
+
     public IEnumerable<Watchdog> All => byName.Values;
 }

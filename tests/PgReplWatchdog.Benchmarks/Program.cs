@@ -23,7 +23,11 @@ var setUps = new Option<int>("--runs") { Description = "Set-ups to measure.", De
 var setup = new Command("setup", "Set-up of two bare nodes on booted hosts (root; PGWATCHDOG_HOST_BASE), and a plan of what is set up.") { setUps };
 setup.SetAction((parsed, ct) => SetupBenchmark.RunAsync(parsed.GetValue(setUps), ct));
 
-var all = new RootCommand("Measures on real servers. Keep the machine quiet.") { decide, failover, check, copy, setup };
+var watched = new Option<double>("--seconds") { Description = "How long to count late checks, with and without readers.", DefaultValueFactory = _ => 120 };
+var page = new Command("page", "Time of a scrape and of a page, and how late checks start with 200 event streams open.") { watched };
+page.SetAction((parsed, ct) => PageBenchmark.RunAsync(parsed.GetValue(watched), ct));
+
+var all = new RootCommand("Measures on real servers. Keep the machine quiet.") { decide, failover, check, copy, setup, page };
 all.SetAction(async (_, ct) =>
 {
     DecideBenchmark.Run(5);
@@ -31,5 +35,6 @@ all.SetAction(async (_, ct) =>
     await CheckBenchmark.RunAsync(3600, ct);
     await CopyBenchmark.RunAsync(2048, 5, ct);
     await SetupBenchmark.RunAsync(3, ct);
+    await PageBenchmark.RunAsync(120, ct);
 });
 return await all.Parse(args).InvokeAsync();

@@ -11,9 +11,9 @@ internal sealed class WatchedCluster(LabCluster lab, Service service) : IAsyncDi
     public LabCluster Lab => lab;
     public Service Service => service;
 
-    public static async Task<WatchedCluster> StartAsync(bool namespaces, Action<JsonObject> change, CancellationToken ct)
+    public static async Task<WatchedCluster> StartAsync(bool namespaces, Action<JsonObject> change, CancellationToken ct, string[]? hosts = null)
     {
-        var lab = await LabCluster.StartAsync(new LabOptions { Namespaces = namespaces }, ct);
+        var lab = await LabCluster.StartAsync(hosts is null ? new LabOptions { Namespaces = namespaces } : new LabOptions { Namespaces = namespaces, Hosts = hosts }, ct);
         try
         {
             await ClientWriter.PrepareAsync(lab["alpha"], ct);
@@ -22,7 +22,7 @@ internal sealed class WatchedCluster(LabCluster lab, Service service) : IAsyncDi
             if (setup.ExitCode != 0)
                 throw new LabException(setup.ToString());
             var service = await Service.StartAsync(configuration, lab.WatchdogPort, ct: ct);
-            await service.UntilAsync(status => status.Ready("beta"), "failover is ready", Patience, ct);
+            await service.UntilAsync(status => lab.Hosts.Skip(1).All(standby => status.Ready(standby.Name)), "failover is ready", Patience, ct);
             return new WatchedCluster(lab, service);
         }
         catch

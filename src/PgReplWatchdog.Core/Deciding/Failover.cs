@@ -110,10 +110,11 @@ public static class Failover
     private static NextStep Fence(Situation now, Procedure procedure)
     {
         var host = now.Observation.Host(procedure.From);
+        var justTried = now.Observation.Report is { Action: nameof(WatchdogAction.Fence) } report && report.Node == procedure.From;
         var by = now.FencedBy != FencedBy.Unknown ? now.FencedBy
             : Reports(now, nameof(WatchdogAction.FenceByCommand), procedure.From) ? FencedBy.Command
-            // A start block that cannot be written (disk full) is not what keeps two from writing: that nothing runs is.
-            : host is { IsDead: true } && procedure.Attempts >= FenceAttempts ? FencedBy.Ssh
+            // A start block that cannot be written (disk full) is not what keeps two from writing: that nothing runs is. But it has to be so now: a host that was away may have room again.
+            : host is { IsDead: true } && procedure.Attempts >= FenceAttempts && justTried ? FencedBy.Ssh
             : now.Policy is { Fencing: Fencing.BestEffort, HasFenceCommand: false } && (host is not { IsReachable: true } || procedure.Attempts >= FenceAttempts) ? FencedBy.Nothing
             : FencedBy.Unknown;
         if (by != FencedBy.Unknown)
@@ -127,7 +128,7 @@ public static class Failover
                 Events = next.Events.Insert(0, new(EventKind.FailoverStep, $"{procedure.From} is NOT fenced: going on because Fencing is BestEffort; it may still take writes that will be lost")),
             };
         }
-        if (host is { IsReachable: true } && procedure.Attempts < FenceAttempts)
+        if (host is { IsReachable: true } && (procedure.Attempts < FenceAttempts || (host.IsDead && !justTried)))
             return Do(now, procedure, new WatchdogAction.Fence(procedure.From));
         return now.Policy.HasFenceCommand ? Do(now, procedure, new WatchdogAction.FenceByCommand(procedure.From)) : NextStep.Wait(With(now, procedure));
     }

@@ -10,10 +10,7 @@ public static partial class CrossChecks
     public static void Run(WatchdogOptions options, List<string> errors)
     {
         const string Root = WatchdogOptions.SectionName;
-        // A name other than localhost would make the server listen everywhere.
-        if (options.Listen.Length > 0 && (!Uri.TryCreate(options.Listen, UriKind.Absolute, out var listen) || listen.Scheme != Uri.UriSchemeHttp || listen.PathAndQuery != "/"
-            || (listen.HostNameType == UriHostNameType.Dns && listen.Host != "localhost")))
-            errors.Add($"{Root}:{nameof(options.Listen)} is '{options.Listen}'; give an address with http and a port, such as http://127.0.0.1:9187");
+        Listening(options, errors);
         Duplicates($"{Root}:Clusters", "Name", options.Clusters.Select(cluster => cluster.Name), errors);
         for (var index = 0; index < options.Clusters.Count; index++)
             Check($"{Root}:Clusters:{index}", options.Clusters[index], errors);
@@ -23,6 +20,33 @@ public static partial class CrossChecks
         {
             Duplicates($"{Root}:Clusters", "Host, SshPort and DataDirectory", options.Clusters.SelectMany(cluster => cluster.Nodes).Where(node => node.Host.Length > 0)
                 .Select(node => $"{node.Host}:{node.SshPort}:{node.DataDirectory}"), errors);
+        }
+    }
+
+    private static void Listening(WatchdogOptions options, List<string> errors)
+    {
+        const string Root = WatchdogOptions.SectionName;
+        if (options.Listen.Length == 0)
+            return; // said already: it is missing
+        // A name other than localhost would make the server listen everywhere.
+        if (!Uri.TryCreate(options.Listen, UriKind.Absolute, out var listen) || (listen.Scheme != Uri.UriSchemeHttp && listen.Scheme != Uri.UriSchemeHttps)
+            || listen.PathAndQuery != "/" || (listen.HostNameType == UriHostNameType.Dns && listen.Host != "localhost"))
+        {
+            errors.Add($"{Root}:{nameof(options.Listen)} is '{options.Listen}'; give an address with http or https and a port, such as http://127.0.0.1:9187");
+            return;
+        }
+        var encrypted = listen.Scheme == Uri.UriSchemeHttps;
+        foreach (var (name, file) in new[] { (nameof(options.CertificateFile), options.CertificateFile), (nameof(options.CertificateKeyFile), options.CertificateKeyFile) })
+        {
+            if (encrypted && file.Length == 0)
+                errors.Add($"{Root}:{name} is missing; {nameof(options.Listen)} is {options.Listen}, and https takes a certificate and its key");
+            else if (!encrypted && file.Length > 0)
+                errors.Add($"{Root}:{name} is '{file}', and {nameof(options.Listen)} is {options.Listen}; give {nameof(options.Listen)} with https, or leave the file out");
+        }
+        if (options.ApiTokenFile.Length > 0 && !encrypted && !listen.IsLoopback)
+        {
+            errors.Add($"{Root}:{nameof(options.ApiTokenFile)} is '{options.ApiTokenFile}', and {nameof(options.Listen)} is {options.Listen}: the token would cross the network "
+                + $"in the clear; give {nameof(options.Listen)} with https or on 127.0.0.1");
         }
     }
 

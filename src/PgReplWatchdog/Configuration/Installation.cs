@@ -1,5 +1,6 @@
 using System.CommandLine.Parsing;
 using System.Net;
+using System.Security.Cryptography.X509Certificates;
 using PgReplWatchdog.Scheduling;
 using PgReplWatchdog.Topology;
 
@@ -10,7 +11,16 @@ public sealed record Installation(Uri Listen, string StateDirectory, ImmutableAr
 {
     /// <summary>Whom the service tells.</summary>
     public NotificationAccess Notifications { get; init; } = new(new NotificationOptions(), null);
+
+    /// <summary>What lets a person change something over HTTP; null: nobody may.</summary>
+    public Secret? ApiToken { get; init; }
+
+    /// <summary>With an https Listen: the certificate with its key, and those that signed it.</summary>
+    public ServerCertificate? Certificate { get; init; }
 }
+
+/// <summary>What the service shows to those who ask over TLS.</summary>
+public sealed record ServerCertificate(X509Certificate2 Own, X509Certificate2Collection Chain);
 
 /// <summary>Where notifications go, and what it takes to be heard there.</summary>
 public sealed record NotificationAccess(NotificationOptions Options, Secret? WebhookToken);

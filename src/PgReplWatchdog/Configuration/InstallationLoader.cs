@@ -1,11 +1,7 @@
-using System.Formats.Asn1;
 using System.Net;
-using System.Security.Cryptography;
 using System.Text.Json;
 using PgReplWatchdog.Scheduling;
 using PgReplWatchdog.Topology;
-using Renci.SshNet;
-using Renci.SshNet.Common;
 
 namespace PgReplWatchdog.Configuration;
 
@@ -25,13 +21,22 @@ public static class InstallationLoader
         var (options, errors) = ReadOptions(file);
         var files = new SecretFiles(file, errors);
         var clusters = options.Clusters.Select((cluster, index) => Cluster($"{WatchdogOptions.SectionName}:Clusters:{index}", cluster, files)).ToImmutableArray();
-        var token = options.Notifications.WebhookTokenFile is { Length: > 0 } path
-            ? files.Password($"{WatchdogOptions.SectionName}:{nameof(options.Notifications)}:{nameof(NotificationOptions.WebhookTokenFile)}", path)
+        var webhookToken = options.Notifications.WebhookTokenFile is { Length: > 0 } path
+            ? files.Password($"{Key(nameof(options.Notifications))}:{nameof(NotificationOptions.WebhookTokenFile)}", path)
             : null;
+        var (token, certificate) = (files.Token(Key(nameof(options.ApiTokenFile)), options.ApiTokenFile),
+            files.Certificate(Key(nameof(options.CertificateFile)), options.CertificateFile, Key(nameof(options.CertificateKeyFile)), options.CertificateKeyFile));
         return errors.Count == 0
-            ? new Installation(new Uri(options.Listen), options.StateDirectory, clusters) { Notifications = new NotificationAccess(options.Notifications, token) }
+            ? new Installation(new Uri(options.Listen), options.StateDirectory, clusters)
+            {
+                ApiToken = token,
+                Certificate = certificate,
+                Notifications = new NotificationAccess(options.Notifications, webhookToken),
+            }
             : throw new InvalidConfigurationException(file, errors);
     }
+
+    private static string Key(string setting) => $"{WatchdogOptions.SectionName}:{setting}";
 
     private static (WatchdogOptions, List<string>) ReadOptions(string file)
     {
@@ -138,67 +143,4 @@ public static class InstallationLoader
         ArchiveDirectory = node.ArchiveDirectory,
         TablespaceMapping = [.. node.TablespaceMapping.Select(mapping => mapping.Split('=', 2)).Where(pair => pair.Length == 2).Select(pair => new TablespaceMove(pair[0], pair[1]))],
     };
-
-    /// <summary>Reads secrets from the systemd credentials directory where there is one, else from beside the configuration.</summary>
-    private sealed class SecretFiles(string configuration, List<string> errors)
-    {
-        private readonly string directory =
-            Environment.GetEnvironmentVariable("CREDENTIALS_DIRECTORY") ?? Path.GetDirectoryName(Path.GetFullPath(configuration))!;
-
-        public Secret Password(string key, string path)
-        {
-            if (Read(key, path) is not { } text)
-                return new Secret("");
-            var password = text.TrimEnd('\r', '\n');
-            if (password.Length == 0)
-                errors.Add($"{key}: {path} is empty; it must hold one line, the password");
-            else if (password.Any(letter => letter is < ' ' or > '~'))
-                errors.Add($"{key}: {path} must hold one line of printable ASCII, the password, and holds something else");
-            return new Secret(password);
-        }
-
-        public string Key(string key, string path)
-        {
-            if (Read(key, path) is null)
-                return path;
-            var full = Path.Combine(directory, path);
-            try
-            {
-                using var parsed = new PrivateKeyFile(full);
-            }
-            catch (SshException failure)
-            {
-                errors.Add($"{key}: {path} is no private key that can be used ({failure.Message.TrimEnd('.')}); {GiveKey}");
-            }
-            // What a damaged key makes the library's parsers throw.
-            catch (Exception failure) when (failure is InvalidOperationException or FormatException or ArgumentException or OverflowException
-                or IndexOutOfRangeException or CryptographicException or AsnContentException or IOException or NotSupportedException)
-            {
-                errors.Add($"{key}: {path} is no private key that can be used, it is damaged or something else; {GiveKey}");
-            }
-            return full;
-        }
-
-        private const string GiveKey = "give one in OpenSSH or PEM format without a passphrase";
-
-        private string? Read(string key, string path)
-        {
-            if (path.Length == 0)
-                return null; // said already: the setting is missing
-            try
-            {
-                return File.ReadAllText(Path.Combine(directory, path));
-            }
-            catch (Exception failure) when (failure is FileNotFoundException or DirectoryNotFoundException)
-            {
-                errors.Add($"{key}: there is no file {Path.Combine(directory, path)}; create it, or correct the setting");
-                return null;
-            }
-            catch (Exception failure) when (failure is IOException or UnauthorizedAccessException)
-            {
-                errors.Add($"{key}: {path} cannot be read: {failure.Message} Make it readable for the watchdog's account.");
-                return null;
-            }
-        }
-    }
 }

@@ -8,9 +8,21 @@ public sealed class WatchdogOptions
 {
     public const string SectionName = "PgReplWatchdog";
 
-    /// <summary>Where /metrics, /healthz and the status API are served. Loopback unless you put something in front of it.</summary>
+    /// <summary>Where the page, the API, /metrics and /healthz are served. Loopback unless you put something in front of it; https takes CertificateFile.</summary>
     [Required]
     public string Listen { get; set; } = "http://127.0.0.1:9187";
+
+    /// <summary>For a Listen with https: the certificate and those that signed it, in PEM format. Read at start.</summary>
+    public string CertificateFile { get; set; } = "";
+
+    /// <summary>Its private key, in PEM format without a passphrase.</summary>
+    public string CertificateKeyFile { get; set; } = "";
+
+    /// <summary>
+    /// A file that holds the token with which page and API let a person pause, resume and acknowledge: one line of 20 characters at least, as `openssl rand -hex 32`
+    /// prints it. Without it nothing can be changed over HTTP. Off loopback it takes https.
+    /// </summary>
+    public string ApiTokenFile { get; set; } = "";
 
     /// <summary>The directory of the journal; created when it is missing.</summary>
     [Required]

@@ -22,7 +22,14 @@ public interface IJournal
     OperatorWish Wish(string cluster);
 
     /// <summary>The newest events of a cluster (null: of all), newest first, and none that is not newer than <paramref name="after"/>.</summary>
+    /// <remarks>Whoever asks for this or for failovers never makes a check wait.</remarks>
     IReadOnlyList<JournalEntry> Recent(string? cluster, int limit, long after = 0);
+
+    /// <summary>A cluster's events of a span of time, oldest first, and no more than so many.</summary>
+    IReadOnlyList<JournalEntry> Between(string cluster, DateTimeOffset from, DateTimeOffset until, int limit) => [];
+
+    /// <summary>All failovers of a cluster on record, oldest first.</summary>
+    IReadOnlyList<FinishedFailover> Failovers(string cluster) => [];
 }
 
 /// <summary>An event with its time.</summary>

@@ -30,9 +30,7 @@ public sealed class JournalReader : IDisposable
     public IReadOnlyList<JournalEntry> Events(string? cluster, int limit, long after = 0) => Ask(() => Events(journal, cluster, limit, after));
 
     /// <summary>All failovers on record, oldest first; one that another version wrote and that is not understood is left out.</summary>
-    public IReadOnlyList<FinishedFailover> Failovers(string cluster) => Ask(() =>
-        journal.Read(row => Understood<FinishedFailover>(row.GetString(0)), "SELECT report FROM failover WHERE cluster = $cluster ORDER BY finished_at", ("$cluster", cluster))
-            .OfType<FinishedFailover>().ToList());
+    public IReadOnlyList<FinishedFailover> Failovers(string cluster) => Ask(() => Failovers(journal, cluster));
 
     /// <summary>Recorded looks in a span of time, oldest first, and how many were not understood.</summary>
     public (IReadOnlyList<Look> Looks, int NotUnderstood) Looks(string cluster, DateTimeOffset from, DateTimeOffset to) => Ask(() =>
@@ -48,10 +46,21 @@ public sealed class JournalReader : IDisposable
         connection.Read(row => new OperatorWish(row.GetBoolean(0), row.GetInt64(1)), "SELECT paused, acknowledged_epoch FROM operator_wish WHERE cluster = $cluster", ("$cluster", cluster))
             .FirstOrDefault(OperatorWish.None);
 
+    internal static IReadOnlyList<FinishedFailover> Failovers(SqliteConnection connection, string cluster) =>
+        connection.Read(row => Understood<FinishedFailover>(row.GetString(0)), "SELECT report FROM failover WHERE cluster = $cluster ORDER BY finished_at", ("$cluster", cluster))
+            .OfType<FinishedFailover>().ToList();
+
+    internal static IReadOnlyList<JournalEntry> Between(SqliteConnection connection, string cluster, DateTimeOffset from, DateTimeOffset until, int limit) => connection.Read(
+        Entry, "SELECT id, time, kind, sentence, cluster FROM event WHERE cluster = $cluster AND time >= $from AND time <= $to ORDER BY id LIMIT $limit",
+        ("$cluster", cluster), ("$from", from.Text()), ("$to", until.Text()), ("$limit", limit));
+
     internal static IReadOnlyList<JournalEntry> Events(SqliteConnection connection, string? cluster, int limit, long after) => connection.Read(
-        row => new JournalEntry(row.Time(1), Kind(row.GetString(2)), row.GetString(3)) { Id = row.GetInt64(0), Cluster = row.GetString(4) },
+        Entry,
         $"SELECT id, time, kind, sentence, cluster FROM event WHERE id > $after {(cluster is null ? "" : "AND cluster = $cluster")} ORDER BY id DESC LIMIT $limit",
         ("$cluster", cluster ?? ""), ("$limit", limit), ("$after", after));
+
+    private static JournalEntry Entry(SqliteDataReader row) =>
+        new(row.Time(1), Kind(row.GetString(2)), row.GetString(3)) { Id = row.GetInt64(0), Cluster = row.GetString(4) };
 
     /// <summary>A kind of another version is Unknown; its sentence still says what happened.</summary>
     private static EventKind Kind(string name) => Enum.TryParse<EventKind>(name, out var kind) && Enum.IsDefined(kind) ? kind : EventKind.Unknown;

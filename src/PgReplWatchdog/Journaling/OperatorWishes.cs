@@ -3,8 +3,11 @@ using PgReplWatchdog.Deciding;
 
 namespace PgReplWatchdog.Journaling;
 
-/// <summary>What a person asks of the service, put into its journal by a command on the same host: the next check has it. Who and when goes on record with it.</summary>
-public sealed class OperatorWishes(string stateDirectory, TimeProvider clock)
+/// <summary>What a person asks of the service, put into its journal by a command on the same host or over HTTP: the next check has it. Who and when goes on record with it.</summary>
+/// <param name="stateDirectory">Where the journal is.</param>
+/// <param name="clock">For the record.</param>
+/// <param name="by">Who asks; by default the account of this process.</param>
+public sealed class OperatorWishes(string stateDirectory, TimeProvider clock, string? by = null)
 {
     private const int Busy = 5; // SQLITE_BUSY
     private const int Locked = 6; // SQLITE_LOCKED
@@ -17,7 +20,7 @@ public sealed class OperatorWishes(string stateDirectory, TimeProvider clock)
         if (JournalReader.Wish(connection, cluster).Paused == paused)
             return false;
         Put(connection, cluster, "paused", paused ? 1 : 0);
-        Tell(connection, cluster, paused ? EventKind.Paused : EventKind.Resumed, paused ? $"failover is paused by {Account}" : $"failover is resumed by {Account}");
+        Tell(connection, cluster, paused ? EventKind.Paused : EventKind.Resumed, paused ? $"failover is paused by {By}" : $"failover is resumed by {By}");
         return true;
     });
 
@@ -29,9 +32,11 @@ public sealed class OperatorWishes(string stateDirectory, TimeProvider clock)
         if (MemoryText.Read(text).Memory.LastFailover is not { } last || JournalReader.Wish(connection, cluster).AcknowledgedEpoch >= last.Epoch)
             return null;
         Put(connection, cluster, "acknowledged_epoch", last.Epoch);
-        Tell(connection, cluster, EventKind.Acknowledged, FormattableString.Invariant($"the failover from {last.From} to {last.To} (epoch {last.Epoch}) is acknowledged by {Account}"));
+        Tell(connection, cluster, EventKind.Acknowledged, FormattableString.Invariant($"the failover from {last.From} to {last.To} (epoch {last.Epoch}) is acknowledged by {By}"));
         return last.Epoch;
     });
+
+    private string By => by ?? Account;
 
     /// <summary>The account; under sudo the one behind it.</summary>
     private static string Account => Environment.GetEnvironmentVariable("SUDO_USER") is { Length: > 0 } behind ? $"{behind} (as {Environment.UserName})" : Environment.UserName;
@@ -39,7 +44,7 @@ public sealed class OperatorWishes(string stateDirectory, TimeProvider clock)
     private void Put(SqliteConnection connection, string cluster, string column, long value) => connection.Execute(
         $"INSERT INTO operator_wish (cluster, {column}, changed_by, changed_at) VALUES ($cluster, $value, $by, $at) "
         + $"ON CONFLICT (cluster) DO UPDATE SET {column} = excluded.{column}, changed_by = excluded.changed_by, changed_at = excluded.changed_at",
-        ("$cluster", cluster), ("$value", value), ("$by", Account), ("$at", clock.GetUtcNow().Text()));
+        ("$cluster", cluster), ("$value", value), ("$by", By), ("$at", clock.GetUtcNow().Text()));
 
     private void Tell(SqliteConnection connection, string cluster, EventKind kind, string sentence) =>
         SqliteJournal.Tell(connection, cluster, new JournalEntry(clock.GetUtcNow(), kind, sentence));

@@ -21,8 +21,10 @@ public sealed class SqliteJournal : IJournal, IDisposable
 
     private readonly SqliteConnection writer;
     private readonly SqliteConnection reader; // in WAL mode it waits for no writer
+    private readonly SqliteConnection people; // for whoever is not a check: a check waits for none of them
     private readonly Lock writing = new();
     private readonly Lock reading = new();
+    private readonly Lock telling = new();
     private readonly ConcurrentDictionary<string, OperatorWish> wishes = new();
     private readonly LookRecorder looks;
     private readonly ILogger logger;
@@ -38,17 +40,20 @@ public sealed class SqliteJournal : IJournal, IDisposable
         this.eventLimit = eventLimit;
         writer = SqliteText.Connection(file);
         reader = SqliteText.Connection(file, busySeconds: 1); // a check waits for it
+        people = SqliteText.Connection(file, busySeconds: 1);
         try
         {
             Directory.CreateDirectory(stateDirectory);
             writer.Open();
             writer.Execute(SqlText.Of("Journaling.schema.sql"));
             reader.Open();
+            people.Open();
         }
         catch (Exception failure) when (failure is SqliteException or IOException or UnauthorizedAccessException)
         {
             writer.Dispose();
             reader.Dispose();
+            people.Dispose();
             throw new JournalUnwritableException($"the journal {file} cannot be opened ({failure.Message}): {(failure is SqliteException { SqliteErrorCode: NotADatabase or Corrupt }
                 ? "move the file away; the watchdog then starts without memory of who is to be primary"
                 : "make StateDirectory writable for the watchdog's account")}", failure);
@@ -119,8 +124,20 @@ public sealed class SqliteJournal : IJournal, IDisposable
 
     public IReadOnlyList<JournalEntry> Recent(string? cluster, int limit, long after = 0)
     {
-        lock (reading)
-            return JournalReader.Events(reader, cluster, limit, after);
+        lock (telling)
+            return JournalReader.Events(people, cluster, limit, after);
+    }
+
+    public IReadOnlyList<JournalEntry> Between(string cluster, DateTimeOffset from, DateTimeOffset until, int limit)
+    {
+        lock (telling)
+            return JournalReader.Between(people, cluster, from, until, limit);
+    }
+
+    public IReadOnlyList<FinishedFailover> Failovers(string cluster)
+    {
+        lock (telling)
+            return JournalReader.Failovers(people, cluster);
     }
 
     internal static void Tell(SqliteConnection connection, string cluster, JournalEntry entry) =>
@@ -144,6 +161,7 @@ public sealed class SqliteJournal : IJournal, IDisposable
     public void Dispose()
     {
         looks.Dispose();
+        people.Dispose();
         reader.Dispose();
         writer.Dispose();
     }

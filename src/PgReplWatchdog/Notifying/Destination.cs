@@ -1,11 +1,12 @@
 using System.Net;
 using System.Net.Http.Headers;
 using Microsoft.AspNetCore.WebUtilities;
+using PgReplWatchdog.Configuration;
+using PgReplWatchdog.Metrics;
+using PgReplWatchdog.Operating;
 using Polly;
 using Polly.Retry;
 using Polly.Timeout;
-using PgReplWatchdog.Configuration;
-using PgReplWatchdog.Operating;
 
 namespace PgReplWatchdog.Notifying;
 
@@ -38,15 +39,15 @@ internal sealed class Destination : IDisposable
     private readonly string channel;
     private readonly Uri address;
     private readonly TimeSpan attemptLimit;
-    private readonly NotificationCounter counter;
+    private readonly WatchdogMetrics metrics;
     private readonly ILogger logger;
     private readonly ResiliencePipeline<Delivery> pipeline;
     private int failures;
     private bool told;
 
-    public Destination(string channel, Uri address, TimeSpan attemptLimit, TimeSpan retryFor, Secret? token, NotificationCounter counter, TimeProvider clock, ILogger logger)
+    public Destination(string channel, Uri address, TimeSpan attemptLimit, TimeSpan retryFor, Secret? token, WatchdogMetrics metrics, TimeProvider clock, ILogger logger)
     {
-        (this.channel, this.address, this.attemptLimit, this.counter, this.logger) = (channel, address, attemptLimit, counter, logger);
+        (this.channel, this.address, this.attemptLimit, this.metrics, this.logger) = (channel, address, attemptLimit, metrics, logger);
         http.DefaultRequestHeaders.UserAgent.Add(new ProductInfoHeaderValue("pgwatchdog", null));
         if (token is not null)
             http.DefaultRequestHeaders.Authorization = new AuthenticationHeaderValue("Bearer", token.Reveal());
@@ -86,7 +87,7 @@ internal sealed class Destination : IDisposable
         {
             // The time for trying is over; what came of the last attempt is known.
         }
-        counter.Count(channel, last.Succeeded ? NotificationCounter.Succeeded : NotificationCounter.Failed);
+        metrics.PublishNotification(channel, last.Succeeded ? NotificationCounter.Succeeded : NotificationCounter.Failed);
         if (!last.Succeeded)
             TellFailure(last);
         return last.Succeeded;

@@ -1,17 +1,20 @@
 using System.Text;
 using System.Text.Json;
 using PgReplWatchdog.Configuration;
+using PgReplWatchdog.Metrics;
 
 namespace PgReplWatchdog.Notifying;
 
 /// <summary>The configured addresses and the documents that each of them gets.</summary>
-internal sealed class Destinations(NotificationAccess access, NotificationCounter counter, ILogger logger)
+internal sealed class Destinations(NotificationAccess access, WatchdogMetrics metrics, ILogger logger)
 {
     /// <summary>Before every alert's name in Alertmanager: another one than those of the rules for Prometheus, which may be there as well.</summary>
     private const string AlertPrefix = "PgWatchdogSays";
 
-    /// <summary>Alerts that hold are sent again this often.</summary>
-    public TimeSpan AlertRefresh { get; init; }
+    /// <summary>Alerts that hold are sent again this often, unless a test is in a hurry.</summary>
+    public static readonly TimeSpan UsualRefresh = TimeSpan.FromSeconds(30);
+
+    public TimeSpan AlertRefresh { get; init; } = UsualRefresh;
 
     /// <summary>
     /// An alert that holds ends by itself after so long unless it is sent again, as those of Prometheus do: one that nobody can end any more, because the watchdog is gone, is
@@ -22,13 +25,13 @@ internal sealed class Destinations(NotificationAccess access, NotificationCounte
     private readonly NotificationOptions options = access.Options;
     private readonly TimeProvider clock = TimeProvider.System;
 
-    public Destination Alertmanager(string url) => new(NotificationCounter.Alertmanager, new Uri(url.TrimEnd('/') + "/api/v2/alerts"), options.Timeout, options.RetryFor, null, counter, clock, logger);
+    public Destination Alertmanager(string url) => new(NotificationCounter.Alertmanager, new Uri(url.TrimEnd('/') + "/api/v2/alerts"), options.Timeout, options.RetryFor, null, metrics, clock, logger);
 
-    public Destination Webhook() => new(NotificationCounter.Webhook, new Uri(options.WebhookUrl), options.Timeout, options.RetryFor, access.WebhookToken, counter, clock, logger);
+    public Destination Webhook() => new(NotificationCounter.Webhook, new Uri(options.WebhookUrl), options.Timeout, options.RetryFor, access.WebhookToken, metrics, clock, logger);
 
     /// <summary>The next beat says the same: one is not tried for longer than until then.</summary>
     public Destination Heartbeat() => new(NotificationCounter.Heartbeat, new Uri(options.HeartbeatUrl), options.Timeout,
-        options.RetryFor < options.HeartbeatInterval ? options.RetryFor : options.HeartbeatInterval, null, counter, clock, logger);
+        options.RetryFor < options.HeartbeatInterval ? options.RetryFor : options.HeartbeatInterval, null, metrics, clock, logger);
 
     public HttpRequestMessage Alerts(IEnumerable<Notice> holding, IEnumerable<Notice> ended)
     {

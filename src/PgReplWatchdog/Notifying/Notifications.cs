@@ -13,9 +13,6 @@ public sealed class Notifications : BackgroundService
     /// <summary>Messages that wait for a webhook: those of some hundred failovers.</summary>
     public const int QueueLimit = 512;
 
-    /// <summary>Alerts that hold are sent again this often.</summary>
-    private static readonly TimeSpan AlertRefresh = TimeSpan.FromSeconds(30);
-
     /// <summary>Where a loop ended by a bug: there is no hurry to run into it again.</summary>
     private static readonly TimeSpan PauseAfterBug = TimeSpan.FromMinutes(1);
 
@@ -31,14 +28,13 @@ public sealed class Notifications : BackgroundService
     private volatile ImmutableDictionary<string, ClusterNotices> notices = ImmutableDictionary<string, ClusterNotices>.Empty;
 
     public Notifications(Installation installation, Notifier notifier, WatchedClusters clusters, WatchdogMetrics metrics, ILogger<Notifications> logger)
-        : this(installation, notifier, clusters, metrics, logger, AlertRefresh)
+        : this(installation, notifier, clusters, metrics, logger, Destinations.UsualRefresh)
     {
     }
 
     internal Notifications(Installation installation, Notifier notifier, WatchedClusters clusters, WatchdogMetrics metrics, ILogger logger, TimeSpan alertRefresh)
     {
-        var counter = new NotificationCounter(metrics);
-        destinations = new Destinations(installation.Notifications, counter, logger) { AlertRefresh = alertRefresh };
+        destinations = new Destinations(installation.Notifications, metrics, logger) { AlertRefresh = alertRefresh };
         (this.clusters, options, this.logger) = (clusters, installation.Notifications.Options, logger);
         foreach (var url in options.AlertmanagerUrls)
         {
@@ -49,13 +45,13 @@ public sealed class Notifications : BackgroundService
         if (options.WebhookUrl.Length > 0)
         {
             news = Channel.CreateBounded<Notice>(new BoundedChannelOptions(QueueLimit) { FullMode = BoundedChannelFullMode.DropOldest },
-                _ => counter.Count(NotificationCounter.Webhook, NotificationCounter.Dropped));
+                _ => metrics.PublishNotification(NotificationCounter.Webhook, NotificationCounter.Dropped));
             loops.Add(stopping => WebhookAsync(news.Reader, stopping));
         }
         if (loops.Count > 0)
         {
             // Here and not when it starts: the first check may be over by then.
-            var found = notifier.Listen(() => counter.Count(news is null ? NotificationCounter.Alertmanager : NotificationCounter.Webhook, NotificationCounter.Dropped));
+            var found = notifier.Listen(() => metrics.PublishNotification(news is null ? NotificationCounter.Alertmanager : NotificationCounter.Webhook, NotificationCounter.Dropped));
             loops.Add(stopping => ListenAsync(found, stopping));
         }
         if (options.HeartbeatUrl.Length > 0)

@@ -1,32 +1,25 @@
-using PgReplWatchdog.Journaling;
 using PgReplWatchdog.Metrics;
-using Prometheus;
+using PgReplWatchdog.Page;
 
 namespace PgReplWatchdog.Operating;
 
-/// <summary>What the service answers over HTTP, from memory: a request never asks a database or a host.</summary>
+/// <summary>What the service answers over HTTP, from memory: a request never asks a database or a host, and takes no lock that a check waits for.</summary>
 public static class Endpoints
 {
-    public const string StatusPath = "/api/v1/status";
-    public const string EventsPath = "/api/v1/events";
+    public const string StatusPath = ApiEndpoints.Path + "/status";
+    public const string EventsPath = ApiEndpoints.Path + "/events";
 
     /// <summary>No more than this are given at once.</summary>
     public const int EventsLimit = 10_000;
-    private const int EventsShown = 10;
 
     public static void Map(IEndpointRouteBuilder routes)
     {
-        routes.MapMetrics("/metrics", routes.ServiceProvider.GetRequiredService<WatchdogMetrics>().Registry);
-        routes.MapGet("/healthz", (WatchedClusters clusters) => Health(clusters));
-        routes.MapGet(EventsPath, (IJournal journal, string? cluster, int? limit, long? after) =>
-            Results.Json(new EventsDocument([.. journal.Recent(cluster, Math.Clamp(limit ?? EventsShown, 0, EventsLimit), after ?? 0)]), Json.Indented));
+        routes.MapGet("/metrics", (WatchdogMetrics metrics) => Results.Bytes(metrics.Scrape(), WatchdogMetrics.ContentType)).ExcludeFromDescription().RequireRateLimiting(HttpRules.Scraping);
+        routes.MapGet("/healthz", Health).ExcludeFromDescription();
         RoleEndpoints.Map(routes);
-        routes.MapGet(StatusPath, (WatchedClusters clusters, IJournal journal) => Results.Json(Status(clusters, journal), Json.Indented));
+        ApiEndpoints.Map(routes);
+        PageEndpoints.Map(routes);
     }
-
-    private static StatusDocument Status(WatchedClusters clusters, IJournal journal) => new(
-        WatchdogMetrics.Version,
-        [.. clusters.All.Select(watchdog => ClusterStatus.Of(watchdog.Spec, watchdog.Last, journal.Recent(watchdog.Spec.Name, EventsShown)))]);
 
     /// <summary>Healthy is a watchdog whose checks come to an end, whatever they find.</summary>
     private static IResult Health(WatchedClusters clusters)

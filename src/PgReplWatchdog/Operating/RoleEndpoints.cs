@@ -22,14 +22,12 @@ public static class RoleEndpoints
 
     private delegate IResult Finder(WatchedClusters clusters, HttpRequest request, Func<NodeRoles, string, IResult> answer);
 
-    private static void Map(IEndpointRouteBuilder routes, string pattern, Func<HttpRequest, WatchedClusters, IResult> answer) => routes.MapMethods(pattern, Methods, answer);
+    private static void Map(IEndpointRouteBuilder routes, string pattern, Func<HttpRequest, WatchedClusters, IResult> answer) => routes.MapMethods(pattern, Methods, answer).ExcludeFromDescription();
 
     private static IResult InCluster(WatchedClusters clusters, HttpRequest request, Func<NodeRoles, IResult> answer)
     {
         var name = (string)request.RouteValues["cluster"]!;
-        return clusters.All.FirstOrDefault(watchdog => watchdog.Spec.Name == name) is { } found
-            ? answer(Roles(found))
-            : Missing($"there is no cluster {name}; there are {string.Join(", ", clusters.All.Select(watchdog => watchdog.Spec.Name))}");
+        return clusters.Find(name) is { } found ? answer(Roles(found)) : Missing(clusters.WhyNot(name));
     }
 
     private static IResult InClusterNode(WatchedClusters clusters, HttpRequest request, Func<NodeRoles, string, IResult> answer) => InCluster(clusters, request, roles =>

@@ -5,6 +5,7 @@ using PgReplWatchdog.Configuration;
 using PgReplWatchdog.Journaling;
 using PgReplWatchdog.Metrics;
 using PgReplWatchdog.Notifying;
+using PgReplWatchdog.Page;
 using PgReplWatchdog.Probing;
 using PgReplWatchdog.Scheduling;
 
@@ -14,7 +15,14 @@ namespace PgReplWatchdog.Operating;
 public static class Service
 {
     /// <exception cref="JournalUnwritableException">The state directory cannot be used.</exception>
-    public static WebApplication Build(Installation installation, string configurationFile)
+    public static WebApplication Build(Installation installation, string configurationFile) => Build(installation, configurationFile, cluster =>
+    {
+        var hosts = new SshHosts(cluster);
+        return (new PostgresProber(cluster, hosts, TimeProvider.System), new ActionRunner(cluster, hosts, TimeProvider.System));
+    });
+
+    /// <summary>With other eyes and hands than the real ones.</summary>
+    internal static WebApplication Build(Installation installation, string configurationFile, Func<ClusterAccess, (IProber Eyes, IActionRunner Hands)> reach)
     {
         var builder = WebApplication.CreateSlimBuilder(new WebApplicationOptions { ContentRootPath = AppContext.BaseDirectory });
         builder.Configuration.Sources.Clear();
@@ -29,7 +37,8 @@ public static class Service
         builder.Logging.AddFilter("Microsoft", LogLevel.Warning).AddFilter("Quartz", LogLevel.Warning).AddFilter("Microsoft.Hosting.Lifetime", LogLevel.Error)
             .AddFilter("Microsoft.Extensions.Hosting.Internal.Host", LogLevel.None); // a failed start is told by the command, without a stack trace
         builder.Services.AddSystemd(); // under systemd: readiness, and log lines as journald wants them
-        builder.WebHost.UseUrls(installation.Listen.ToString());
+        HttpRules.Configure(builder, installation);
+        OpenApi.Add(builder.Services);
 
         var services = builder.Services;
         services.AddSingleton<TimeProvider>(new SteadyClock(TimeProvider.System)); // Quartz takes it from here; what people read has the system's
@@ -38,20 +47,22 @@ public static class Service
         services.AddSingleton<Notifier>();
         foreach (var cluster in installation.Clusters)
         {
-            var hosts = new SshHosts(cluster);
-            services.AddSingleton(provider => ActivatorUtilities.CreateInstance<Watchdog>(provider, cluster.Spec,
-                new PostgresProber(cluster, hosts, TimeProvider.System), new ActionRunner(cluster, hosts, TimeProvider.System), cluster.FreezeWindows, TimeProvider.System));
+            var (eyes, hands) = reach(cluster);
+            services.AddSingleton(provider => ActivatorUtilities.CreateInstance<Watchdog>(provider, cluster.Spec, eyes, hands, cluster.FreezeWindows, TimeProvider.System));
         }
         services.AddSingleton<WatchedClusters>();
         services.AddSingleton(installation);
+        services.AddSingleton(new ApiToken(installation.ApiToken));
         services.AddHostedService<Farewell>();
         services.AddHostedService<Alarms>();
         services.AddHostedService<DriftWatch>();
         services.AddHostedService<Notifications>();
+        PageEndpoints.Add(services);
         Schedule.Add(services, installation.Clusters.Select(cluster => cluster.Spec));
 
         var service = builder.Build();
         _ = service.Services.GetRequiredService<IJournal>(); // a journal that cannot be opened is told now, not at the first check
+        HttpRules.Use(service);
         Endpoints.Map(service);
         foreach (var cluster in installation.Clusters)
             service.Services.GetRequiredService<WatchdogMetrics>().Announce(cluster.Spec);

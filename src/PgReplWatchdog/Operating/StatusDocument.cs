@@ -13,7 +13,7 @@ public sealed record StatusDocument(string Version, ImmutableArray<ClusterStatus
 /// <summary>One cluster as the last check found it; null members are unknown, never zero.</summary>
 public sealed record ClusterStatus(
     string Name, Verdict Verdict, DateTimeOffset? VerdictSince, ImmutableArray<string> Evidence,
-    string? IntendedPrimary, long Epoch, bool FailoverReady, ImmutableArray<ShutGate> Gates, double PrimarySilenceSeconds,
+    string? IntendedPrimary, long Epoch, bool FailoverReady, ImmutableArray<ShutGate> Gates, double? PrimarySilenceSeconds,
     DateTimeOffset? LastCheck, Procedure? Procedure, FinishedFailover? LastFailover,
     ImmutableArray<NodeStatus> Nodes, ImmutableArray<JournalEntry> Events)
 {
@@ -48,7 +48,7 @@ public sealed record ClusterStatus(
     public static ClusterStatus Of(ClusterSpec spec, Checked? last, IReadOnlyList<JournalEntry> events)
     {
         if (last is null)
-            return new ClusterStatus(spec.Name, Verdict.Unknown, null, ["no check has ended yet"], null, 0, false, [], 0, null, null, null, [], [.. events]);
+            return new ClusterStatus(spec.Name, Verdict.Unknown, null, ["no check has ended yet"], null, 0, false, [], null, null, null, null, [], [.. events]);
         var (observation, decision, since, _) = last;
         return new ClusterStatus(
             spec.Name, decision.Diagnosis.Verdict, since, decision.Diagnosis.Evidence,
@@ -75,7 +75,7 @@ public sealed record ClusterStatus(
         ArgumentNullException.ThrowIfNull(memory);
         return new ClusterStatus(
             spec.Name, Verdict.Unknown, null, ["the service does not answer: this is what its journal says, and nobody watches"],
-            memory.IntendedPrimary, memory.Epoch, false, [], 0, null, memory.Procedure, memory.LastFailover, [], [.. events])
+            memory.IntendedPrimary, memory.Epoch, false, [], null, null, memory.Procedure, memory.LastFailover, [], [.. events])
         {
             Policy = spec.Policy,
             Guard = memory.Guard,

@@ -110,13 +110,13 @@ public sealed class WrongSettings(ConfigurationFolder folder) : IClassFixture<Co
 
     [Theory]
     [InlineData("http//127.0.0.1:9187")]
-    [InlineData("https://127.0.0.1:9187")]
+    [InlineData("ftp://127.0.0.1:9187")]
     [InlineData("127.0.0.1:9187")]
     [InlineData("http://127.0.0.1:99999")]
     [InlineData("http://127.0.0.1:9187/metrics")]
     [InlineData("9187")]
     public Task An_address_to_listen_on_that_is_none_is_named_with_an_example(string listen) =>
-        IsOneErrorAsync("Listen", $"\"{listen}\"", [$"PgReplWatchdog:Listen is '{listen}'; give an address with http and a port, such as http://127.0.0.1:9187"]);
+        IsOneErrorAsync("Listen", $"\"{listen}\"", [$"PgReplWatchdog:Listen is '{listen}'; give an address with http or https and a port, such as http://127.0.0.1:9187"]);
 
     [Fact]
     public async Task An_empty_address_to_listen_on_is_missing() =>

@@ -1,6 +1,6 @@
-using System.Globalization;
 using System.Text.Json;
 using PgReplWatchdog.Lab;
+using PgReplWatchdog.Tests.Observability;
 using PgReplWatchdog.Tests.SetUp;
 
 namespace PgReplWatchdog.Tests.Checking;
@@ -47,30 +47,30 @@ public sealed class LagTests
     {
         await using var cluster = await RunningCluster.StartAsync(change: Patient);
         var healthy = await MetricsAsync(cluster);
-        Assert.Equal(1, healthy["pgwatchdog_node_role{cluster=\"main\",node=\"alpha\",role=\"Primary\"}"]);
-        Assert.Equal(0, healthy["pgwatchdog_replication_lag_bytes{cluster=\"main\",node=\"beta\",stage=\"replay\"}"]);
-        Assert.Equal(0, healthy["pgwatchdog_replication_lag_seconds{cluster=\"main\",node=\"beta\"}"]);
-        Assert.Equal(1, healthy["pgwatchdog_failover_ready{cluster=\"main\"}"]);
-        Assert.Equal(1, healthy["pgwatchdog_cluster_streaming_standbys{cluster=\"main\"}"]);
-        Assert.Equal(0, healthy["pgwatchdog_failovers_total{cluster=\"main\",result=\"succeeded\"}"]);
-        Assert.Equal(1, healthy["pgwatchdog_verdict{cluster=\"main\",verdict=\"Serving\"}"]);
-        Assert.True(healthy["pgwatchdog_node_wal_current_lsn_bytes{cluster=\"main\",node=\"alpha\"}"] > 0);
-        Assert.True(healthy["pgwatchdog_check_duration_seconds_count{cluster=\"main\"}"] > 0);
-        Assert.Contains(healthy.Keys, name => name.StartsWith("pgwatchdog_schedule_delay_seconds_bucket", StringComparison.Ordinal));
-        Assert.Contains(healthy.Keys, name => name.StartsWith("pgwatchdog_build_info", StringComparison.Ordinal));
+        Assert.Equal(1, healthy["node_role{node=\"alpha\",role=\"Primary\"}"]);
+        Assert.Equal(0, healthy["replication_lag_bytes{node=\"beta\",stage=\"replay\"}"]);
+        Assert.Equal(0, healthy["replication_lag_seconds{node=\"beta\"}"]);
+        Assert.Equal(1, healthy["failover_ready"]);
+        Assert.Equal(1, healthy["cluster_streaming_standbys"]);
+        Assert.Equal(0, healthy["failovers_total{result=\"succeeded\"}"]);
+        Assert.Equal(1, healthy["verdict{verdict=\"Serving\"}"]);
+        Assert.True(healthy["node_wal_current_lsn_bytes{node=\"alpha\"}"] > 0);
+        Assert.True(healthy["check_duration_seconds_count"] > 0);
+        Assert.Contains(healthy.Series, name => name.StartsWith("pgwatchdog_schedule_delay_seconds_bucket", StringComparison.Ordinal));
+        Assert.Contains(healthy.Series, name => name.StartsWith("pgwatchdog_build_info", StringComparison.Ordinal));
 
         await cluster.Alpha.KillPostgresAsync(Cancellation);
         await cluster.UntilAsync(status => status.Verdict == "Crashed", "alpha is down");
         var down = await MetricsAsync(cluster);
-        Assert.Equal(0, down["pgwatchdog_node_probe_success{cluster=\"main\",node=\"alpha\"}"]);
-        Assert.Equal(1, down["pgwatchdog_node_reach{cluster=\"main\",node=\"alpha\",reach=\"Refused\"}"]);
-        Assert.Equal(1, down["pgwatchdog_node_role{cluster=\"main\",node=\"alpha\",role=\"Unknown\"}"]);
-        Assert.Equal(0, down["pgwatchdog_node_role{cluster=\"main\",node=\"alpha\",role=\"Primary\"}"]);
-        Assert.Equal(0, down["pgwatchdog_replication_lag_known{cluster=\"main\",node=\"beta\"}"]);
+        Assert.Equal(0, down["node_probe_success{node=\"alpha\"}"]);
+        Assert.Equal(1, down["node_reach{node=\"alpha\",reach=\"Refused\"}"]);
+        Assert.Equal(1, down["node_role{node=\"alpha\",role=\"Unknown\"}"]);
+        Assert.Equal(0, down["node_role{node=\"alpha\",role=\"Primary\"}"]);
+        Assert.Equal(0, down["replication_lag_known{node=\"beta\"}"]);
         string[] gone = ["node_wal_current_lsn_bytes", "node_timeline", "replication_slot_active"];
-        Assert.DoesNotContain(down.Keys, name => gone.Any(metric => name.StartsWith($"pgwatchdog_{metric}{{cluster=\"main\",node=\"alpha\"", StringComparison.Ordinal)));
-        Assert.DoesNotContain(down.Keys, name => name.StartsWith("pgwatchdog_replication_lag_bytes", StringComparison.Ordinal) || name.StartsWith("pgwatchdog_replication_lag_seconds", StringComparison.Ordinal));
-        Assert.DoesNotContain(down.Keys, name => name.StartsWith("pgwatchdog_cluster_streaming_standbys", StringComparison.Ordinal));
+        Assert.DoesNotContain(down.Series, name => gone.Any(metric => name.StartsWith($"pgwatchdog_{metric}{{cluster=\"main\",node=\"alpha\"", StringComparison.Ordinal)));
+        Assert.DoesNotContain(down.Series, name => name.StartsWith("pgwatchdog_replication_lag_bytes", StringComparison.Ordinal) || name.StartsWith("pgwatchdog_replication_lag_seconds", StringComparison.Ordinal));
+        Assert.DoesNotContain(down.Series, name => name.StartsWith("pgwatchdog_cluster_streaming_standbys", StringComparison.Ordinal));
     }
 
     [Fact]
@@ -93,9 +93,5 @@ public sealed class LagTests
     private static double? Seconds(ServiceStatus status) =>
         status.Node("beta").GetProperty("replayLagSeconds") is { ValueKind: JsonValueKind.Number } seconds ? seconds.GetDouble() : null;
 
-    private static async Task<Dictionary<string, double>> MetricsAsync(RunningCluster cluster) =>
-        (await cluster.Service.Http.GetStringAsync("/metrics", Cancellation)).Split('\n')
-            .Where(line => line.Length > 0 && line[0] != '#')
-            .Select(line => (Name: line[..line.LastIndexOf(' ')], Value: line[(line.LastIndexOf(' ') + 1)..]))
-            .ToDictionary(line => line.Name, line => double.Parse(line.Value, CultureInfo.InvariantCulture));
+    private static async Task<Scraped> MetricsAsync(RunningCluster cluster) => new(await cluster.Service.Http.GetStringAsync("/metrics", Cancellation));
 }

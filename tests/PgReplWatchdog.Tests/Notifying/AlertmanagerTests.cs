@@ -37,7 +37,7 @@ public sealed class AlertmanagerTests
         await EventuallyAsync(async () => (await alertmanager.ActiveAsync()).Keys.SequenceEqual(["PgWatchdogSaysFailoverDecided"]), "what ended is resolved, and what happened goes on for a while");
         await EventuallyAsync(() => Task.FromResult(Told(receiver, "resolved").Contains("PgWatchdogSaysDown")), "whoever Alertmanager tells is told so");
         Assert.Contains("PgWatchdogSaysDown", Told(receiver, "firing"));
-        Assert.Equal(0, await sending.CountAsync(NotificationCounter.Alertmanager, NotificationCounter.Failed));
+        Assert.Equal(0, sending.Count(NotificationCounter.Alertmanager, NotificationCounter.Failed));
     }
 
     /// <summary>A watchdog that is gone cannot end its alerts: they end by themselves.</summary>

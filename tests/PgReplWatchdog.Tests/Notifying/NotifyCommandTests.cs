@@ -40,7 +40,7 @@ public sealed class NotifyCommandTests(ConfigurationFolder folder) : IClassFixtu
         var result = await RunAsync(settings, "--test");
         result.Shows(ExitCode.Failed, $"alertmanager at {alertmanager.Url}  taken  200 OK", "alertmanager at http://127.0.0.1:1  NOT taken", $"webhook at {webhook.Url}  NOT taken  403 Forbidden",
             $"heartbeat at {heartbeat.Url}  taken  200 OK");
-        Assert.Contains("PgWatchdogSaysTest", (await alertmanager.ActiveAsync()).Keys);
+        await SetUp.SetUpTests.EventuallyAsync(async () => (await alertmanager.ActiveAsync()).ContainsKey("PgWatchdogSaysTest"), "Alertmanager shows it");
         var message = Assert.Single(webhook.All);
         Assert.Equal(("Bearer token of the test", "Test"), (message.Authorization, (string)message.Json["event"]!));
         Assert.DoesNotContain("token of the test", result.ToString(), StringComparison.Ordinal);

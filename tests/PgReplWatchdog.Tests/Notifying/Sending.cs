@@ -24,7 +24,7 @@ internal sealed class Sending : IAsyncDisposable
     {
         Notifier = new Notifier();
         var installation = new Installation(new Uri("http://127.0.0.1:1"), "", []) { Notifications = new(options, token is null ? null : new Secret(token)) };
-        notifications = new Notifications(installation, Notifier, new WatchedClusters(watchdogs), metrics, log, alertRefresh ?? TimeSpan.FromSeconds(30));
+        notifications = new Notifications(installation, Notifier, new WatchedClusters(watchdogs), metrics, log, alertRefresh ?? Destinations.UsualRefresh);
     }
 
     public Notifier Notifier { get; }
@@ -51,17 +51,15 @@ internal sealed class Sending : IAsyncDisposable
         Notifier.Saw(Looks.Spec, new Checked(observation, Decider.Decide(Looks.Spec, Looks.Known, WorkingMemory.Empty, observation), observation.Time, 0), [.. events]);
     }
 
-    public async Task<double> CountAsync(string channel, string result)
+    public double Count(string channel, string result)
     {
-        using var text = new MemoryStream();
-        await metrics.Registry.CollectAndExportAsTextAsync(text);
         var name = $"pgwatchdog_notifications_total{{channel=\"{channel}\",result=\"{result}\"}} ";
-        var line = Assert.Single(Encoding.UTF8.GetString(text.ToArray()).Split('\n'), line => line.StartsWith(name, StringComparison.Ordinal));
+        var line = Assert.Single(Encoding.UTF8.GetString(metrics.Scrape()).Split('\n'), line => line.StartsWith(name, StringComparison.Ordinal));
         return double.Parse(line[name.Length..], CultureInfo.InvariantCulture);
     }
 
     public Task UntilCountedAsync(double count, string channel, string result) =>
-        SetUp.SetUpTests.EventuallyAsync(async () => await CountAsync(channel, result) >= count, $"{count} {channel} {result}");
+        SetUp.SetUpTests.EventuallyAsync(() => Task.FromResult(Count(channel, result) >= count), $"{count} {channel} {result}");
 
     public async ValueTask DisposeAsync()
     {

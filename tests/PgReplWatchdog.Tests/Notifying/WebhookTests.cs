@@ -41,7 +41,7 @@ public sealed class WebhookTests
         await sending.UntilCountedAsync(1, Webhook, NotificationCounter.Succeeded);
         Assert.Equal(4, receiver.All.Length);
         Assert.Single(receiver.All.Select(message => message.Body).Distinct());
-        Assert.Equal(0, await sending.CountAsync(Webhook, NotificationCounter.Failed));
+        Assert.Equal(0, sending.Count(Webhook, NotificationCounter.Failed));
         Assert.Equal(2, sending.Log.Length);
         Assert.Contains("Warning: no message gets through to the webhook at http://127.0.0.1:", sending.Log[0], StringComparison.Ordinal);
         Assert.Contains("503", sending.Log[0], StringComparison.Ordinal);
@@ -62,7 +62,7 @@ public sealed class WebhookTests
         for (var number = 1; number <= last; number++)
             sending.Healthy(Numbered(number)); // would not come to an end if it waited for anything
         await sending.UntilCountedAsync(100, Webhook, NotificationCounter.Dropped);
-        Assert.Equal(0, await sending.CountAsync(Webhook, NotificationCounter.Succeeded));
+        Assert.Equal(0, sending.Count(Webhook, NotificationCounter.Succeeded));
         answering.SetResult();
         await sending.UntilCountedAsync(1 + Notifications.QueueLimit, Webhook, NotificationCounter.Succeeded);
         Assert.Equal([0, .. Enumerable.Range(101, Notifications.QueueLimit)], receiver.All.Select(message => int.Parse((string)message.Json["sentence"]!)));

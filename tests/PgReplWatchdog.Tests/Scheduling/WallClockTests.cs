@@ -4,33 +4,28 @@ using PgReplWatchdog.Acting;
 using PgReplWatchdog.Deciding;
 using PgReplWatchdog.Journaling;
 using PgReplWatchdog.Metrics;
+using PgReplWatchdog.Notifying;
 using PgReplWatchdog.Observing;
 using PgReplWatchdog.Probing;
 using PgReplWatchdog.Remembering;
 using PgReplWatchdog.Scheduling;
+using PgReplWatchdog.Tests.Observability;
 using PgReplWatchdog.Tests.SetUp;
 using PgReplWatchdog.Topology;
 
 namespace PgReplWatchdog.Tests.Scheduling;
 
-/// <summary>The real scheduler under a wall clock that somebody sets back.</summary>
+/// <summary>The real scheduler under a wall clock that somebody sets back, and with checks that take too long.</summary>
 public sealed class WallClockTests
 {
+    private static readonly TimeSpan Interval = TimeSpan.FromMilliseconds(200);
+
     [Fact]
     public async Task Checks_go_on_when_the_wall_clock_is_set_back()
     {
         var wall = new WallClock();
         var counting = new CountingProber();
-        var spec = new ClusterSpec("main", [], new Policy { CheckInterval = TimeSpan.FromMilliseconds(200) }, new SqlRoles("replication", "pgwatchdog", "postgres"));
-        var builder = Host.CreateApplicationBuilder();
-        builder.Services.AddSingleton<TimeProvider>(new SteadyClock(wall));
-        builder.Services.AddSingleton<IJournal, NoJournal>();
-        builder.Services.AddSingleton<WatchdogMetrics>();
-        builder.Services.AddSingleton(provider => ActivatorUtilities.CreateInstance<Watchdog>(provider, spec, counting, new NoHands(), FreezeWindows.None, TimeProvider.System));
-        builder.Services.AddSingleton<WatchedClusters>();
-        Schedule.Add(builder.Services, [spec]);
-        using var host = builder.Build();
-        await host.StartAsync(TestContext.Current.CancellationToken);
+        using var host = await StartAsync(wall, counting);
 
         await MoreChecksAsync(counting, "checks have begun");
         wall.SetBack = TimeSpan.FromHours(1);
@@ -38,6 +33,37 @@ public sealed class WallClockTests
         wall.SetBack = TimeSpan.Zero;
         await MoreChecksAsync(counting, "checks go on after it was put right");
         await host.StopAsync(TestContext.Current.CancellationToken);
+    }
+
+    [Fact]
+    public async Task Checks_that_were_due_while_one_did_not_end_are_counted()
+    {
+        var counting = new CountingProber();
+        using var host = await StartAsync(TimeProvider.System, counting);
+        var metrics = host.Services.GetRequiredService<WatchdogMetrics>();
+        await MoreChecksAsync(counting, "checks have begun");
+        var before = Scraped.Of(metrics)["schedule_missed_ticks_total"];
+        counting.HoldsUpFor = 5 * Interval;
+        await SetUpTests.EventuallyAsync(() => Task.FromResult(Scraped.Of(metrics)["schedule_missed_ticks_total"] >= before + 3), "those left out are counted");
+        counting.HoldsUpFor = TimeSpan.Zero;
+        await host.StopAsync(TestContext.Current.CancellationToken);
+    }
+
+    private static async Task<IHost> StartAsync(TimeProvider clock, IProber prober)
+    {
+        var spec = new ClusterSpec("main", [], new Policy { CheckInterval = Interval }, new SqlRoles("replication", "pgwatchdog", "postgres"));
+        var builder = Host.CreateApplicationBuilder();
+        builder.Services.AddSingleton<TimeProvider>(new SteadyClock(clock));
+        builder.Services.AddSingleton<IJournal, NoJournal>();
+        builder.Services.AddSingleton<WatchdogMetrics>();
+        builder.Services.AddSingleton<Notifier>();
+        builder.Services.AddSingleton(provider => ActivatorUtilities.CreateInstance<Watchdog>(provider, spec, prober, new NoHands(), FreezeWindows.None, TimeProvider.System));
+        builder.Services.AddSingleton<WatchedClusters>();
+        Schedule.Add(builder.Services, [spec]);
+        var host = builder.Build();
+        host.Services.GetRequiredService<WatchdogMetrics>().Announce(spec);
+        await host.StartAsync(TestContext.Current.CancellationToken);
+        return host;
     }
 
     private static Task MoreChecksAsync(CountingProber prober, string what)
@@ -59,10 +85,13 @@ public sealed class WallClockTests
 
         public int Looks => Volatile.Read(ref looks);
 
-        public Task<ClusterObservation> ObserveAsync(Inquiry inquiry, CancellationToken cancellation)
+        public TimeSpan HoldsUpFor { get; set; }
+
+        public async Task<ClusterObservation> ObserveAsync(Inquiry inquiry, CancellationToken cancellation)
         {
             Interlocked.Increment(ref looks);
-            return Task.FromResult(new ClusterObservation(TimeSpan.Zero, TimeProvider.System.GetUtcNow(), []));
+            await Task.Delay(HoldsUpFor, cancellation);
+            return new ClusterObservation(TimeSpan.Zero, TimeProvider.System.GetUtcNow(), []);
         }
     }
 

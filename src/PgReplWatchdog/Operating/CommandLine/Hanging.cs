@@ -25,6 +25,8 @@ public sealed class Hanging(Markup lead, Markup text, bool oneLine = false) : Re
         var indent = alone ? NarrowIndent : Segment.CellCount(beginning[0]);
         var left = Math.Max(2, maxWidth - indent);
         var lines = Segment.SplitLines(((IRenderable)text).Render(options, oneLine ? Unwrapped : left));
+        if (lines.Count == 0)
+            lines.Add(new SegmentLine()); // no text: the beginning stands alone
         for (var index = 0; index < lines.Count && !(oneLine && index > 0); index++)
         {
             foreach (var segment in index == 0 && !alone ? beginning[0] : [Segment.Padding(indent)])

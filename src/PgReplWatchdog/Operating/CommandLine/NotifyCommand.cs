@@ -18,7 +18,7 @@ public static class NotifyCommand
         command.SetAction(async (parsed, cancellation) =>
         {
             var access = InstallationLoader.Load(parsed.GetValue(Commands.Config)!).Notifications;
-            var destinations = new Destinations(access, new NotificationCounter(new WatchdogMetrics()), NullLogger.Instance).Test().ToList();
+            var destinations = new Destinations(access, new WatchdogMetrics(), NullLogger.Instance).Test().ToList();
             var results = await Task.WhenAll(destinations.Select(async one =>
             {
                 using var destination = one.Destination;

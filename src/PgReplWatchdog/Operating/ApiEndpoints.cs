@@ -1,0 +1,79 @@
+using PgReplWatchdog.Configuration;
+using PgReplWatchdog.Journaling;
+using PgReplWatchdog.Metrics;
+
+namespace PgReplWatchdog.Operating;
+
+/// <summary>Version 1 of the API for scripts: JSON, enums as words, null for what is not known, errors as problem details (RFC 9457).</summary>
+public static class ApiEndpoints
+{
+    public const string Path = "/api/v1";
+    private const int EventsShown = 10;
+
+    public static void Map(IEndpointRouteBuilder routes)
+    {
+        routes.MapOpenApi(Path + "/openapi.json").RequireRateLimiting(HttpRules.Reading);
+        var read = routes.MapGroup(Path).RequireRateLimiting(HttpRules.Reading);
+        read.MapGet("/status", (WatchedClusters clusters, IJournal journal) =>
+                Json(new StatusDocument(WatchdogMetrics.Version, [.. clusters.All.Select(watchdog => Status(watchdog, journal))])))
+            .Produces<StatusDocument>().WithName("status").WithSummary("All clusters as the last check found them");
+        read.MapGet("/clusters/{cluster}", (WatchedClusters clusters, IJournal journal, string cluster) => In(clusters, cluster, watchdog => Json(Status(watchdog, journal))))
+            .Produces<ClusterStatus>().ProducesProblem(StatusCodes.Status404NotFound).WithName("cluster").WithSummary("One cluster as the last check found it");
+        read.MapGet("/clusters/{cluster}/readiness", (WatchedClusters clusters, string cluster) =>
+                In(clusters, cluster, watchdog => Json(Readiness.Of(ClusterStatus.Of(watchdog.Spec, watchdog.Last, [])))))
+            .Produces<Readiness>().ProducesProblem(StatusCodes.Status404NotFound).WithName("readiness").WithSummary("Were the primary to fail now: would a failover work, and what would it lose");
+        read.MapGet("/events", (WatchedClusters clusters, IJournal journal, string? cluster, int? limit, long? after) =>
+                In(clusters, cluster, () => Json(new EventsDocument([.. journal.Recent(cluster, Math.Clamp(limit ?? EventsShown, 0, Endpoints.EventsLimit), after ?? 0)]))))
+            .Produces<EventsDocument>().ProducesProblem(StatusCodes.Status404NotFound).WithName("events")
+            .WithSummary("What happened, newest first: at most limit (10, no more than 10000), none that is not newer than the event with the id after");
+        read.MapGet("/failovers", (WatchedClusters clusters, IJournal journal, string? cluster) => In(clusters, cluster, () => Json(Failovers(clusters, journal, cluster))))
+            .Produces<FailoversDocument>().ProducesProblem(StatusCodes.Status404NotFound).WithName("failovers").WithSummary("All failovers on record, newest first, without the events around them");
+        read.MapGet("/clusters/{cluster}/failovers/{id}", (WatchedClusters clusters, IJournal journal, string cluster, string id) => In(clusters, cluster, _ =>
+                FailoverReport.Find(journal, cluster, id) is { } report ? Json(report) : Missing($"{cluster} has no failover {id} on record; {Path}/failovers?cluster={cluster} lists them")))
+            .Produces<FailoverReport>().ProducesProblem(StatusCodes.Status404NotFound).WithName("failover").WithSummary("One failover: phases, evidence, losses, and the events around it");
+
+        foreach (var action in OperatorAction.All)
+        {
+            routes.MapPost($"{Path}/clusters/{{cluster}}/{action.Name}", (HttpContext context, WatchedClusters clusters, ApiToken token, Installation installation, string cluster) =>
+                    In(clusters, cluster, _ => Act(context, token, installation, action, cluster)))
+                .RequireRateLimiting(HttpRules.Acting).WithName(action.Name).WithSummary($"{action.Summary} Takes the header Authorization: Bearer TOKEN")
+                .Produces<OperatorOutcome>().ProducesProblem(StatusCodes.Status401Unauthorized).ProducesProblem(StatusCodes.Status403Forbidden).ProducesProblem(StatusCodes.Status404NotFound)
+                .ProducesProblem(StatusCodes.Status409Conflict).ProducesProblem(StatusCodes.Status503ServiceUnavailable);
+        }
+    }
+
+    private static ClusterStatus Status(Watchdog watchdog, IJournal journal) => ClusterStatus.Of(watchdog.Spec, watchdog.Last, journal.Recent(watchdog.Spec.Name, EventsShown));
+
+    private static FailoversDocument Failovers(WatchedClusters clusters, IJournal journal, string? cluster) => new(
+    [
+        .. from watchdog in clusters.All
+           where cluster is null || watchdog.Spec.Name == cluster
+           from failover in journal.Failovers(watchdog.Spec.Name)
+           orderby failover.Procedure.DecidedAt descending
+           select FailoverReport.Of(watchdog.Spec.Name, failover),
+    ]);
+
+    private static IResult Act(HttpContext context, ApiToken token, Installation installation, OperatorAction action, string cluster)
+    {
+        if (!token.IsConfigured)
+            return Refused(StatusCodes.Status403Forbidden, action.WhyOff(cluster));
+        if (!token.Is(ApiToken.In(context.Request)))
+        {
+            context.Response.Headers.WWWAuthenticate = "Bearer";
+            return Refused(StatusCodes.Status401Unauthorized, "give the token of ApiTokenFile in the header Authorization: Bearer TOKEN");
+        }
+        var (status, outcome) = action.Over(installation.StateDirectory, $"somebody with the API's token, from {context.Connection.RemoteIpAddress}", cluster);
+        return status == StatusCodes.Status200OK ? Json(outcome) : Refused(status, outcome.Sentence);
+    }
+
+    private static IResult In(WatchedClusters clusters, string cluster, Func<Watchdog, IResult> answer) =>
+        clusters.Find(cluster) is { } found ? answer(found) : Missing(clusters.WhyNot(cluster));
+
+    private static IResult In(WatchedClusters clusters, string? cluster, Func<IResult> answer) => cluster is null ? answer() : In(clusters, cluster, _ => answer());
+
+    private static IResult Json<T>(T value) => Results.Json(value, PgReplWatchdog.Json.Indented);
+
+    private static IResult Missing(string sentence) => Refused(StatusCodes.Status404NotFound, sentence);
+
+    private static IResult Refused(int status, string sentence) => Results.Problem(sentence, statusCode: status);
+}

@@ -1,0 +1,104 @@
+using System.Threading.RateLimiting;
+using Microsoft.AspNetCore.RateLimiting;
+using PgReplWatchdog.Configuration;
+using PgReplWatchdog.Page;
+
+namespace PgReplWatchdog.Operating;
+
+/// <summary>
+/// What holds for every request: how large, how many, what a browser may do with the answer, TLS. Who asks too much is refused, and neither scrapes nor load balancers'
+/// health checks wait for him: those have no part in the limits of readers.
+/// </summary>
+public static class HttpRules
+{
+    /// <summary>Policies of the rate limiter.</summary>
+    public const string Reading = "reading", Acting = "acting", Streaming = "streaming", Scraping = "scraping";
+
+    /// <summary>The largest body: a token and a name fit several times.</summary>
+    public const int BodyBytes = 16 * 1024;
+
+    /// <summary>Requests that one client may make at once, and those that he may make in each second after that.</summary>
+    public const int ReadsAtOnce = 400, ReadsPerSecond = 200;
+
+    /// <summary>Actions, and tries of a token, that one client has in each <see cref="ActionPeriod"/>.</summary>
+    public const int ActionsPerPeriod = 10;
+    public static readonly TimeSpan ActionPeriod = TimeSpan.FromSeconds(10);
+
+    /// <summary>Open event streams of all clients.</summary>
+    public const int Streams = 500;
+
+    /// <summary>Scrapes that are written at a time, and those that wait for their turn.</summary>
+    public const int ScrapesAtOnce = 2, ScrapesWaiting = 32;
+
+    private static readonly TimeSpan HeadersLimit = TimeSpan.FromSeconds(10);
+    private static readonly TimeSpan KeepAlive = TimeSpan.FromSeconds(60);
+
+    /// <summary>Nothing from elsewhere, no script or style but from files of this service, in nobody's frame.</summary>
+    private const string ContentSecurityPolicy =
+        "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self'; connect-src 'self'; form-action 'self'; base-uri 'none'; frame-ancestors 'none'";
+
+    public static void Configure(WebApplicationBuilder builder, Installation installation)
+    {
+        ArgumentNullException.ThrowIfNull(builder);
+        ArgumentNullException.ThrowIfNull(installation);
+        builder.WebHost.UseUrls(installation.Listen.ToString()).ConfigureKestrel(kestrel =>
+        {
+            kestrel.AddServerHeader = false;
+            kestrel.Limits.MaxRequestBodySize = BodyBytes;
+            kestrel.Limits.RequestHeadersTimeout = HeadersLimit;
+            kestrel.Limits.KeepAliveTimeout = KeepAlive;
+            if (installation.Certificate is { } certificate)
+                kestrel.ConfigureHttpsDefaults(https => (https.ServerCertificate, https.ServerCertificateChain) = (certificate.Own, certificate.Chain));
+        });
+        if (installation.Certificate is not null)
+            builder.WebHost.UseKestrelHttpsConfiguration();
+        builder.Services.AddProblemDetails();
+        builder.Services.AddRateLimiter(Limit);
+    }
+
+    public static void Use(WebApplication app)
+    {
+        app.Use((context, next) =>
+        {
+            var headers = context.Response.Headers;
+            headers.ContentSecurityPolicy = ContentSecurityPolicy;
+            headers.XContentTypeOptions = "nosniff";
+            headers.XFrameOptions = "DENY";
+            headers["Referrer-Policy"] = "no-referrer";
+            headers["Cross-Origin-Opener-Policy"] = "same-origin";
+            headers["Cross-Origin-Resource-Policy"] = "same-origin";
+            headers.CacheControl = "no-store"; // what is true now; files of the page say otherwise
+            return next(context);
+        });
+        app.UseExceptionHandler();
+        app.UseStatusCodePages();
+        PageEndpoints.UseFiles(app);
+        app.UseRouting();
+        app.UseRateLimiter();
+    }
+
+    private static void Limit(RateLimiterOptions limiter)
+    {
+        limiter.RejectionStatusCode = StatusCodes.Status429TooManyRequests;
+        limiter.OnRejected = (context, _) =>
+        {
+            context.HttpContext.Response.Headers.RetryAfter = "1";
+            return ValueTask.CompletedTask;
+        };
+        limiter.AddPolicy(Reading, context => RateLimitPartition.GetTokenBucketLimiter(Client(context), _ => new TokenBucketRateLimiterOptions
+        {
+            TokenLimit = ReadsAtOnce,
+            TokensPerPeriod = ReadsPerSecond,
+            ReplenishmentPeriod = TimeSpan.FromSeconds(1),
+        }));
+        limiter.AddPolicy(Acting, context => RateLimitPartition.GetFixedWindowLimiter(Client(context), _ => new FixedWindowRateLimiterOptions
+        {
+            PermitLimit = ActionsPerPeriod,
+            Window = ActionPeriod,
+        }));
+        limiter.AddConcurrencyLimiter(Streaming, streams => streams.PermitLimit = Streams);
+        limiter.AddConcurrencyLimiter(Scraping, scrapes => (scrapes.PermitLimit, scrapes.QueueLimit) = (ScrapesAtOnce, ScrapesWaiting));
+    }
+
+    private static string Client(HttpContext context) => context.Connection.RemoteIpAddress?.ToString() ?? "";
+}

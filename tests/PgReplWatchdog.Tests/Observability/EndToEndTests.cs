@@ -1,0 +1,59 @@
+using PgReplWatchdog.Tests.SetUp;
+
+namespace PgReplWatchdog.Tests.Observability;
+
+/// <summary>Real servers, a real Prometheus with our rules, a real Alertmanager with our routes: what a person is told of a failover, and what not.</summary>
+public sealed class EndToEndTests
+{
+    private static CancellationToken Cancellation => TestContext.Current.CancellationToken;
+
+    [Fact]
+    public async Task A_failover_is_told_and_one_that_is_refused_wakes_somebody()
+    {
+        await using var cluster = await RunningCluster.StartAsync();
+        await using var monitoring = await Monitoring.StartAsync(cluster.Lab, Cancellation);
+
+        await ShowsAsync(monitoring, "cluster:pgwatchdog_failover_would_work:bool", 1);
+        await ShowsAsync(monitoring, "pgwatchdog_replication_lag_bytes{stage=\"replay\"}", 0);
+        await ShowsAsync(monitoring, "pgwatchdog_replication_lag_seconds", 0);
+        await TellsAsync(monitoring, "outside PgWatchdogAlertPipelineAlive firing");
+        Assert.Empty(await monitoring.FiringAsync(Cancellation));
+
+        await cluster.Alpha.KillPostgresAsync(Cancellation);
+        await ShowsAsync(monitoring, "pgwatchdog_cluster_primary_info{node=\"beta\"}", 1);
+        await ShowsAsync(monitoring, "pgwatchdog_replication_state{node=\"alpha\",state=\"streaming\"}", 1);
+        await ShowsAsync(monitoring, "round(increase(pgwatchdog_failovers_total{result=\"succeeded\"}[2m]))", 1);
+        await ShowsAsync(monitoring, "pgwatchdog_failover_last_estimated_loss_bytes", 0);
+        await TellsAsync(monitoring, "tickets PgWatchdogFailedOver firing");
+        Assert.Equal(["PgWatchdogFailedOver"], await monitoring.FiringAsync(Cancellation)); // the loss is known, nobody was split, nothing was refused
+        await EveryPanelHasDataAsync(monitoring);
+
+        // Nobody has acknowledged that one: the next is refused, and somebody has to be told.
+        await cluster.Beta.KillPostgresAsync(Cancellation);
+        await TellsAsync(monitoring, "awake PgWatchdogFailoverRefused firing");
+        Assert.Contains("PgWatchdogFailoverRefused RecentFailover", await monitoring.FiringAsync(Cancellation));
+        Assert.DoesNotContain(monitoring.Told, word => word.StartsWith("awake ", StringComparison.Ordinal) && !word.Contains("Refused", StringComparison.Ordinal));
+
+        // Without the service nobody says that a failover would not work, but the rule does.
+        await cluster.Service.KillAsync();
+        await ShowsAsync(monitoring, "up{job=\"pgwatchdog\"}", 0);
+        await ShowsAsync(monitoring, "cluster:pgwatchdog_failover_would_work:bool", 0);
+    }
+
+    /// <summary>One that may rightly be empty says what it shows then.</summary>
+    private static async Task EveryPanelHasDataAsync(Monitoring monitoring)
+    {
+        foreach (var (board, panel) in Dashboard.All.SelectMany(board => board.Panels.Select(panel => (board, panel))))
+        {
+            var series = 0;
+            foreach (var expression in Dashboard.ExpressionsOf(panel))
+                series += await monitoring.CountAsync(expression, Cancellation);
+            Assert.True(series > 0 || panel["fieldConfig"]!["defaults"]!["noValue"] is not null, $"{board.File}: {panel["title"]} is empty");
+        }
+    }
+
+    private static Task ShowsAsync(Monitoring monitoring, string expression, double value) => SetUpTests.EventuallyAsync(
+        async () => await monitoring.AskAsync(expression, Cancellation) is { Count: > 0 } series && series.All(one => one.Value == value), $"{expression} is {value}");
+
+    private static Task TellsAsync(Monitoring monitoring, string word) => SetUpTests.EventuallyAsync(() => Task.FromResult(monitoring.Told.Contains(word)), word);
+}
