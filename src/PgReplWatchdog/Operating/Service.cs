@@ -53,6 +53,7 @@ public static class Service
         services.AddSingleton<WatchedClusters>();
         services.AddSingleton(installation);
         services.AddSingleton(new ApiToken(installation.ApiToken));
+        services.Configure<HostOptions>(host => host.BackgroundServiceExceptionBehavior = BackgroundServiceExceptionBehavior.Ignore); // no helper's end is the watchdog's
         services.AddHostedService<Farewell>();
         services.AddHostedService<Alarms>();
         services.AddHostedService<DriftWatch>();

@@ -11,6 +11,9 @@ namespace PgReplWatchdog.Probing;
 public sealed class AlarmSession(ClusterAccess cluster, NodeSpec node, TimeProvider clock)
 {
     private static readonly TimeSpan ConnectTimeout = TimeSpan.FromSeconds(2);
+    /// <summary>For the driver to notice that it is to end.</summary>
+    private static readonly TimeSpan Grace = TimeSpan.FromSeconds(1);
+
     private static readonly TimeSpan BetweenAttempts = TimeSpan.FromSeconds(1);
 
     /// <summary>Listens until cancelled, and calls <paramref name="alarm"/> each time that a session which stood has ended.</summary>
@@ -29,18 +32,17 @@ public sealed class AlarmSession(ClusterAccess cluster, NodeSpec node, TimeProvi
     /// <summary>True where a session was open and ended; false where none could be opened.</summary>
     private static async Task<bool> HasEndedAsync(NpgsqlDataSource source, CancellationToken cancellation)
     {
-        await using var connection = source.CreateConnection();
-        try
+        var connection = source.CreateConnection();
+        using var deadline = CancellationTokenSource.CreateLinkedTokenSource(cancellation);
+        deadline.CancelAfter(ConnectTimeout);
+        var opening = connection.OpenAsync(deadline.Token);
+        await Task.WhenAny(opening, Task.Delay(ConnectTimeout + Grace, cancellation));
+        if (!opening.IsCompletedSuccessfully)
         {
-            using var deadline = CancellationTokenSource.CreateLinkedTokenSource(cancellation);
-            deadline.CancelAfter(ConnectTimeout);
-            await connection.OpenAsync(deadline.Token).WaitAsync(ConnectTimeout, cancellation);
+            _ = GiveUpAsync(opening, connection);
+            return false; // whatever keeps a session from being opened is for the check to find
         }
-        // Whatever keeps a session from being opened is for the check to find.
-        catch (Exception failure) when (failure is NpgsqlException or TimeoutException or OperationCanceledException or System.Net.Sockets.SocketException)
-        {
-            return false;
-        }
+        await using var opened = connection;
         try
         {
             await connection.WaitAsync(cancellation);
@@ -54,5 +56,12 @@ public sealed class AlarmSession(ClusterAccess cluster, NodeSpec node, TimeProvi
         {
             return false;
         }
+    }
+
+    /// <summary>A connection that is still being opened does not let itself be disposed of: it ends by the driver's own limit.</summary>
+    private static async Task GiveUpAsync(Task opening, NpgsqlConnection connection)
+    {
+        await opening.ConfigureAwait(ConfigureAwaitOptions.SuppressThrowing);
+        await connection.DisposeAsync();
     }
 }
