@@ -84,6 +84,27 @@ until_ready() { # SECONDS
   done
 }
 
+# Started or stopped right now, by whoever, such as a run of ours that was killed: what is true of it then is true for a moment only. Waits so long, and no longer.
+until_settled() { # SECONDS
+  waited=0
+  while [ $waited -lt $(($1 * 10)) ] && is_moving; do
+    waited=$((waited + 1))
+    sleep 0.1
+  done
+}
+is_moving() {
+  if has_unit; then
+    case $(systemctl is-active "$unit" 2> /dev/null) in activating | deactivating | reloading) return 0 ;; esac
+  fi
+  for process in /proc/[0-9]*; do
+    { read -r name < "$process/comm"; } 2>/dev/null && [ "$name" = pg_ctl ] && tr '\0' '\n' < "$process/cmdline" 2>/dev/null | grep -qxF -e "$config" -e "$data" && return 0
+  done
+  read_postmaster
+  [ -n "$postmaster" ] || return 1
+  "$bin/pg_isready" -q -t 1 -p "$(sed -n 4p "$data/postmaster.pid")" -h "$(sed -n 5p "$data/postmaster.pid")"
+  [ $? -eq 1 ] # it answers, and rejects
+}
+
 # Before 10 pg_ctl is content with a server that answers "starting up".
 until_old_ready() { # SECONDS
   read_major

@@ -45,14 +45,15 @@ public static class SetupScripts
         wanted_config={4} wanted_unit={5}
         read_postmaster
         find_unit
-        config=${wanted_config:-$debian}
-        echo "config_directory=${config:-$data}"
+        config=${wanted_config:-${debian:-$data}}
+        echo "config_directory=$config"
         if [ -d /run/systemd/system ] && [ "$wanted_unit" != none ]; then
           # A running server is where its control group says.
           [ -z "$postmaster" ] || unit=$(sed -n 's|^0::.*/\([^/]*postgres[^/]*\.service\)$|\1|p' "/proc/$postmaster/cgroup" | grep . || echo "$unit")
           unit=${wanted_unit:-$unit}
           [ -z "$unit" ] || echo "unit=$unit"
         fi
+        until_settled 20
         {0}/pg_ctl status -D {1} >/dev/null 2>&1 && echo running=yes
         [ -e {3} ] && /bin/sh {3} status && echo guard_runs=yes
         {0}/pg_controldata {1} 2>/dev/null | sed -n \
