@@ -27,6 +27,8 @@ public sealed class Watchdog(
     private const int UnwrittenLimit = 100;
 
     /// <summary>A look that comes this much before it is due is not too soon.</summary>
+    /// <summary>A hook or a fence command may be given a minute; longer ones are taken for hung by those who ask.</summary>
+    private static readonly TimeSpan LongestAction = TimeSpan.FromMinutes(1);
     private static readonly TimeSpan Soon = TimeSpan.FromMilliseconds(5);
 
     private ClusterMemory memory = journal.Load(spec.Name).Within(spec);
@@ -37,6 +39,7 @@ public sealed class Watchdog(
     private long dueAt;
     private ImmutableArray<JournalEntry> unwritten = [];
     private string lastFailure = "";
+    private volatile Progress? progress;
 
     /// <summary>This process, for whoever replays its looks: its monotonic clock begins anew with each.</summary>
     private readonly string run = clock.GetUtcNow().ToString("O", CultureInfo.InvariantCulture);
@@ -45,6 +48,16 @@ public sealed class Watchdog(
 
     /// <summary>The last look and what was concluded; null before the first check.</summary>
     public Checked? Last { get; private set; }
+
+    /// <summary>
+    /// How old what was seen last is, for whoever has to go by it; null before the first check. While an action is under way nobody looks, and nothing else promotes: the time that
+    /// one may take does not count.
+    /// </summary>
+    public TimeSpan? Age => progress is not { } at ? null
+        : clock.GetElapsedTime(at.Timestamp) - (at.Acting ? LongestAction : TimeSpan.Zero) is var age && age > TimeSpan.Zero ? age : TimeSpan.Zero;
+
+    /// <summary>Whether what was seen last still says something; false before the first check.</summary>
+    public bool ChecksEnd => Age <= spec.Policy.LateAfter;
 
     /// <summary>One check. Returns when the next one should be if that is sooner than the schedule has it; null otherwise.</summary>
     public async Task<TimeSpan?> TickAsync(CancellationToken cancellation)
@@ -71,7 +84,9 @@ public sealed class Watchdog(
             dueAt = decision is { NotSooner: true, LookAgainIn: { } soon } ? clock.GetTimestamp() + (long)(soon.TotalSeconds * clock.TimestampFrequency) : 0;
             if (!onRecord || decision.Action is WatchdogAction.None)
                 return decision.LookAgainIn;
+            progress = new Progress(clock.GetTimestamp(), Acting: true);
             var outcome = await runner.RunAsync(decision.Action, cancellation);
+            progress = new Progress(clock.GetTimestamp(), Acting: false);
             report = new ActionReport(decision.Action.Kind, decision.Action.Node, outcome.Succeeded, outcome.Bytes);
             Tell(decision.Action, outcome);
             if (!outcome.Succeeded || look == LooksPerTick)
@@ -111,6 +126,7 @@ public sealed class Watchdog(
             memory = decision.Memory;
         working = decision.Working;
         Last = new Checked(observation, decision, since, clock.GetTimestamp());
+        progress = new Progress(Last.Timestamp, Acting: false);
         var told = onRecord ? events : changes;
         foreach (var one in told)
             Tell(one);
@@ -159,6 +175,9 @@ public sealed class Watchdog(
 
         JournalEntry At(WatchdogEvent told) => new(time, told.Kind, told.Sentence);
     }
+
+    /// <summary>When something came to its end, or began.</summary>
+    private sealed record Progress(long Timestamp, bool Acting);
 }
 
 /// <summary>One look and what was concluded from it.</summary>

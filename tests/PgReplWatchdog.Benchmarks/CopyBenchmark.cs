@@ -20,7 +20,7 @@ internal static partial class CopyBenchmark
         foreach (var method in Methods)
             await SetUpAsync(configurations[method], "--overwrite", "beta"); // rights and settings of both, and a warm cache
         await beta.RunAsync($"mkdir -p -m 700 {Path.GetDirectoryName(alpha.AuthorizedKeys)} && ssh-keygen -q -t ed25519 -N '' -f {beta.HomeDirectory}/plain && cat {beta.HomeDirectory}/plain.pub >> {alpha.AuthorizedKeys}", ct);
-        var size = await alpha.PsqlAsync("SELECT sum(pg_database_size(oid)) / 1024 / 1024 FROM pg_database", ct);
+        var size = await alpha.PsqlAsync("SELECT round(sum(pg_database_size(oid)) / 1024 / 1024) FROM pg_database", ct);
         var seconds = new Dictionary<string, List<double>>();
         for (var run = 1; run <= runs; run++)
         {

@@ -43,5 +43,5 @@ internal sealed class Journal(World world, Crash crash) : IJournal
     {
     }
 
-    public IReadOnlyList<JournalEntry> Recent(string? cluster, int limit, long after = 0) => [];
+    public IReadOnlyList<JournalEntry> Recent(string? cluster, int limit, long after = 0, long before = long.MaxValue, params ReadOnlySpan<EventKind> kinds) => [];
 }

@@ -56,6 +56,11 @@ public static partial class RemovalPlanner
         }
         foreach (var other in primary.StreamingStandbys.Where(name => spec.Has(name) is null))
             yield return $"{other} streams from {primary.Node} and is no node of cluster {spec.Name}: it may use role {spec.Roles.Replication}; stop it, or remove without --lone-primary";
+        if (primary.Settings.TryGetValue("archive_mode", out var mode) && mode.IsFromManagedFile && mode.Value != "off")
+        {
+            yield return $"{primary.Node}: archive_mode = {mode.Value} is in {ConfigurationText.ManagedFileName}, which goes, and stays in force until a restart: "
+                + "without an archive_command PostgreSQL would keep all WAL. Set Archiving to Off, run pgwatchdog setup, which restarts PostgreSQL, then remove";
+        }
         if (primary.Settings.TryGetValue("port", out var port) && port.IsFromManagedFile && LastPort(primary.ConfigurationText) != port.Value)
             yield return $"{primary.Node}: port = {port.Value} is only in {ConfigurationText.ManagedFileName}, which goes: write it into {primary.ConfigFile} first";
     }

@@ -61,6 +61,14 @@ internal static class SetupRefusals
                 + string.Create(CultureInfo.InvariantCulture, $"and {free / MiB} MiB are free there: make room");
     }
 
+    /// <summary>A guard that is started anew goes by its order and has heard of nobody yet: what else set-up changes could make it stop the primary before it does.</summary>
+    public static IEnumerable<string> ArmedGuard(ClusterSpec spec, NodeFacts primary, ImmutableArray<SetupStep> steps)
+    {
+        var order = spec.Node(primary.Node).GuardOrderFile;
+        if (primary.StateFiles.Contains(order[(order.LastIndexOf('/') + 1)..]) && steps.Any(step => step is SetupStep.InstallGuard && step.Node == primary.Node))
+            yield return $"{primary.Node}: its guard has to be replaced, and is armed: stop the service in order, which disarms it (systemctl stop pgwatchdog), and run setup again";
+    }
+
     private static long Mebibytes(long bytes) => (bytes + MiB - 1) / MiB;
 
     /// <summary>What the plan writes and PostgreSQL's account may not.</summary>

@@ -86,11 +86,8 @@ until_ready() { # SECONDS
 
 # Started or stopped right now, by whoever, such as a run of ours that was killed: what is true of it then is true for a moment only. Waits so long, and no longer.
 until_settled() { # SECONDS
-  waited=0
-  while [ $waited -lt $(($1 * 10)) ] && is_moving; do
-    waited=$((waited + 1))
-    sleep 0.1
-  done
+  deadline=$(($(date +%s) + $1))
+  while is_moving && [ "$(date +%s)" -lt $deadline ]; do sleep 0.1; done
 }
 is_moving() {
   if has_unit; then

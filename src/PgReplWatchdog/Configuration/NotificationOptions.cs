@@ -48,7 +48,10 @@ public sealed class NotificationOptions
     [Range(typeof(TimeSpan), "00:00:00", "1.00:00:00", ConvertValueInInvariantCulture = true, ParseLimitsInInvariantCulture = true)]
     public TimeSpan RetryFor { get; set; } = TimeSpan.FromMinutes(10);
 
-    /// <summary>The address of docs/runbook.md as you publish it: runbook_url of every alert leads to a heading there.</summary>
+    /// <summary>
+    /// The address of docs/runbook.md as you publish it, or the service's own, http://HOST:PORT/runbook, where those who are told can reach it: runbook_url of every alert leads to
+    /// a heading there.
+    /// </summary>
     [Required]
     public string RunbookUrl { get; set; } = "file:///usr/share/doc/pgwatchdog/runbook.md";
 }

@@ -21,9 +21,12 @@ public interface IJournal
     /// <summary>What a person asked for on this host; as it was last known where it cannot be read. Never throws.</summary>
     OperatorWish Wish(string cluster);
 
-    /// <summary>The newest events of a cluster (null: of all), newest first, and none that is not newer than <paramref name="after"/>.</summary>
+    /// <summary>
+    /// The newest events of a cluster (null: of all), newest first: newer than the one with the id <paramref name="after"/>, older than the one with the id
+    /// <paramref name="before"/>, of those kinds (none: of all).
+    /// </summary>
     /// <remarks>Whoever asks for this or for failovers never makes a check wait.</remarks>
-    IReadOnlyList<JournalEntry> Recent(string? cluster, int limit, long after = 0);
+    IReadOnlyList<JournalEntry> Recent(string? cluster, int limit, long after = 0, long before = long.MaxValue, params ReadOnlySpan<EventKind> kinds);
 
     /// <summary>A cluster's events of a span of time, oldest first, and no more than so many.</summary>
     IReadOnlyList<JournalEntry> Between(string cluster, DateTimeOffset from, DateTimeOffset until, int limit) => [];

@@ -27,7 +27,7 @@ public sealed class JournalReader : IDisposable
     public OperatorWish Wish(string cluster) => Ask(() => Wish(journal, cluster));
 
     /// <summary>The newest events, newest first.</summary>
-    public IReadOnlyList<JournalEntry> Events(string? cluster, int limit, long after = 0) => Ask(() => Events(journal, cluster, limit, after));
+    public IReadOnlyList<JournalEntry> Events(string? cluster, int limit, long after = 0) => Ask(() => Events(journal, cluster, limit, after, long.MaxValue, []));
 
     /// <summary>All failovers on record, oldest first; one that another version wrote and that is not understood is left out.</summary>
     public IReadOnlyList<FinishedFailover> Failovers(string cluster) => Ask(() => Failovers(journal, cluster));
@@ -54,10 +54,11 @@ public sealed class JournalReader : IDisposable
         Entry, "SELECT id, time, kind, sentence, cluster FROM event WHERE cluster = $cluster AND time >= $from AND time <= $to ORDER BY id LIMIT $limit",
         ("$cluster", cluster), ("$from", from.Text()), ("$to", until.Text()), ("$limit", limit));
 
-    internal static IReadOnlyList<JournalEntry> Events(SqliteConnection connection, string? cluster, int limit, long after) => connection.Read(
+    internal static IReadOnlyList<JournalEntry> Events(SqliteConnection connection, string? cluster, int limit, long after, long before, ReadOnlySpan<EventKind> kinds) => connection.Read(
         Entry,
-        $"SELECT id, time, kind, sentence, cluster FROM event WHERE id > $after {(cluster is null ? "" : "AND cluster = $cluster")} ORDER BY id DESC LIMIT $limit",
-        ("$cluster", cluster ?? ""), ("$limit", limit), ("$after", after));
+        $"SELECT id, time, kind, sentence, cluster FROM event WHERE id > $after AND id < $before {(cluster is null ? "" : "AND cluster = $cluster")} "
+            + $"{(kinds.IsEmpty ? "" : $"AND kind IN ('{string.Join("', '", kinds.ToArray())}')")} ORDER BY id DESC LIMIT $limit",
+        ("$cluster", cluster ?? ""), ("$limit", limit), ("$after", after), ("$before", before));
 
     private static JournalEntry Entry(SqliteDataReader row) =>
         new(row.Time(1), Kind(row.GetString(2)), row.GetString(3)) { Id = row.GetInt64(0), Cluster = row.GetString(4) };

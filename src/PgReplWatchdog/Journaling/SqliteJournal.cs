@@ -122,10 +122,10 @@ public sealed class SqliteJournal : IJournal, IDisposable
         }
     }
 
-    public IReadOnlyList<JournalEntry> Recent(string? cluster, int limit, long after = 0)
+    public IReadOnlyList<JournalEntry> Recent(string? cluster, int limit, long after = 0, long before = long.MaxValue, params ReadOnlySpan<EventKind> kinds)
     {
         lock (telling)
-            return JournalReader.Events(people, cluster, limit, after);
+            return JournalReader.Events(people, cluster, limit, after, before, kinds);
     }
 
     public IReadOnlyList<JournalEntry> Between(string cluster, DateTimeOffset from, DateTimeOffset until, int limit)

@@ -25,7 +25,7 @@ internal sealed class FailoverMetrics
     /// <summary>The hook after runs when the new primary is writable: the failover has ended.</summary>
     private static readonly ImmutableArray<string> TimedSteps = [Detect, .. Steps.Where(step => step != nameof(ProcedureStep.HookAfter))];
 
-    private readonly Gauge stepEntered, lastInfo, lastStart, lastEnd, lastStepDuration, lastDowntime, lastExpectedLoss, lastEstimatedLoss, lastSalvaged;
+    private readonly Gauge stepEntered, lastInfo, lastAcknowledged, lastStart, lastEnd, lastStepDuration, lastDowntime, lastExpectedLoss, lastEstimatedLoss, lastSalvaged;
     private readonly StateSet step;
     private readonly Histogram stepDuration, commandDuration;
     private readonly Counter failovers, commands;
@@ -38,6 +38,7 @@ internal sealed class FailoverMetrics
         lastStart = list.Gauge("failover_last_start_timestamp_seconds", "When the last failover was decided; 0 for never.", "cluster");
         lastEnd = list.Gauge("failover_last_end_timestamp_seconds", "When the last failover ended; 0 for never.", "cluster");
         lastInfo = list.Gauge("failover_last_info", "The last failover; always 1, absent for never.", "cluster", "epoch", "from_node", "to_node", "result", "verdict", "fenced_by");
+        lastAcknowledged = list.Gauge("failover_last_acknowledged", "Whether a person has acknowledged the last failover (pgwatchdog acknowledge); absent for never.", "cluster");
         lastStepDuration = list.Gauge("failover_last_step_duration_seconds",
             "Time in each step of the last failover, Detect being from the last sign of life to the decision. Their sum is the downtime.", "cluster", "step");
         lastDowntime = list.Gauge("failover_last_downtime_seconds",
@@ -94,6 +95,7 @@ internal sealed class FailoverMetrics
         lastSalvaged.SetOrRemove(last?.Procedure.SalvagedBytes, cluster);
         if (last is null)
             return;
+        lastAcknowledged.WithLabels(cluster).Set(finding.Observation.Wish.AcknowledgedEpoch >= last.Epoch ? 1 : 0);
         lastInfo.SetInfo(1, cluster, last.Epoch.ToString(CultureInfo.InvariantCulture), last.From, last.To, last.Succeeded ? Succeeded : Failed,
             last.Procedure.Verdict, last.Procedure.FencedBy.ToString());
         foreach (var (timed, seconds) in Durations(last))

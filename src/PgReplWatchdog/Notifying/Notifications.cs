@@ -126,12 +126,10 @@ public sealed class Notifications : BackgroundService
         using var timer = new PeriodicTimer(options.HeartbeatInterval);
         while (await timer.WaitForNextTickAsync(stopping))
         {
-            if (clusters.All.All(ChecksEnd))
+            if (clusters.All.All(watchdog => watchdog.ChecksEnd))
                 await heartbeat.SendAsync(destinations.Beat, stopping);
         }
     }
-
-    private static bool ChecksEnd(Watchdog watchdog) => watchdog.Last is { } last && TimeProvider.System.GetElapsedTime(last.Timestamp) <= watchdog.Spec.Policy.LateAfter;
 
     /// <summary>A bug in the telling must not end the watching.</summary>
     private async Task KeepAsync(Func<CancellationToken, Task> loop, CancellationToken stopping)

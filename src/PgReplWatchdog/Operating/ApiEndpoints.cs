@@ -1,3 +1,4 @@
+using Microsoft.Data.Sqlite;
 using PgReplWatchdog.Configuration;
 using PgReplWatchdog.Journaling;
 using PgReplWatchdog.Metrics;
@@ -14,18 +15,29 @@ public static class ApiEndpoints
     {
         routes.MapOpenApi(Path + "/openapi.json").RequireRateLimiting(HttpRules.Reading);
         var read = routes.MapGroup(Path).RequireRateLimiting(HttpRules.Reading);
+        read.AddEndpointFilter(async (context, next) =>
+        {
+            try
+            {
+                return await next(context);
+            }
+            catch (SqliteException failure)
+            {
+                return Refused(StatusCodes.Status503ServiceUnavailable, $"the journal cannot be read: {failure.Message}");
+            }
+        });
         read.MapGet("/status", (WatchedClusters clusters, IJournal journal) =>
                 Json(new StatusDocument(WatchdogMetrics.Version, [.. clusters.All.Select(watchdog => Status(watchdog, journal))])))
             .Produces<StatusDocument>().WithName("status").WithSummary("All clusters as the last check found them");
         read.MapGet("/clusters/{cluster}", (WatchedClusters clusters, IJournal journal, string cluster) => In(clusters, cluster, watchdog => Json(Status(watchdog, journal))))
             .Produces<ClusterStatus>().ProducesProblem(StatusCodes.Status404NotFound).WithName("cluster").WithSummary("One cluster as the last check found it");
         read.MapGet("/clusters/{cluster}/readiness", (WatchedClusters clusters, string cluster) =>
-                In(clusters, cluster, watchdog => Json(Readiness.Of(ClusterStatus.Of(watchdog.Spec, watchdog.Last, [])))))
+                In(clusters, cluster, watchdog => Json(Readiness.Of(ClusterStatus.Of(watchdog)))))
             .Produces<Readiness>().ProducesProblem(StatusCodes.Status404NotFound).WithName("readiness").WithSummary("Were the primary to fail now: would a failover work, and what would it lose");
-        read.MapGet("/events", (WatchedClusters clusters, IJournal journal, string? cluster, int? limit, long? after) =>
-                In(clusters, cluster, () => Json(new EventsDocument([.. journal.Recent(cluster, Math.Clamp(limit ?? EventsShown, 0, Endpoints.EventsLimit), after ?? 0)]))))
+        read.MapGet("/events", (WatchedClusters clusters, IJournal journal, string? cluster, int? limit, long? after, long? before) =>
+                In(clusters, cluster, () => Json(new EventsDocument([.. journal.Recent(cluster, Math.Clamp(limit ?? EventsShown, 0, Endpoints.EventsLimit), after ?? 0, before ?? long.MaxValue)]))))
             .Produces<EventsDocument>().ProducesProblem(StatusCodes.Status404NotFound).WithName("events")
-            .WithSummary("What happened, newest first: at most limit (10, no more than 10000), none that is not newer than the event with the id after");
+            .WithSummary("What happened, newest first: at most limit (10, no more than 10000), only those newer than the event with the id after and older than the one with the id before");
         read.MapGet("/failovers", (WatchedClusters clusters, IJournal journal, string? cluster) => In(clusters, cluster, () => Json(Failovers(clusters, journal, cluster))))
             .Produces<FailoversDocument>().ProducesProblem(StatusCodes.Status404NotFound).WithName("failovers").WithSummary("All failovers on record, newest first, without the events around them");
         read.MapGet("/clusters/{cluster}/failovers/{id}", (WatchedClusters clusters, IJournal journal, string cluster, string id) => In(clusters, cluster, _ =>
@@ -42,7 +54,7 @@ public static class ApiEndpoints
         }
     }
 
-    private static ClusterStatus Status(Watchdog watchdog, IJournal journal) => ClusterStatus.Of(watchdog.Spec, watchdog.Last, journal.Recent(watchdog.Spec.Name, EventsShown));
+    private static ClusterStatus Status(Watchdog watchdog, IJournal journal) => ClusterStatus.Of(watchdog, () => journal.Recent(watchdog.Spec.Name, EventsShown));
 
     private static FailoversDocument Failovers(WatchedClusters clusters, IJournal journal, string? cluster) => new(
     [

@@ -25,7 +25,7 @@ public static class Endpoints
     private static IResult Health(WatchedClusters clusters)
     {
         var late = clusters.All
-            .Where(watchdog => watchdog.Last is not { } last || TimeProvider.System.GetElapsedTime(last.Timestamp) > watchdog.Spec.Policy.LateAfter)
+            .Where(watchdog => !watchdog.ChecksEnd)
             .Select(watchdog => $"{watchdog.Spec.Name}: {(watchdog.Last is { } last ? $"the last check ended at {last.Observation.Time:u}" : "no check has ended yet")}")
             .ToList();
         return late.Count == 0 ? Results.Text("ok\n") : Results.Text(string.Concat(late.Select(line => line + "\n")), statusCode: StatusCodes.Status503ServiceUnavailable);

@@ -1,5 +1,6 @@
 using System.Threading.RateLimiting;
 using Microsoft.AspNetCore.RateLimiting;
+using Microsoft.AspNetCore.Server.Kestrel.Core;
 using PgReplWatchdog.Configuration;
 using PgReplWatchdog.Page;
 
@@ -20,6 +21,15 @@ public static class HttpRules
     /// <summary>Requests that one client may make at once, and those that he may make in each second after that.</summary>
     public const int ReadsAtOnce = 400, ReadsPerSecond = 200;
 
+    /// <summary>Of the readers of all clients, those that are at work: the journal is asked by one at a time, and no more processors than that wait for it.</summary>
+    public const int ReadsAtWork = 8;
+
+    /// <summary>Open connections of all clients.</summary>
+    public const int Connections = 2000;
+
+    /// <summary>Whoever takes an answer more slowly than this is dropped: he keeps it in memory, and others waiting.</summary>
+    public const int BytesPerSecond = 16 * 1024;
+
     /// <summary>Actions, and tries of a token, that one client has in each <see cref="ActionPeriod"/>.</summary>
     public const int ActionsPerPeriod = 10;
     public static readonly TimeSpan ActionPeriod = TimeSpan.FromSeconds(10);
@@ -31,6 +41,7 @@ public static class HttpRules
     public const int ScrapesAtOnce = 2, ScrapesWaiting = 32;
 
     private static readonly TimeSpan HeadersLimit = TimeSpan.FromSeconds(10);
+    private static readonly TimeSpan Grace = TimeSpan.FromSeconds(5);
     private static readonly TimeSpan KeepAlive = TimeSpan.FromSeconds(60);
 
     /// <summary>Nothing from elsewhere, no script or style but from files of this service, in nobody's frame.</summary>
@@ -47,11 +58,16 @@ public static class HttpRules
             kestrel.Limits.MaxRequestBodySize = BodyBytes;
             kestrel.Limits.RequestHeadersTimeout = HeadersLimit;
             kestrel.Limits.KeepAliveTimeout = KeepAlive;
+            kestrel.Limits.MaxConcurrentConnections = Connections;
+            kestrel.Limits.MinResponseDataRate = new MinDataRate(BytesPerSecond, Grace);
             if (installation.Certificate is { } certificate)
                 kestrel.ConfigureHttpsDefaults(https => (https.ServerCertificate, https.ServerCertificateChain) = (certificate.Own, certificate.Chain));
         });
         if (installation.Certificate is not null)
             builder.WebHost.UseKestrelHttpsConfiguration();
+        // On loopback only its own names are asked for, or those of a proxy in front: a page from elsewhere whose name was made to lead here reads nothing.
+        string[] own = installation.Listen.IsLoopback ? [installation.Listen.Host, "localhost", "127.0.0.1", "[::1]"] : ["*"];
+        builder.Services.AddHostFiltering(hosts => hosts.AllowedHosts = builder.Configuration["AllowedHosts"] is { Length: > 0 } allowed ? allowed.Split(';') : own);
         builder.Services.AddProblemDetails();
         builder.Services.AddRateLimiter(Limit);
     }
@@ -70,6 +86,7 @@ public static class HttpRules
             headers.CacheControl = "no-store"; // what is true now; files of the page say otherwise
             return next(context);
         });
+        app.UseHostFiltering();
         app.UseExceptionHandler();
         app.UseStatusCodePages();
         PageEndpoints.UseFiles(app);
@@ -85,6 +102,9 @@ public static class HttpRules
             context.HttpContext.Response.Headers.RetryAfter = "1";
             return ValueTask.CompletedTask;
         };
+        limiter.GlobalLimiter = PartitionedRateLimiter.Create<HttpContext, bool>(context => context.GetEndpoint()?.Metadata.GetMetadata<EnableRateLimitingAttribute>()?.PolicyName == Reading
+            ? RateLimitPartition.GetConcurrencyLimiter(true, _ => new ConcurrencyLimiterOptions { PermitLimit = ReadsAtWork, QueueLimit = ReadsAtOnce })
+            : RateLimitPartition.GetNoLimiter(false));
         limiter.AddPolicy(Reading, context => RateLimitPartition.GetTokenBucketLimiter(Client(context), _ => new TokenBucketRateLimiterOptions
         {
             TokenLimit = ReadsAtOnce,

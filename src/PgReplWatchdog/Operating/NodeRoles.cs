@@ -17,7 +17,7 @@ public sealed record RoleAnswer(bool Yes, string Reason)
 /// </summary>
 /// <param name="Spec">The cluster.</param>
 /// <param name="Last">The last look; null before the first.</param>
-/// <param name="Age">How long ago it ended.</param>
+/// <param name="Age">How old it is (<see cref="Watchdog.Age"/>).</param>
 public sealed record NodeRoles(ClusterSpec Spec, Checked? Last, TimeSpan Age)
 {
     /// <summary>Somebody serves as the primary, it is the intended one, and nobody else says that it is primary.</summary>

@@ -60,11 +60,7 @@ public static class RoleEndpoints
 
     private static IResult BadLag(string written) => Results.Text($"lag is '{written}'; give bytes as a whole number, such as lag=1048576\n", statusCode: StatusCodes.Status400BadRequest);
 
-    private static NodeRoles Roles(Watchdog watchdog)
-    {
-        var last = watchdog.Last; // once: a check may end meanwhile
-        return new NodeRoles(watchdog.Spec, last, last is null ? TimeSpan.MaxValue : TimeProvider.System.GetElapsedTime(last.Timestamp));
-    }
+    private static NodeRoles Roles(Watchdog watchdog) => new(watchdog.Spec, watchdog.Last, watchdog.Age ?? TimeSpan.MaxValue);
 
     private static IResult Say(RoleAnswer answer) => Results.Text(answer.Reason + "\n", statusCode: answer.StatusCode);
 

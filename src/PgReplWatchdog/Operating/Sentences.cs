@@ -14,6 +14,8 @@ public static class Sentences
         ArgumentNullException.ThrowIfNull(cluster);
         if (cluster.LastCheck is null)
             return ["nothing, while no check is made"];
+        if (cluster.Stale)
+            return [Invariant($"nothing can be said: the last check ended {cluster.AgeSeconds:0.#} s ago, and no later one has come to its end")];
         if (cluster.Procedure is { } procedure)
             return [$"a failover from {procedure.From} to {procedure.To} is under way, at step {procedure.Step}{(procedure.Attempts > 1 ? Invariant($", attempt {procedure.Attempts}") : "")}"];
         var shut = cluster.Gates.Where(gate => gate.Gate != Gate.ThresholdNotReached).ToList();

@@ -1,3 +1,4 @@
+using Microsoft.Data.Sqlite;
 using PgReplWatchdog.Deciding;
 using PgReplWatchdog.Diagnosing;
 using PgReplWatchdog.Journaling;
@@ -19,6 +20,15 @@ public sealed record ClusterStatus(
 {
     /// <summary>What a failover now would lose: WAL that the best candidate lacks, bytes.</summary>
     public long? ExpectedLossBytes { get; init; }
+
+    /// <summary>How old what is said here is, seconds; null before the first check.</summary>
+    public double? AgeSeconds { get; init; }
+
+    /// <summary>It is too old to say anything of now: checks do not come to their ends.</summary>
+    public bool Stale { get; init; }
+
+    /// <summary>Why the journal cannot be read, from which the events are; null where it can.</summary>
+    public string? JournalTrouble { get; init; }
 
     /// <summary>When the watchdog acts.</summary>
     public Policy? Policy { get; init; }
@@ -45,6 +55,25 @@ public sealed record ClusterStatus(
 
     public OperatorWish Wish { get; init; } = OperatorWish.None;
 
+    /// <summary>As of now, with the events that the journal has to tell.</summary>
+    public static ClusterStatus Of(Watchdog watchdog, Func<IReadOnlyList<JournalEntry>>? events = null)
+    {
+        ArgumentNullException.ThrowIfNull(watchdog);
+        var (told, trouble) = ((IReadOnlyList<JournalEntry>)[], (string?)null);
+        try
+        {
+            told = events?.Invoke() ?? [];
+        }
+        catch (SqliteException failure)
+        {
+            trouble = failure.Message; // just then the rest is needed
+        }
+        return Of(watchdog.Spec, watchdog.Last, told).At(watchdog.Age, watchdog.ChecksEnd) with { JournalTrouble = trouble };
+    }
+
+    /// <summary>The same for whoever reads it so much later.</summary>
+    public ClusterStatus At(TimeSpan? age, bool says) => this with { AgeSeconds = age?.TotalSeconds, Stale = !says, FailoverReady = FailoverReady && says };
+
     public static ClusterStatus Of(ClusterSpec spec, Checked? last, IReadOnlyList<JournalEntry> events)
     {
         if (last is null)
@@ -54,7 +83,7 @@ public sealed record ClusterStatus(
             spec.Name, decision.Diagnosis.Verdict, since, decision.Diagnosis.Evidence,
             decision.Memory.IntendedPrimary, decision.Memory.Epoch, decision.IsReady, decision.Gates, decision.Silence.TotalSeconds,
             observation.Time, decision.Memory.Procedure, decision.Memory.LastFailover,
-            [.. observation.Nodes.Select(node => NodeStatus.Of(spec.Node(node.Node), node, decision))], [.. events])
+            [.. observation.Nodes.Select(node => NodeStatus.Of(spec.Node(node.Node), node, observation, decision))], [.. events])
         {
             ExpectedLossBytes = decision.ExpectedLossBytes,
             Policy = spec.Policy,
@@ -98,14 +127,17 @@ public sealed record NodeStatus(
     Lsn? CurrentLsn, Lsn? ReceivedLsn, Lsn? ReplayedLsn, long? ReceiveLagBytes, long? ReplayLagBytes, double? ReplayLagSeconds,
     bool? Streaming, double? LastMessageAgeSeconds, bool? Candidate, ImmutableArray<WalSender> WalSenders, ImmutableArray<ReplicationSlot> Slots)
 {
-    public static NodeStatus Of(NodeSpec spec, NodeObservation seen, Decision decision)
+    public static NodeStatus Of(NodeSpec spec, NodeObservation seen, ClusterObservation all, Decision decision)
     {
         var server = seen.Server;
+        var primary = decision.Memory.IntendedPrimary is { } intended && intended != seen.Node && all.Find(intended) is { IsServingPrimary: true } serving ? serving.Server : null;
         var lag = decision.Lags.GetValueOrDefault(seen.Node) ?? Lag.Unknown;
         return new NodeStatus(
             spec.Name, spec.Host, spec.Port, seen.Reach, seen.Detail, server?.Role ?? Role.Unknown, server?.Timeline,
             server?.CurrentLsn, server?.ReceivedLsn, server?.ReplayedLsn, lag.ReceiveBytes, lag.ReplayBytes, lag.Replay?.TotalSeconds,
-            server is { Role: Role.Standby } ? server.WalReceiver is { IsStreaming: true } : null,
+            server is { Role: Role.Standby } ? server.WalReceiver is { IsStreaming: true }
+                : server is null && primary is not null ? primary.WalSenders.Any(sender => sender.ApplicationName == seen.Node && sender.State == WalReceiver.Streaming)
+                : null, // who cannot be asked may stream all the same
             server?.WalReceiver?.LastMessageAge?.TotalSeconds,
             decision.Candidates.FirstOrDefault(candidate => candidate.Node == seen.Node)?.IsEligible,
             server?.WalSenders ?? [], server?.Slots ?? []);

@@ -26,10 +26,13 @@ public static class Answers
         var standbys = status.Nodes.Where(node => node.Name != status.IntendedPrimary).ToList();
         var away = standbys.Where(node => node.Streaming != true).ToList();
         var streams = standbys.Except(away).Select(node => $"{node.Name} streams, {Words.Lag(node)}");
-        return away.Count == 0
-            ? new(Tone.Good, "Yes, all nodes are well", [$"{status.IntendedPrimary} is the primary", .. streams])
-            : new(Tone.Suspect, $"The primary serves, {string.Join(", ", away.Select(node => node.Name))} {(away.Count == 1 ? "does" : "do")} not stream",
-                [$"{status.IntendedPrimary} is the primary", .. away.Select(node => $"{node.Name}: {Standing(status, node)}"), .. streams]);
+        var unasked = standbys.Except(away).Where(node => node.Reach != Reach.Serving).ToList();
+        ImmutableArray<string> because = [$"{status.IntendedPrimary} is the primary", .. away.Concat(unasked).Select(node => $"{node.Name}: {Standing(status, node)}"), .. streams];
+        return away.Count > 0 ? new(Tone.Suspect, $"The primary serves, {Names(away)} {(away.Count == 1 ? "does" : "do")} not stream", because)
+            : unasked.Count > 0 ? new(Tone.Suspect, $"The primary serves, {Names(unasked)} {(unasked.Count == 1 ? "streams and cannot be asked" : "stream and cannot be asked")}", because)
+            : new(Tone.Good, "Yes, all nodes are well", because);
+
+        static string Names(IEnumerable<NodeStatus> nodes) => string.Join(", ", nodes.Select(node => node.Name));
     }
 
     public static Answer Readiness(ClusterView view)

@@ -29,7 +29,9 @@ public sealed record ClusterView(ClusterSpec Spec, Checked? Last, ImmutableArray
 
     public string Path => "/clusters/" + Name;
 
-    public ClusterStatus Status { get; } = ClusterStatus.Of(Spec, Last, []);
+    private readonly ClusterStatus status = ClusterStatus.Of(Spec, Last, []);
+
+    public ClusterStatus Status => IsStale ? status.At(Age, says: false) : status;
 
     /// <summary>What is older than three intervals says nothing of now.</summary>
     public bool IsStale => Age is not { } age || age > StaleAfter;
@@ -44,8 +46,8 @@ public sealed record ClusterView(ClusterSpec Spec, Checked? Last, ImmutableArray
     /// <summary>Whether somebody sees a standby streaming or a primary serving; null where the node was not reached.</summary>
     public NodeStatus? Node(string? name) => Status.Nodes.FirstOrDefault(node => node.Name == name);
 
-    /// <summary>Faults that ended and decisions that were taken back, newest first.</summary>
-    public IEnumerable<JournalEntry> NotDone => Events.Where(entry => entry.Kind is EventKind.FailoverNotBegun or EventKind.FailoverWithdrawn);
+    /// <summary>Faults that ended and decisions that were taken back, the newest on record, newest first.</summary>
+    public ImmutableArray<JournalEntry> NotDone { get; init; } = [];
 
     public bool IsServing => !IsStale && Status.Verdict == Verdict.Serving;
 }

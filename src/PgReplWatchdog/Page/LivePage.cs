@@ -7,9 +7,9 @@ namespace PgReplWatchdog.Page;
 /// </summary>
 public sealed class LivePage
 {
-    /// <summary>Something is sent at least so often, for proxies in between.</summary>
-    private static readonly TimeSpan Quiet = TimeSpan.FromSeconds(15);
-    private static readonly byte[] KeepAlive = ":\n\n"u8.ToArray();
+    /// <summary>Something is sent at least so often, for proxies in between, and for a reader who has to know that he still hears the service.</summary>
+    public static readonly TimeSpan Quiet = TimeSpan.FromSeconds(5);
+    private static readonly byte[] KeepAlive = "event: quiet\ndata: -\n\n"u8.ToArray();
 
     private readonly Lock joining = new();
     private volatile Frame newest = new("", []);

@@ -36,10 +36,15 @@ public static class PageEndpoints
     {
         var pages = routes.MapGroup("").RequireRateLimiting(HttpRules.Reading).ExcludeFromDescription();
         pages.MapGet("/", ([AsParameters] Asked asked) => asked.ShowAsync<FleetPage>("Clusters", [], stream: "/stream"));
+        pages.MapGet("/runbook", ([AsParameters] Asked asked) => asked.ShowAsync<RunbookPage>("Runbook", []));
         pages.MapGet("/clusters/{cluster}", ([AsParameters] Asked asked, string cluster) => asked.InAsync(cluster, view =>
             asked.ShowAsync<ClusterPage>(view.Name, [(nameof(ClusterPage.View), view)], stream: view.Path + "/stream")));
-        pages.MapGet("/clusters/{cluster}/events", ([AsParameters] Asked asked, string cluster) => asked.InAsync(cluster, view =>
-            asked.ShowAsync<EventsPage>($"Events of {view.Name}", [(nameof(EventsPage.View), view), (nameof(EventsPage.Entries), asked.Journal.Recent(cluster, EventsAtOnce).ToImmutableArray())])));
+        pages.MapGet("/clusters/{cluster}/events", ([AsParameters] Asked asked, string cluster, long? before) => asked.InAsync(cluster, view => asked.ShowAsync<EventsPage>(
+            $"Events of {view.Name}",
+            [
+                (nameof(EventsPage.View), view), (nameof(EventsPage.Before), before),
+                (nameof(EventsPage.Entries), asked.Journal.Recent(cluster, EventsAtOnce, before: before ?? long.MaxValue).ToImmutableArray()),
+            ])));
         pages.MapGet("/clusters/{cluster}/failovers/{id}", ([AsParameters] Asked asked, string cluster, string id) => asked.InAsync(cluster, view => FailoverAsync(asked, view, id)));
         pages.MapGet("/clusters/{cluster}/lag", (Views views, string cluster) => views.Of(cluster) is { } view ? Results.Json(view.Lag, Json.Options) : Results.NotFound());
 

@@ -1,5 +1,6 @@
 using System.Collections.Concurrent;
 using Microsoft.Data.Sqlite;
+using PgReplWatchdog.Deciding;
 using PgReplWatchdog.Journaling;
 using PgReplWatchdog.Operating;
 
@@ -13,6 +14,8 @@ public sealed class Views(WatchedClusters clusters, IJournal journal, PageWriter
 {
     /// <summary>The newest events that a page is written from.</summary>
     private const int EventsKept = 500;
+    private const int NotDoneKept = 50;
+    private static readonly ImmutableArray<EventKind> NothingDone = [EventKind.FailoverNotBegun, EventKind.FailoverWithdrawn];
     private static readonly TimeSpan Beat = TimeSpan.FromMilliseconds(200);
 
     private readonly ConcurrentDictionary<string, ClusterView> views = new(clusters.All.Select(watchdog =>
@@ -28,7 +31,7 @@ public sealed class Views(WatchedClusters clusters, IJournal journal, PageWriter
 
     /// <summary>One cluster as of now; null where there is none of that name.</summary>
     public ClusterView? Of(string cluster) => views.TryGetValue(cluster, out var view)
-        ? view with { Now = TimeProvider.System.GetUtcNow(), Age = view.Last is { } last ? TimeProvider.System.GetElapsedTime(last.Timestamp) : null }
+        ? view with { Now = TimeProvider.System.GetUtcNow(), Age = view.Last is null ? null : clusters[cluster].Age }
         : null;
 
     /// <summary>The live page of a cluster; null where there is none of that name.</summary>
@@ -74,10 +77,14 @@ public sealed class Views(WatchedClusters clusters, IJournal journal, PageWriter
         var (view, last) = (views[watchdog.Spec.Name], watchdog.Last);
         if (last is null || ReferenceEquals(last, view.Last))
             return;
-        var (events, failovers, trouble) = (view.Events, view.Failovers, (string?)null);
+        var (events, notDone, failovers, trouble) = (view.Events, view.NotDone, view.Failovers, (string?)null);
         try
         {
-            events = [.. journal.Recent(view.Name, EventsKept, events is [var newest, ..] ? newest.Id : 0).Concat(events).Take(EventsKept)];
+            var known = events is [var newest, ..] ? newest.Id : 0;
+            var fresh = journal.Recent(view.Name, EventsKept, known);
+            if (known == 0 || fresh.Any(entry => NothingDone.Contains(entry.Kind)))
+                notDone = [.. journal.Recent(view.Name, NotDoneKept, kinds: NothingDone.AsSpan())];
+            events = [.. fresh.Concat(events).Take(EventsKept)];
             if (view.Last is null || view.JournalTrouble is not null || !Equals(view.Last.Decision.Memory.LastFailover, last.Decision.Memory.LastFailover))
                 failovers = [.. journal.Failovers(view.Name).Reverse().Select(failover => FailoverReport.Of(view.Name, failover))];
         }
@@ -85,7 +92,7 @@ public sealed class Views(WatchedClusters clusters, IJournal journal, PageWriter
         {
             trouble = failure.Message;
         }
-        views[view.Name] = new ClusterView(view.Spec, last, events, failovers, view.Lag.Add(last.Observation.Time, last.Decision)) { JournalTrouble = trouble };
+        views[view.Name] = new ClusterView(view.Spec, last, events, failovers, view.Lag.Add(last.Observation.Time, last.Decision)) { NotDone = notDone, JournalTrouble = trouble };
     }
 
     /// <summary>What is new with each check, and when it has become too old.</summary>

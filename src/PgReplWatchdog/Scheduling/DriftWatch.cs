@@ -1,6 +1,7 @@
 using PgReplWatchdog.Configuration;
 using PgReplWatchdog.Diagnosing;
 using PgReplWatchdog.Metrics;
+using PgReplWatchdog.Operating;
 using PgReplWatchdog.Planning;
 using PgReplWatchdog.Setup;
 
@@ -23,7 +24,8 @@ public sealed class DriftWatch(Installation installation, WatchedClusters cluste
         string? told = null;
         while (await timer.WaitForNextTickAsync(stopping))
         {
-            var (steps, what) = await LookAsync(cluster, stopping);
+            var (steps, said) = await LookAsync(cluster, stopping);
+            var what = Printable.Line(said);
             metrics.PublishDrift(cluster.Spec, steps);
             if (what != told && !(told is null && steps == 0))
                 Tell(cluster.Spec.Name, steps, what);

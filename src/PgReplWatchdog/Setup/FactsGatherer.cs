@@ -8,7 +8,10 @@ using PgReplWatchdog.Topology;
 namespace PgReplWatchdog.Setup;
 
 /// <summary>Asks the hosts what is there. Holds no means to change anything: scripts that read, SQL in a read-only transaction.</summary>
-public sealed class FactsGatherer(ClusterAccess cluster, SetupHosts hosts)
+/// <param name="cluster">The cluster.</param>
+/// <param name="hosts">Its hosts.</param>
+/// <param name="overwrite">Nodes whose data is given up: one of them that accepts no connections, and perhaps never will, is not asked.</param>
+public sealed class FactsGatherer(ClusterAccess cluster, SetupHosts hosts, params ImmutableArray<string> overwrite)
 {
     private static readonly TimeSpan Limit = TimeSpan.FromSeconds(30);
 
@@ -64,7 +67,7 @@ public sealed class FactsGatherer(ClusterAccess cluster, SetupHosts hosts)
                 && await hosts.ReadFileAsync(node.Name, node.Guard, cancellation) == GuardFiles.Script
                 && await hosts.ReadFileAsync(node.Name, node.GuardConfiguration, cancellation) == GuardFiles.Configuration(cluster.Spec, host.Host),
         };
-        if (facts.Running)
+        if (facts.Running && !(overwrite.Contains(node.Name) && (await host.RunAsync(SetupScripts.IsReady(host.Host), Limit, cancellation)).ExitStatus != 0))
             facts = await AskServerAsync(facts, cancellation);
         return facts with
         {

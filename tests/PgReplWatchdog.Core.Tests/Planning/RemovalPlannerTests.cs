@@ -104,6 +104,7 @@ public class RemovalPlannerTests
     [InlineData("stranger", true, "beta runs a server that is none of this cluster")]
     [InlineData("other", true, "gamma streams from alpha and is no node of cluster main")]
     [InlineData("port", true, "alpha: port = 5432 is only in pgwatchdog.conf")]
+    [InlineData("archive", true, "alpha: archive_mode = on is in pgwatchdog.conf, which goes, and stays in force until a restart")]
     [InlineData("down", true, "no node of cluster main runs as a primary")]
     public void Refuses_what_would_break_something(string what, bool lonePrimary, string refusal)
     {
@@ -116,6 +117,7 @@ public class RemovalPlannerTests
             "owner" => alpha with { Owners = ["watchdog"] },
             "other" => alpha with { StreamingStandbys = [Beta, Gamma] },
             "port" => FromManaged(hosts, "port")[Alpha],
+            "archive" => alpha with { Settings = alpha.Settings.SetItem("archive_mode", new Setting("on", "postmaster", false, "/data/alpha/pgwatchdog.conf")) },
             "down" => alpha with { Running = false },
             _ => alpha,
         };

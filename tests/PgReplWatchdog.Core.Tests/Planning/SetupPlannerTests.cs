@@ -191,6 +191,18 @@ public class SetupPlannerTests
     }
 
     [Fact]
+    public void Guard_that_is_armed_is_not_replaced()
+    {
+        var hosts = Bare().SetUp();
+        hosts[Beta] = hosts[Beta] with { GuardCurrent = false, StateFiles = ["guard", "guard.armed"] }; // an order of a time when it was primary: a standby's guard stops nobody
+        Assert.Empty(hosts.Plan().Refusals);
+        hosts[Alpha] = hosts[Alpha] with { GuardCurrent = false, StateFiles = ["guard", "guard.armed"] };
+        Assert.StartsWith("alpha: its guard has to be replaced, and is armed", Assert.Single(hosts.Plan().Refusals), StringComparison.Ordinal);
+        hosts[Alpha] = hosts[Alpha] with { GuardCurrent = true };
+        Assert.Empty(hosts.Plan().Refusals);
+    }
+
+    [Fact]
     public void Guard_is_taken_away_from_every_node_and_nothing_else_is()
     {
         var plan = SetupPlanner.WithoutGuard(Three());

@@ -1,14 +1,10 @@
 using Microsoft.AspNetCore.Http;
 using Microsoft.Extensions.Logging.Abstractions;
-using PgReplWatchdog.Acting;
 using PgReplWatchdog.Configuration;
-using PgReplWatchdog.Deciding;
-using PgReplWatchdog.Journaling;
 using PgReplWatchdog.Metrics;
 using PgReplWatchdog.Notifying;
 using PgReplWatchdog.Observing;
 using PgReplWatchdog.Probing;
-using PgReplWatchdog.Remembering;
 using PgReplWatchdog.Scheduling;
 using PgReplWatchdog.Tests.Operating;
 
@@ -75,7 +71,7 @@ public sealed class HeartbeatTests
     private static Watchdog Watched(IProber prober)
     {
         var spec = Looks.Spec with { Policy = Looks.Policy with { CheckInterval = TimeSpan.FromMilliseconds(100), ProbeTimeout = TimeSpan.FromMilliseconds(100) } };
-        return new Watchdog(spec, prober, new Runner(), FreezeWindows.None, new Journal(), new WatchdogMetrics(), Notifier.Nobody, TimeProvider.System, NullLogger<Watchdog>.Instance);
+        return new Watchdog(spec, prober, new NoHands(), FreezeWindows.None, new NoJournal(Looks.Known), new WatchdogMetrics(), Notifier.Nobody, TimeProvider.System, NullLogger<Watchdog>.Instance);
     }
 
     private sealed class Prober : IProber
@@ -98,27 +94,5 @@ public sealed class HeartbeatTests
             done.SetResult();
             return done;
         }
-    }
-
-    private sealed class Runner : IActionRunner
-    {
-        public Task<ActionOutcome> RunAsync(WatchdogAction action, CancellationToken cancellation) => Task.FromResult(new ActionOutcome(true, "", TimeSpan.Zero));
-    }
-
-    private sealed class Journal : IJournal
-    {
-        public ClusterMemory Load(string cluster) => Looks.Known;
-
-        public void Append(string cluster, ClusterMemory memory, IReadOnlyList<JournalEntry> events)
-        {
-        }
-
-        public void Saw(string cluster, Look look, bool keep)
-        {
-        }
-
-        public OperatorWish Wish(string cluster) => OperatorWish.None;
-
-        public IReadOnlyList<JournalEntry> Recent(string? cluster, int limit, long after = 0) => [];
     }
 }

@@ -1,3 +1,5 @@
+using System.Text.Json.Nodes;
+using PgReplWatchdog.Tests.Notifying;
 using PgReplWatchdog.Tests.SetUp;
 
 namespace PgReplWatchdog.Tests.Observability;
@@ -10,7 +12,8 @@ public sealed class EndToEndTests
     [Fact]
     public async Task A_failover_is_told_and_one_that_is_refused_wakes_somebody()
     {
-        await using var cluster = await RunningCluster.StartAsync();
+        await using var receiver = await Receiver.StartAsync();
+        await using var cluster = await RunningCluster.StartAsync(change: section => section.Parent!.Parent!["Notifications"] = new JsonObject { ["WebhookUrl"] = receiver.Url });
         await using var monitoring = await Monitoring.StartAsync(cluster.Lab, Cancellation);
 
         await ShowsAsync(monitoring, "cluster:pgwatchdog_failover_would_work:bool", 1);
@@ -27,6 +30,9 @@ public sealed class EndToEndTests
         await TellsAsync(monitoring, "tickets PgWatchdogFailedOver firing");
         Assert.Equal(["PgWatchdogFailedOver"], await monitoring.FiringAsync(Cancellation)); // the loss is known, nobody was split, nothing was refused
         await EveryPanelHasDataAsync(monitoring);
+        var said = receiver.All.Select(message => $"{message.Json["event"]} {message.Json["state"]}").ToList();
+        Assert.Equal(["Crashed Began", "FailoverDecided Happened", "FailoverSucceeded Happened"], said.Where(one => one != "Crashed Ended"));
+        Assert.Contains("Crashed Ended", said);
 
         // Nobody has acknowledged that one: the next is refused, and somebody has to be told.
         await cluster.Beta.KillPostgresAsync(Cancellation);

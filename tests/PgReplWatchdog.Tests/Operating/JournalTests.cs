@@ -152,6 +152,9 @@ public sealed class JournalTests : IDisposable
         var kept = journal.Recent("main", 10_000);
         Assert.Equal(["2999", "2998", "2997", "2996", "2995"], kept.Select(entry => entry.Sentence));
         Assert.Single(journal.Recent("other", 10));
+        Assert.Equal(kept.Skip(1).Take(2), journal.Recent("main", 2, before: kept[0].Id, kinds: kept[0].Kind));
+        Assert.Empty(journal.Recent("main", 2, kinds: EventKind.FailoverNotBegun));
+        Assert.Equal(["2996", "2995"], journal.Recent("main", 2, before: kept[2].Id).Select(entry => entry.Sentence));
         Assert.Equal(["2999", "2998"], journal.Recent(null, 10, after: kept[2].Id).Select(entry => entry.Sentence));
     }
 

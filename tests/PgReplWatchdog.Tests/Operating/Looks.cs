@@ -49,6 +49,13 @@ internal static class Looks
         WalSenders = [new("beta", "streaming", "async", new Lsn(1), null, null)],
     });
 
+    /// <summary>A primary to which nobody is connected.</summary>
+    public static NodeObservation Alone()
+    {
+        var primary = Primary();
+        return primary with { Server = primary.Server! with { WalSenders = [] } };
+    }
+
     public static NodeObservation Standby(string node = "beta", uint timeline = 1, long behind = 0, bool streams = true, double heard = 0.1) => new(node, Reach.Serving, "", new ServerFacts
     {
         Role = Role.Standby,

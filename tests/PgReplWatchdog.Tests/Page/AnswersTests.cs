@@ -58,8 +58,15 @@ public sealed class AnswersTests
         Assert.Equal((Tone.Calm, "Failover from alpha to beta, 4 h ago"), Short(Answers.Last(view)));
         Assert.Equal("PostgreSQL has crashed on alpha: decided 2 s after its last sign of life", Answers.Last(view).Because[0]);
         var notDone = new JournalEntry(Looks.Start.AddHours(1), EventKind.FailoverNotBegun, "no failover was begun; shut to the last: Paused");
-        Assert.Equal((Tone.Suspect, "A fault without a failover, 4 h ago"), Short(Answers.Last(view with { Events = [notDone] })));
-        Assert.Equal(["no failover was begun", "shut to the last: Paused"], Answers.Last(view with { Events = [notDone] }).Because);
+        Assert.Equal((Tone.Suspect, "A fault without a failover, 4 h ago"), Short(Answers.Last(view with { NotDone = [notDone] })));
+        Assert.Equal(["no failover was begun", "shut to the last: Paused"], Answers.Last(view with { NotDone = [notDone] }).Because);
+    }
+
+    [Fact]
+    public void A_standby_that_only_the_watchdog_cannot_ask_is_not_said_not_to_stream()
+    {
+        Assert.Equal((Tone.Suspect, "The primary serves, beta streams and cannot be asked"), Short(Answers.Health(View(Looks.Check(Looks.Known, Looks.Primary(), Looks.Gone("beta"))))));
+        Assert.Equal((Tone.Suspect, "The primary serves, beta does not stream"), Short(Answers.Health(View(Looks.Check(Looks.Known, Looks.Alone(), Looks.Gone("beta"))))));
     }
 
     private static ClusterView View(Checked check) => new(Looks.Spec, check, [], [], LagHistory.Of(Looks.Spec)) { Now = Looks.Start.AddSeconds(5), Age = TimeSpan.FromSeconds(0.5) };

@@ -3,8 +3,11 @@ using System.Net.Http.Json;
 using System.Text.Json;
 using System.Text.Json.Nodes;
 using PgReplWatchdog.Deciding;
+using PgReplWatchdog.Diagnosing;
 using PgReplWatchdog.Journaling;
+using PgReplWatchdog.Notifying;
 using PgReplWatchdog.Operating;
+using PgReplWatchdog.Page;
 using PgReplWatchdog.Remembering;
 using PgReplWatchdog.Tests.Operating;
 
@@ -94,6 +97,29 @@ public sealed class ApiTests
         Assert.DoesNotContain("unsafe", policy, StringComparison.Ordinal);
         Assert.Equal(("nosniff", "no-referrer"), (answer.Headers.GetValues("X-Content-Type-Options").Single(), answer.Headers.GetValues("Referrer-Policy").Single()));
         Assert.False(answer.Headers.Contains("Server"));
+    }
+
+    [Theory]
+    [InlineData("attacker.example", HttpStatusCode.BadRequest)]
+    [InlineData("localhost", HttpStatusCode.OK)]
+    [InlineData("127.0.0.1:1234", HttpStatusCode.OK)] // a tunnel's other end
+    public async Task A_page_from_elsewhere_whose_name_was_made_to_lead_here_reads_nothing(string name, HttpStatusCode status)
+    {
+        await using var host = await PageHost.StartAsync();
+        using var request = new HttpRequestMessage(HttpMethod.Get, "/api/v1/status") { Headers = { Host = name } };
+        using var answer = await host.Http.SendAsync(request, Cancellation);
+        Assert.Equal(status, answer.StatusCode);
+    }
+
+    [Fact]
+    public async Task The_runbook_is_served_and_has_a_place_for_whatever_leads_there()
+    {
+        await using var host = await PageHost.StartAsync();
+        var runbook = await host.GetAsync("/runbook");
+        var words = Enum.GetValues<Verdict>().Cast<Enum>().Concat(Enum.GetValues<Gate>().Where(gate => gate != Gate.Unknown).Cast<Enum>());
+        Assert.All(words.Select(RunbookPage.Address), address => Assert.Contains($"id=\"{address.Split('#')[1]}\"", runbook, StringComparison.Ordinal));
+        Assert.All(Enum.GetValues<Topic>().Select(Topics.RunbookAnchor), anchor => Assert.Contains($"id=\"{anchor}\"", runbook, StringComparison.Ordinal));
+        Assert.Contains("href=\"/runbook#nocandidate\"", await host.GetAsync("/clusters/main"), StringComparison.Ordinal);
     }
 
     /// <summary>Kept in docs/ for whoever reads before he runs; PGWATCHDOG_REWRITE_DOCS=1 writes it.</summary>

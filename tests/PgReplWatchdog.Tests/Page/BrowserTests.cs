@@ -46,6 +46,7 @@ public sealed class BrowserTests(Browser browser) : IClassFixture<Browser>
         await using var host = await StartAsync(State.Healthy);
         await IsSoundAsync(host, "/clusters/main/events", "The newest", dark, width, "below-events");
         await IsSoundAsync(host, $"/clusters/main/failovers/{FailoverReport.IdOf(Failover)}", "Where the time went", dark, width, "below-failover");
+        await IsSoundAsync(host, "/runbook", "what is the matter with the primary", dark, width, "below-runbook");
         await IsSoundAsync(host, "/clusters/mian", "There is no cluster mian", dark, width, "below-missing", complains: true); // the browser complains of any 404
     }
 
@@ -65,7 +66,7 @@ public sealed class BrowserTests(Browser browser) : IClassFixture<Browser>
         await using var tab = await browser.OpenAsync(host.Address, "/clusters/main");
         await tab.Page.Locator("#lag-chart canvas").WaitForAsync();
         await tab.Page.GetByLabel("Your name, for the record").FillAsync("Ada");
-        host.World.See = () => [Looks.Primary(), Looks.Gone("beta")];
+        host.World.See = () => [Looks.Alone(), Looks.Gone("beta")];
         await tab.ShowsAsync("The primary serves, beta does not stream");
         await tab.Page.Locator(".tree .gone").WaitForAsync();
         Assert.Equal("Ada", await tab.Page.GetByLabel("Your name, for the record").InputValueAsync());
@@ -138,7 +139,7 @@ public sealed class BrowserTests(Browser browser) : IClassFixture<Browser>
         switch (state)
         {
             case State.NoStandby:
-                world.See = () => [Looks.Primary(), Looks.Gone("beta")];
+                world.See = () => [Looks.Alone(), Looks.Gone("beta")];
                 break;
             case State.Down:
                 world.See = () => [Looks.Gone(), Looks.Standby(streams: false)];

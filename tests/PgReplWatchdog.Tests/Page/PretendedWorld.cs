@@ -13,7 +13,11 @@ internal sealed class PretendedWorld : IProber, IActionRunner
     private readonly TimeSpan started = TimeProvider.System.GetElapsedTime(0);
     private int looks;
     private ulong written = 0x3000000;
-    private volatile TaskCompletionSource? hanging;
+    private volatile TaskCompletionSource? hanging, working;
+    private volatile string? atWork;
+
+    /// <summary>What is under way and comes to no end.</summary>
+    public string? AtWork => atWork;
 
     /// <summary>Looks that have ended.</summary>
     public int Looks => Volatile.Read(ref looks);
@@ -27,9 +31,14 @@ internal sealed class PretendedWorld : IProber, IActionRunner
     /// <summary>No look ends from now on.</summary>
     public void Hang() => hanging = new(TaskCreationOptions.RunContinuationsAsynchronously);
 
+    /// <summary>What is begun comes to no end.</summary>
+    public void HangAtWork() => working = new(TaskCreationOptions.RunContinuationsAsynchronously);
+
     /// <summary>They do again.</summary>
     public void GoOn()
     {
+        working?.TrySetResult();
+        working = null;
         hanging?.TrySetResult();
         hanging = null;
     }
@@ -58,6 +67,14 @@ internal sealed class PretendedWorld : IProber, IActionRunner
         return seen;
     }
 
-    public Task<ActionOutcome> RunAsync(WatchdogAction action, CancellationToken cancellation) =>
-        Task.FromResult(new ActionOutcome(false, $"{action.Kind} cannot be done in a pretended world", TimeSpan.Zero));
+    public async Task<ActionOutcome> RunAsync(WatchdogAction action, CancellationToken cancellation)
+    {
+        if (working is { } wait)
+        {
+            atWork = action.Kind;
+            await wait.Task.WaitAsync(cancellation);
+            atWork = null;
+        }
+        return new ActionOutcome(false, $"{action.Kind} cannot be done in a pretended world", TimeSpan.Zero);
+    }
 }

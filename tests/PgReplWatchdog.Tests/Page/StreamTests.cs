@@ -2,6 +2,7 @@ using System.Net;
 using System.Net.ServerSentEvents;
 using System.Net.Sockets;
 using System.Text;
+using System.Text.Json.Nodes;
 using PgReplWatchdog.Page;
 using PgReplWatchdog.Tests.Operating;
 using PgReplWatchdog.Tests.SetUp;
@@ -101,11 +102,47 @@ public sealed class StreamTests
         var page = await host.ShowsAsync("/clusters/main", "Not known", "the page is grey");
         Assert.Contains("class=\"stale\"", page, StringComparison.Ordinal);
         Assert.Contains("pgwatchdog_cluster_nodes", await host.GetAsync("/metrics"), StringComparison.Ordinal);
-        Assert.Contains("alpha", await host.GetAsync("/api/v1/status"), StringComparison.Ordinal);
+        var status = JsonNode.Parse(await host.GetAsync("/api/v1/status"))!["clusters"]![0]!;
+        Assert.Equal((true, false, "Serving"), ((bool)status["stale"]!, (bool)status["failoverReady"]!, (string)status["verdict"]!));
+        var ready = JsonNode.Parse(await host.GetAsync("/api/v1/clusters/main/readiness"))!;
+        Assert.False((bool)ready["ready"]!);
+        Assert.StartsWith("nothing can be said: the last check ended", (string)ready["sentences"]![0]!, StringComparison.Ordinal);
         using var role = await host.Http.GetAsync("/clusters/main/primary", Cancellation);
         Assert.Equal(HttpStatusCode.ServiceUnavailable, role.StatusCode);
         host.World.GoOn();
         await host.ShowsAsync("/clusters/main", "Yes, all nodes are well", "it is not any more");
+    }
+
+    [Fact]
+    public async Task A_thousand_scrapes_at_once_are_served_or_refused_and_no_check_waits()
+    {
+        await using var host = await PageHost.StartAsync();
+        var before = host.World.Looks;
+        var answers = await Task.WhenAll(Enumerable.Range(0, 1000).Select(async _ =>
+        {
+            using var answer = await host.Http.GetAsync("/metrics", Cancellation);
+            return answer.StatusCode;
+        }));
+        Assert.Contains(HttpStatusCode.OK, answers);
+        Assert.All(answers, answer => Assert.Contains(answer, new[] { HttpStatusCode.OK, HttpStatusCode.TooManyRequests }));
+        await SetUpTests.EventuallyAsync(() => Task.FromResult(host.World.Looks > before + 3), "checks go on");
+        Assert.Contains("pgwatchdog_cluster_nodes", await host.GetAsync("/metrics"), StringComparison.Ordinal);
+    }
+
+    [Fact]
+    public async Task While_an_action_takes_its_time_what_was_seen_before_it_still_counts()
+    {
+        var world = new PretendedWorld { See = () => [Looks.Primary(), Looks.Primary("beta")] };
+        world.HangAtWork();
+        await using var host = await PageHost.StartAsync(world, journal => journal.Append("main", Looks.Known with { NewestTimeline = 2, Replaced = ["beta"] }, []));
+        await SetUpTests.EventuallyAsync(() => Task.FromResult(world.AtWork == "Fence"), "the replaced node is being fenced");
+        await Task.Delay(3 * PageHost.Policy.LateAfter, Cancellation);
+        Assert.Equal("ok\n", await host.GetAsync("/healthz"));
+        Assert.Equal("alpha is the primary\n", await host.GetAsync("/clusters/main/nodes/alpha/primary"));
+        Assert.DoesNotContain("class=\"stale\"", await host.GetAsync("/clusters/main"), StringComparison.Ordinal);
+        world.GoOn();
+        world.Hang();
+        await host.ShowsAsync("/clusters/main", "class=\"stale\"", "a look that does not end is told");
     }
 
     [Fact]

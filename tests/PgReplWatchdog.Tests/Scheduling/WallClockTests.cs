@@ -1,7 +1,5 @@
 using Microsoft.Extensions.DependencyInjection;
 using Microsoft.Extensions.Hosting;
-using PgReplWatchdog.Acting;
-using PgReplWatchdog.Deciding;
 using PgReplWatchdog.Journaling;
 using PgReplWatchdog.Metrics;
 using PgReplWatchdog.Notifying;
@@ -54,7 +52,7 @@ public sealed class WallClockTests
         var spec = new ClusterSpec("main", [], new Policy { CheckInterval = Interval }, new SqlRoles("replication", "pgwatchdog", "postgres"));
         var builder = Host.CreateApplicationBuilder();
         builder.Services.AddSingleton<TimeProvider>(new SteadyClock(clock));
-        builder.Services.AddSingleton<IJournal, NoJournal>();
+        builder.Services.AddSingleton<IJournal>(new NoJournal(ClusterMemory.Empty));
         builder.Services.AddSingleton<WatchdogMetrics>();
         builder.Services.AddSingleton<Notifier>();
         builder.Services.AddSingleton(provider => ActivatorUtilities.CreateInstance<Watchdog>(provider, spec, prober, new NoHands(), FreezeWindows.None, TimeProvider.System));
@@ -93,27 +91,5 @@ public sealed class WallClockTests
             await Task.Delay(HoldsUpFor, cancellation);
             return new ClusterObservation(TimeSpan.Zero, TimeProvider.System.GetUtcNow(), []);
         }
-    }
-
-    private sealed class NoHands : IActionRunner
-    {
-        public Task<ActionOutcome> RunAsync(WatchdogAction action, CancellationToken cancellation) => throw new InvalidOperationException("nothing is to be done here");
-    }
-
-    private sealed class NoJournal : IJournal
-    {
-        public ClusterMemory Load(string cluster) => ClusterMemory.Empty;
-
-        public void Append(string cluster, ClusterMemory memory, IReadOnlyList<JournalEntry> events)
-        {
-        }
-
-        public void Saw(string cluster, Look look, bool keep)
-        {
-        }
-
-        public OperatorWish Wish(string cluster) => OperatorWish.None;
-
-        public IReadOnlyList<JournalEntry> Recent(string? cluster, int limit, long after = 0) => [];
     }
 }

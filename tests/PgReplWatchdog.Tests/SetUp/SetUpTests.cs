@@ -109,6 +109,20 @@ public sealed class SetUpTests
         Assert.Contains(system, await beta.RunAsync($"{beta.BinDirectory}/pg_controldata {aside}", Cancellation), StringComparison.Ordinal);
     }
 
+    [Fact]
+    public async Task One_that_accepts_no_connections_and_never_will_is_overwritten_all_the_same()
+    {
+        await using var cluster = await RunningCluster.StartAsync(service: false);
+        var beta = cluster.Beta;
+        await beta.RunAsync($"echo 'hot_standby = off' >> {beta.DataDirectory}/postgresql.auto.conf && {beta.BinDirectory}/pg_ctl restart -w -D {beta.DataDirectory} -l {beta.ServerLog} > /dev/null", Cancellation);
+        var refused = await Product.RunAsync(cluster.Configuration, ["setup", "--plan"], Cancellation);
+        Assert.Contains("run set-up again when it accepts connections", refused.Error, StringComparison.Ordinal);
+
+        var setup = await Product.RunAsync(cluster.Configuration, ["setup", "--overwrite", "beta"], Cancellation);
+        Assert.True(setup.ExitCode == 0, setup.ToString());
+        Assert.Equal("t", await beta.PsqlAsync("SELECT pg_is_in_recovery()", Cancellation));
+    }
+
     internal static async Task EventuallyAsync(Func<Task<bool>> condition, string what)
     {
         using var deadline = new CancellationTokenSource(RunningCluster.Patience);

@@ -30,7 +30,10 @@ public static class EventsCommand
             var options = InstallationLoader.LoadOptions(file);
             var cluster = parsed.GetValue(name) is { } given ? Commands.Choose(options, given, file).Name : null;
             var print = Printer(parsed.GetValue(json), withCluster: cluster is null && options.Clusters.Count > 1);
-            var last = print(await AskAsync(options, cluster, parsed.GetValue(limit), 0, cancellation));
+            var asked = parsed.GetValue(limit);
+            var newest = await AskAsync(options, cluster, Math.Max(asked, 1), 0, cancellation); // what comes after it is followed, also where none is to be shown
+            print([.. newest.Take(asked)]);
+            var last = newest is [var first, ..] ? first.Id : 0;
             using var ticks = new PeriodicTimer(BetweenQuestions);
             while (parsed.GetValue(follow) && await NextAsync(ticks, cancellation))
                 last = Math.Max(last, print(await AskAsync(options, cluster, Endpoints.EventsLimit, last, cancellation)));

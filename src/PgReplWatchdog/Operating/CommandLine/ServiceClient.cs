@@ -18,6 +18,10 @@ public static class ServiceClient
         {
             return (await client.GetFromJsonAsync<T>(path, Json.Strict, cancellation), $"no pgwatchdog answers at {listen}, something else does: see Listen in the configuration");
         }
+        catch (HttpRequestException failure) when (failure.StatusCode is { } status)
+        {
+            return (null, $"what answers at {listen} says {(int)status} {status}: see the log of pgwatchdog, or Listen in the configuration");
+        }
         catch (Exception failure) when (failure is HttpRequestException or JsonException or TaskCanceledException && !cancellation.IsCancellationRequested)
         {
             return (null, $"no pgwatchdog answers at {listen} ({failure.Message}): is the service running? See Listen in the configuration");

@@ -46,25 +46,25 @@ public static class SetupCommand
             {
                 var lone = parsed.GetValue(lonePrimary);
                 return await RunAsync(access, facts => RemovalPlanner.Plan(access.Spec, facts, lone), form, _ => SetupRemoval.Nothing(access),
-                    made => SetupRemoval.Done(access, made, lone), cancellation);
+                    made => SetupRemoval.Done(access, made, lone), [], cancellation);
             }
             var stamp = TimeProvider.System.GetUtcNow().ToString("yyyyMMdd'T'HHmmss'Z'", CultureInfo.InvariantCulture);
             var options = new SetupOptions([.. parsed.GetValue(overwrite)!], stamp);
             string AsWanted(SetupPlan made) => $"{made.Primary} is the primary of {access.Spec.Name}, and {Standbys(access, made)} from it.";
-            return await RunAsync(access, facts => SetupPlanner.Plan(access.Spec, facts, options), form, AsWanted, AsWanted, cancellation);
+            return await RunAsync(access, facts => SetupPlanner.Plan(access.Spec, facts, options), form, AsWanted, AsWanted, options.Overwrite, cancellation);
         });
         return command;
     }
 
     private static async Task<int> RunAsync(ClusterAccess cluster, Func<ImmutableArray<NodeFacts>, SetupPlan> planner, PlanForm form,
-        Func<SetupPlan, string> nothing, Func<SetupPlan, string> done, CancellationToken cancellation)
+        Func<SetupPlan, string> nothing, Func<SetupPlan, string> done, ImmutableArray<string> overwrite, CancellationToken cancellation)
     {
         var screen = Commands.Screen();
         using var hosts = new SetupHosts(cluster);
         ImmutableArray<NodeFacts> facts;
         try
         {
-            facts = await new FactsGatherer(cluster, hosts).GatherAsync(cancellation);
+            facts = await new FactsGatherer(cluster, hosts, overwrite).GatherAsync(cancellation);
         }
         catch (SshFailureException failure)
         {

@@ -19,6 +19,8 @@ public static class StatusView
         return new Rows(
         [
             Header(cluster),
+            .. cluster.Stale && cluster.AgeSeconds is { } age ? [Line($"  [red]checks do not end[/]  ", $"all this is {age:0.#} s old and says nothing of now")] : Array.Empty<IRenderable>(),
+            .. cluster.JournalTrouble is { } trouble ? [Line($"  [red]journal[/]  ", $"it cannot be read: {trouble}")] : Array.Empty<IRenderable>(),
             .. cluster.Verdict == Verdict.Serving ? [] : cluster.Evidence.Select(sentence => Line($"  [{Colour(cluster.Verdict)}]•[/] ", $"{sentence}")),
             .. cluster.Nodes.IsEmpty ? Array.Empty<IRenderable>() : [Nodes(cluster)],
             .. cluster.Nodes.Where(node => node.Reach != Reach.Serving && node.Detail.Length > 0 && !InEvidence(cluster, node)).Select(node => Line($"  [bold]{node.Name}[/]  ", $"{node.Detail}")),
@@ -39,7 +41,8 @@ public static class StatusView
             var standbys = cluster.Nodes.Where(node => node.Name != cluster.IntendedPrimary).ToList();
             var streaming = standbys.Count(node => node.Streaming == true);
             table.AddRow(
-                Text($"[bold]{cluster.Name}[/]"), Text($"[{Colour(cluster.Verdict)}]{cluster.Verdict}[/]"), Text($"{cluster.IntendedPrimary ?? "unknown"}"),
+                Text($"[bold]{cluster.Name}[/]"),
+                cluster.Stale ? Text($"[red]not known: checks do not end[/]") : Text($"[{Colour(cluster.Verdict)}]{cluster.Verdict}[/]"), Text($"{cluster.IntendedPrimary ?? "unknown"}"),
                 Text(streaming == standbys.Count ? $"{streaming} of {standbys.Count}" : (FormattableString)$"[yellow]{streaming} of {standbys.Count}[/]"),
                 new Markup(standbys.Count == 0 ? "" : LagOf(standbys.MaxBy(node => node.ReplayLagBytes ?? long.MaxValue)!)),
                 cluster.Procedure is { } procedure ? Text($"[yellow]under way: {procedure.Step}[/]")

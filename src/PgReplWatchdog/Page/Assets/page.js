@@ -8,8 +8,9 @@
   note.setAttribute("role", "status");
   document.body.prepend(note);
 
-  let source, lostSince, plot, data;
-  const lostAfter = 3000;
+  let source, plot, data, heard = Date.now();
+  // A connection that dies without a word is no error: the server is never quiet for so long.
+  const lostAfter = 3000, quietAfter = 2 * document.body.dataset.quiet;
 
   function show(html) {
     Idiomorph.morph(live, html, {
@@ -20,14 +21,16 @@
   }
 
   function connect() {
+    const hear = () => { heard = Date.now(); };
     source = new EventSource(document.body.dataset.stream);
-    source.addEventListener("page", (event) => { lostSince = undefined; if (event.data) show(event.data); });
-    source.addEventListener("open", () => { lostSince = undefined; });
-    source.addEventListener("error", () => { lostSince ??= Date.now(); if (source.readyState === EventSource.CLOSED) setTimeout(connect, lostAfter); });
+    source.addEventListener("page", (event) => { hear(); if (event.data) show(event.data); });
+    source.addEventListener("quiet", hear);
+    source.addEventListener("open", () => { hear(); chart(); });
+    source.addEventListener("error", () => { if (source.readyState === EventSource.CLOSED) setTimeout(connect, lostAfter); });
   }
 
   setInterval(() => {
-    const lost = lostSince !== undefined && Date.now() - lostSince > lostAfter;
+    const lost = Date.now() - heard > (source.readyState === EventSource.OPEN ? quietAfter : lostAfter);
     if (lost === document.body.classList.contains("lost")) return;
     document.body.classList.toggle("lost", lost);
     note.textContent = lost ? "The watchdog's service does not answer: what is shown is of " + (document.getElementById("last-check")?.textContent ?? "before") : "";
@@ -64,14 +67,32 @@
     }, data, place);
   }
 
+  // Anew with each connection: what was missed meanwhile is in the history.
   async function chart() {
     const place = document.getElementById("lag-chart");
     if (!place) return;
     const history = await (await fetch(place.dataset.source)).json();
-    data = [history.samples.map((sample) => Date.parse(sample.time) / 1000), ...history.nodes.map((_, index) => history.samples.map((sample) => sample.replayBytes[index]))];
-    draw(place, history.nodes);
-    new ResizeObserver(() => plot.setSize({ width: place.clientWidth, height: 180 })).observe(place);
-    matchMedia("(prefers-color-scheme: dark)").addEventListener("change", () => draw(place, history.nodes));
+    const times = [], values = history.nodes.map(() => []);
+    for (const sample of history.samples) {
+      const time = Date.parse(sample.time) / 1000;
+      if (time - times.at(-1) > longestStep) addTo(times, values, times.at(-1) + 1, values.map(() => null));
+      addTo(times, values, time, sample.replayBytes);
+    }
+    data = [times, ...values];
+    redraw = () => draw(place, history.nodes);
+    redraw();
+    resized.disconnect();
+    resized.observe(place);
+  }
+
+  let redraw = () => { };
+  const longestStep = 15; // seconds; after a longer time without a sample nothing is known of it
+  const resized = new ResizeObserver(([{ target }]) => plot.setSize({ width: target.clientWidth, height: 180 }));
+  matchMedia("(prefers-color-scheme: dark)").addEventListener("change", () => redraw());
+
+  function addTo(times, values, time, sample) {
+    times.push(time);
+    values.forEach((list, index) => list.push(sample[index]));
   }
 
   function addSample() {
@@ -79,12 +100,11 @@
     if (!text || !plot) return;
     const sample = JSON.parse(text), time = Date.parse(sample.time) / 1000, times = data[0];
     if (times.at(-1) === time) data.forEach((list) => list.pop());
-    times.push(time);
-    sample.replayBytes.forEach((value, index) => data[index + 1].push(value));
+    if (time - times.at(-1) > longestStep) addTo(times, data.slice(1), times.at(-1) + 1, sample.replayBytes.map(() => null));
+    addTo(times, data.slice(1), time, sample.replayBytes);
     while (times[0] < time - 3600) data.forEach((list) => list.shift());
     plot.setData(data);
   }
 
   connect();
-  chart();
 })();
