@@ -1,4 +1,5 @@
 using System.Text.Json.Nodes;
+using PgReplWatchdog.Lab;
 using PgReplWatchdog.Tests.Notifying;
 using PgReplWatchdog.Tests.SetUp;
 
@@ -45,6 +46,42 @@ public sealed class EndToEndTests
         await ShowsAsync(monitoring, "up{job=\"pgwatchdog\"}", 0);
         await ShowsAsync(monitoring, "cluster:pgwatchdog_failover_would_work:bool", 0);
     }
+
+    [Fact]
+    public async Task Load_is_no_alert_a_standby_that_goes_and_a_link_that_is_cut_are_and_end_with_their_cause()
+    {
+        await using var cluster = await RunningCluster.StartAsync(namespaces: true);
+        await using var monitoring = await Monitoring.StartAsync(cluster.Lab, Cancellation, patience: "2s");
+        await ShowsAsync(monitoring, "cluster:pgwatchdog_failover_would_work:bool", 1);
+        await using (var client = new PinnedWriter(cluster.Alpha))
+        {
+            client.Start();
+            await SetUpTests.EventuallyAsync(() => Task.FromResult(client.Acknowledged.Count > 1000), "a thousand writes");
+            await ShowsAsync(monitoring, "count(pgwatchdog_replication_lag_bytes{stage=\"replay\"})", 1);
+            Assert.Empty(await monitoring.FiringAsync(Cancellation));
+            await client.StopAsync();
+        }
+
+        await cluster.Beta.StopPostgresAsync(ct: Cancellation);
+        await TellsAsync(monitoring, "tickets PgWatchdogNodeDown firing");
+        await FiresAsync(monitoring, "PgWatchdogNoStreamingStandby", true);
+        Assert.Empty(await monitoring.AskAsync("pgwatchdog_replication_lag_bytes{stage=\"replay\"}", Cancellation)); // nobody knows it
+        await ShowsAsync(monitoring, "cluster:pgwatchdog_failover_would_work:bool", 0);
+        await cluster.Beta.StartPostgresAsync(Cancellation);
+        await FiresAsync(monitoring, "PgWatchdogNoStreamingStandby", false);
+        await ShowsAsync(monitoring, "cluster:pgwatchdog_failover_would_work:bool", 1);
+
+        await cluster.Alpha.CutAsync(CutFrom.Watchdog, ct: Cancellation);
+        await FiresAsync(monitoring, "PgWatchdogBlind", true);
+        Assert.DoesNotContain("PgWatchdogNoPrimary", await monitoring.FiringAsync(Cancellation)); // it serves, and a standby says so
+        await ShowsAsync(monitoring, "sum(pgwatchdog_failovers_total)", 0);
+        await cluster.Alpha.HealAsync(ct: Cancellation);
+        await FiresAsync(monitoring, "PgWatchdogBlind", false);
+        await SetUpTests.EventuallyAsync(async () => (await monitoring.FiringAsync(Cancellation)).Count == 0, "nothing fires any more");
+    }
+
+    private static Task FiresAsync(Monitoring monitoring, string alert, bool fires) => SetUpTests.EventuallyAsync(
+        async () => (await monitoring.FiringAsync(Cancellation)).Contains(alert) == fires, $"{alert} {(fires ? "fires" : "does not fire")}");
 
     /// <summary>One that may rightly be empty says what it shows then.</summary>
     private static async Task EveryPanelHasDataAsync(Monitoring monitoring)

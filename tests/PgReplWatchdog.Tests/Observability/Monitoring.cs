@@ -25,7 +25,10 @@ internal sealed class Monitoring : IAsyncDisposable
     /// <summary>What Alertmanager has told: RECEIVER ALERT STATUS.</summary>
     public IEnumerable<string> Told => told;
 
-    public static async Task<Monitoring> StartAsync(LabCluster lab, CancellationToken ct)
+    /// <param name="lab">What is watched.</param>
+    /// <param name="ct">Ends the start.</param>
+    /// <param name="patience">For how long a condition has to hold, in place of a minute.</param>
+    public static async Task<Monitoring> StartAsync(LabCluster lab, CancellationToken ct, string patience = "1m")
     {
         int[] ports = [FreePort(), FreePort(), FreePort()];
         var (prometheus, alertmanager, receiving) = (ports[0], ports[1], ports[2]);
@@ -36,7 +39,7 @@ internal sealed class Monitoring : IAsyncDisposable
         monitoring.receiver.MapPost("/{name}", monitoring.HearAsync);
         await monitoring.receiver.StartAsync(ct);
 
-        Copy(lab, "pgwatchdog.rules.yml");
+        Copy(lab, "pgwatchdog.rules.yml", (" for: 1m", $" for: {patience}"));
         Copy(lab, "alertmanager.yml", ("127.0.0.1:9000", $"127.0.0.1:{receiving}"));
         Copy(lab, "prometheus.yml", ("127.0.0.1:9093", $"127.0.0.1:{alertmanager}"), ("127.0.0.1:9187", $"127.0.0.1:{lab.WatchdogPort}"),
             ("scrape_interval: 5s", "scrape_interval: 1s"), ("evaluation_interval: 15s", "evaluation_interval: 1s"));
