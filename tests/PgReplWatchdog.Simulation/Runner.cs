@@ -169,7 +169,7 @@ internal sealed class Runner(World world, Journal journal, Prober prober, Crash 
             return;
         if (node.IsRunning && node.IsStandby)
             world.Kill(node, "shut down in recovery");
-        node.Job = new Job(epoch, primary, world.Now + world.Between(1, 8), node.Process == Process.Stopped && !world.Chance(0.2));
+        node.Job = new Job(epoch, primary, world.Now + world.Between(1, 8), node.Process == Process.Stopped && !(world.Now < Faults.HealedAt && world.Chance(0.2)));
     }
 
     private bool Arm(Node node, GuardOrder order)

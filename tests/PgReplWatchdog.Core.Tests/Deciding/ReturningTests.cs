@@ -63,6 +63,10 @@ public class ReturningTests
             At(100, Refused(), beta, Standby(Gamma, timeline: 2)).With(HostDead(blocked: true)))).Action);
     }
 
+    [Fact]
+    public void Slot_that_could_not_be_made_is_no_attempt_to_repoint() =>
+        Assert.Equal(Repoint, Next(After(Tried(Gamma, ReturnStep.Reserve, 5, 0)), Unreachable(), Deaf(Gamma), HostGone()).Action);
+
     private static ReturningNode Tried(string node, ReturnStep step, int attempts, double at) => new(node, step, attempts, Start.AddSeconds(at));
 
     private static HostObservation Job(int? exit, long epoch = 2) => HostDead(blocked: true) with { Job = new HostJob(epoch, exit is null, exit, "No space left on device") };
@@ -135,11 +139,22 @@ public class ReturningTests
     }
 
     [Theory]
-    [InlineData(ReturnStep.Repoint, 5, false)]
-    [InlineData(ReturnStep.Rejoin, 1, true)]
-    [InlineData(ReturnStep.Rejoin, 2, true)]
-    public void Only_the_first_attempt_rewinds_and_each_further_one_is_a_fresh_copy(ReturnStep before, int attempts, bool freshCopy) =>
-        Assert.Equal(new WatchdogAction.Rejoin(Gamma, Beta, Fifteen, 2, freshCopy), Next(After(Tried(Gamma, before, attempts, 0)), Unreachable(), Deaf(Gamma), HostDead(Gamma)).Action);
+    [InlineData(ReturnStep.Repoint, 5, 1, 1, false)]
+    [InlineData(ReturnStep.Rejoin, 1, 1, 2, true)]
+    [InlineData(ReturnStep.Rejoin, 2, 1, 2, true)]
+    [InlineData(ReturnStep.Rejoin, 1, 1, 1, false)] // of an epoch before: this one's has not begun
+    [InlineData(ReturnStep.Rejoin, 1, HostJob.SourceNotReached, 2, false)] // nothing was touched
+    public void After_an_attempt_that_did_not_come_out_well_the_next_is_a_fresh_copy(ReturnStep before, int attempts, int exit, long epoch, bool freshCopy) =>
+        Assert.Equal(new WatchdogAction.Rejoin(Gamma, Beta, Fifteen, 2, freshCopy),
+            Next(After(Tried(Gamma, before, attempts, -100)), Unreachable(), Deaf(Gamma), Job(exit, epoch) with { Node = Gamma }).Action);
+
+    [Theory]
+    [InlineData(1, 70.1, false)]
+    [InlineData(1, 70, true)]
+    [InlineData(2, -19.9, false)]
+    [InlineData(2, -20, true)]
+    public void Attempts_lie_apart_since_what_stood_in_the_way_takes_time_to_pass(int attempts, double triedAt, bool again) =>
+        Assert.Equal(again ? FreshRejoin : WatchdogAction.Nothing, Next(After(Tried(Alpha, ReturnStep.Rejoin, attempts, triedAt)), Refused(), Streaming, Job(1)).Action);
 
     [Fact]
     public void After_three_attempts_a_person_is_called_once()
