@@ -70,14 +70,14 @@ public static class Returning
 
     /// <summary>
     /// The new primary's first checkpoint removes the WAL from before its promotion, without which a node that is away now can neither follow nor be rewound: it is to be kept from
-    /// before that on. Where nothing limits what a slot holds (until PostgreSQL 12), one that never returns would fill the disk: there it takes a fresh copy.
+    /// before that on. Where nothing limits what a slot holds (max_slot_wal_keep_size), one that never returns would fill the disk: there it takes a fresh copy.
     /// </summary>
     private static NextStep? Reserve(Situation now, ClusterMemory memory, string node)
     {
         var before = memory.Returning.FirstOrDefault(other => other.Node == node);
         var due = before is null || (before is { Step: ReturnStep.Reserve, Attempts: < ReserveAttempts } && now.Observation.Time - before.TriedAt >= BetweenRepoints);
         return due && now.Observation.Find(node) is not { IsServingStandby: true }
-            && now.Observation.Find(memory.IntendedPrimary)?.Server is { Version.LimitsSlots: true } primary && primary.Slots.All(slot => slot.Name != now.Spec.Node(node).SlotName)
+            && now.Observation.Find(memory.IntendedPrimary)?.Server is { LimitsSlots: true } primary && primary.Slots.All(slot => slot.Name != now.Spec.Node(node).SlotName)
             ? Try(now, memory, node, ReturnStep.Reserve, before, new WatchdogAction.Reserve(memory.IntendedPrimary!, node, primary.Version))
             : null;
     }
