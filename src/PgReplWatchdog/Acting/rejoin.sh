@@ -127,8 +127,8 @@ say "stopping what runs"
 stop_server 30 > /dev/null 2>&1 # also where nothing runs: its service manager may be about to start it once more
 [ -z "$(living)" ] || fail "PostgreSQL does not stop"
 block
-# An attempt that was cut short has kept them already, and may have left the primary's in their place.
-[ "$(cat "$state/own/kept" 2>/dev/null)" = "$epoch" ] || { keep && echo "$epoch" > "$state/own/kept"; } || fail "the node's own configuration could not be kept in $state"
+# An attempt that was cut short has kept them already, and may have left the primary's in their place; half-rewound data has those for sure, of whichever epoch it is.
+[ "$(cat "$state/own/kept" 2>/dev/null)" = "$epoch" ] || { is_sealed && [ -e "$state/own/kept" ]; } || { keep && echo "$epoch" > "$state/own/kept"; } || fail "the node's own configuration could not be kept in $state"
 if [ "$way" = rewind ]; then rewind || { say "pg_rewind did not work: a fresh copy is made"; copy "$@"; }; else copy "$@"; fi || fail "neither pg_rewind nor a fresh copy worked"
 rm -f "$state/promote" || fail "$state/promote cannot be removed: it would promote this server at once"
 # As long as it gets on: the startup process says which segment it is at. One that waits for WAL which nobody has any more would wait for ever.
