@@ -90,7 +90,7 @@ public sealed class Upstream(ClusterAccess cluster, SshHosts hosts, TimeProvider
               rejoin {{string.Join(' ', arguments.Select(Shell.Quote))}} > job.log 2>&1 < /dev/null &
             round=0
             until [ -s job ]; do
-              [ $round -lt 40 ] || { echo "the work could not be put on record in {{node.StateDirectory}}" >&2; exit 1; }
+              [ $round -lt 40 ] || { echo "the work could not be put on record in" {0} >&2; exit 1; }
               round=$((round + 1))
               sleep 0.05
             done
