@@ -87,6 +87,7 @@ internal static class Clusters
         Timeline = timeline,
         CurrentLsn = at ?? Here,
         PromoteTriggerFile = TriggerFile(node),
+        LimitsSlots = true,
         Slots = [.. new[] { Alpha, Beta, Gamma }.Select(other => new ReplicationSlot("pgwatchdog_" + other, true, "reserved", null))],
     });
 

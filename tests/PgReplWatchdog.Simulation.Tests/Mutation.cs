@@ -49,7 +49,7 @@ public sealed record Mutation(string Name, string Invariant, params Patch[] Patc
             ".ThenByDescending(candidate => candidate.Position ?? default)",
                 ".ThenByDescending(candidate => MUTANT ? new Lsn(ulong.MaxValue - (candidate.Position ?? default).Value) : candidate.Position ?? default)")),
         new("stale-primary-not-fenced", "Whole",
-            new Patch(Deciding + "Decider.cs", "=> node is { IsServingPrimary: true, Server: { } server }", "=> !MUTANT && node is { IsServingPrimary: true, Server: { } server }")),
+            new Patch(Deciding + "Decider.cs", "=> observation.Find(node) is { IsServingPrimary: true, Server: { } server }", "=> !MUTANT && observation.Find(node) is { IsServingPrimary: true, Server: { } server }")),
         new("trigger-file-left-behind", "Trigger",
             new Patch(Deciding + "Failover.cs", "if (procedure.PromotedAt is not null && !(Reports(", "if (!MUTANT && procedure.PromotedAt is not null && !(Reports("),
             new Patch(Deciding + "Failover.cs", "if (procedure.PromotedAt is not null && now.Observation.Time -", "if (!MUTANT && procedure.PromotedAt is not null && now.Observation.Time -")),

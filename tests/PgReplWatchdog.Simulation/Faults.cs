@@ -6,7 +6,9 @@ internal sealed class Faults(World world, Journal journal, Crash crash)
     public const double FirstAt = 12;
     public const double LastAt = 70;
     public const double HealedAt = 110;
-    public const double EndAt = 240;
+
+    /// <summary>Two attempts at a rejoin may have failed by HealedAt, and the third comes two minutes after the second.</summary>
+    public const double EndAt = 270;
 
     /// <summary>How the primary fails in a story of that kind; null in the others.</summary>
     public string? Failure { get; private set; }

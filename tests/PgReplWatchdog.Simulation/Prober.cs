@@ -139,6 +139,7 @@ internal sealed class Prober(World world, Clock clock, Crash crash) : IProber
             MayPromote = world.Setting.MayPromote,
             WalReceiverTimeout = TimeSpan.FromSeconds(Stream.TimeoutSeconds),
             StartedAt = DateTimeOffset.UnixEpoch.AddSeconds(node.StartedAt),
+            LimitsSlots = true,
             BootChecks = string.Join(' ', node.BootChecks.Where(check => check.Until > world.Now).Select(check => FormattableString.Invariant($"{check.At}"))),
             GuardOrderId = node.Guard.Shown,
             Slots = [.. node.Slots.Select(name => new ReplicationSlot(world.Setting.Spec.Node(name).SlotName, false, "reserved", null))],

@@ -43,7 +43,7 @@ internal sealed class Runner(World world, Journal journal, Prober prober, Crash 
         var onRecord = action switch
         {
             WatchdogAction.Promote => memory.IntendedPrimary == action.Node && memory.Procedure is { } procedure && procedure.To == action.Node && memory.Replaced.Contains(procedure.From),
-            WatchdogAction.Fence or WatchdogAction.FenceByCommand => memory.Procedure?.From == action.Node || memory.Replaced.Contains(action.Node),
+            WatchdogAction.Fence or WatchdogAction.FenceByCommand => memory.Procedure?.From == action.Node || Returning.Outstanding(memory).Contains(action.Node),
             WatchdogAction.Salvage => memory.Procedure?.From == action.Node,
             WatchdogAction.ArmGuard or WatchdogAction.DisarmGuard => memory.Guard is null,
             WatchdogAction.Reserve reserve => memory.Returning.Any(node => node.Step == ReturnStep.Reserve && node.Node == reserve.For),
@@ -169,7 +169,7 @@ internal sealed class Runner(World world, Journal journal, Prober prober, Crash 
             return;
         if (node.IsRunning && node.IsStandby)
             world.Kill(node, "shut down in recovery");
-        node.Job = new Job(epoch, primary, world.Now + world.Between(1, 8), node.Process == Process.Stopped && !world.Chance(0.2));
+        node.Job = new Job(epoch, primary, world.Now + world.Between(1, 8), node.Process == Process.Stopped && !(world.Now < Faults.HealedAt && world.Chance(0.2)));
     }
 
     private bool Arm(Node node, GuardOrder order)

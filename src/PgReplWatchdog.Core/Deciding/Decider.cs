@@ -108,16 +108,16 @@ public static class Decider
         var memory = now.Memory;
         // The one that is being replaced is the procedure's own business: if it serves again before it is replaced, the failover is taken back.
         var beingReplaced = memory.Procedure is { Step: not ProcedureStep.HookAfter } underWay ? underWay.From : null;
-        if (memory.Replaced.FirstOrDefault(node => node != beingReplaced && IsStale(memory, now.Observation.Find(node))) is { } replaced)
+        if (memory.Replaced.FirstOrDefault(node => node != beingReplaced && IsStale(memory, now.Observation, node)) is { } replaced)
             return new NextStep(memory, new WatchdogAction.Fence(replaced), []);
         if (memory.Procedure is { } procedure)
             return Failover.Continue(now, procedure);
         if (gates.IsEmpty && now.Candidates is [{ IsEligible: true } candidate, ..])
             return Failover.Begin(now, candidate);
-        if (memory.Replaced.FirstOrDefault(node => MayStart(now.Observation, node)) is { } unblocked)
+        if (Displaced(memory, now.Observation).FirstOrDefault(node => MayStart(now.Observation, node)) is { } unblocked)
         {
             return new NextStep(memory, new WatchdogAction.Fence(unblocked),
-                [new(EventKind.FencingDecided, $"{unblocked} was replaced and is stopped, but nothing keeps it from starting as a primary: blocking it")]);
+                [new(EventKind.FencingDecided, $"{unblocked} is to be a standby, is stopped, and nothing keeps it from starting as a primary: blocking it")]);
         }
         var learned = Learn(now);
         if (now.Diagnosis.Verdict != Verdict.Serving || learned.Memory.IntendedPrimary != now.Diagnosis.Primary)
@@ -129,13 +129,20 @@ public static class Decider
     }
 
     /// <summary>
-    /// A primary of this cluster on an older timeline than the one that replaced it. On a newer one a person has promoted it since,
-    /// and with another system identifier it is another server: neither is ours to stop.
+    /// A primary of this cluster on an older timeline than the one that replaced it, or on one that is no newer than that of the intended primary, which serves. On a newer one a person
+    /// has promoted it since, and with another system identifier it is another server: neither is ours to stop.
     /// </summary>
-    private static bool IsStale(ClusterMemory memory, NodeObservation? node) => node is { IsServingPrimary: true, Server: { } server }
-        && server.SystemIdentifier == memory.SystemIdentifier && server.Timeline < memory.NewestTimeline;
+    private static bool IsStale(ClusterMemory memory, ClusterObservation observation, string node) => observation.Find(node) is { IsServingPrimary: true, Server: { } server }
+        && server.SystemIdentifier == memory.SystemIdentifier
+        && (server.Timeline < memory.NewestTimeline
+            || (node != memory.IntendedPrimary && observation.Find(memory.IntendedPrimary) is { IsServingPrimary: true, Server: { } intended }
+                && intended.SystemIdentifier == memory.SystemIdentifier && server.Timeline <= intended.Timeline));
 
-    /// <summary>A replaced node that is stopped without a start block (its disk was full, it was fenced from afar). Where that just failed, the rest has its turn.</summary>
+    /// <summary>Nodes whose data may be that of a primary: those that were replaced, and those on which a rewind or a copy was begun.</summary>
+    private static IEnumerable<string> Displaced(ClusterMemory memory, ClusterObservation observation) =>
+        memory.Replaced.Union(memory.Following.Where(node => observation.Host(node)?.Job?.Epoch == memory.Epoch));
+
+    /// <summary>One that is stopped without a start block (its disk was full, it was fenced from afar). Where that just failed, the rest has its turn.</summary>
     private static bool MayStart(ClusterObservation observation, string node) =>
         observation.Host(node) is { IsDead: true, IsFenced: false, StandbySignal: false, Job: not { Running: true } }
         && observation.Report is not { Action: nameof(WatchdogAction.Fence), Succeeded: false };

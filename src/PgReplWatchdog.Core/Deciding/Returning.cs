@@ -18,6 +18,9 @@ public static class Returning
     private static readonly TimeSpan BetweenRepoints = TimeSpan.FromSeconds(3);
     private static readonly TimeSpan StreamingLimit = TimeSpan.FromSeconds(30);
 
+    /// <summary>From one attempt to the next: what keeps a rewind or a copy from working, such as a link or a full disk, takes minutes to pass.</summary>
+    private static readonly ImmutableArray<TimeSpan> BetweenRejoins = [TimeSpan.FromSeconds(30), TimeSpan.FromMinutes(2)];
+
     /// <summary>One that was asked for goes on by itself, and is not asked for twice at a time; this is for one that was lost.</summary>
     private static readonly TimeSpan BetweenCheckpoints = TimeSpan.FromSeconds(20);
 
@@ -67,14 +70,14 @@ public static class Returning
 
     /// <summary>
     /// The new primary's first checkpoint removes the WAL from before its promotion, without which a node that is away now can neither follow nor be rewound: it is to be kept from
-    /// before that on. Where nothing limits what a slot holds (until PostgreSQL 12), one that never returns would fill the disk: there it takes a fresh copy.
+    /// before that on. Where nothing limits what a slot holds (max_slot_wal_keep_size), one that never returns would fill the disk: there it takes a fresh copy.
     /// </summary>
     private static NextStep? Reserve(Situation now, ClusterMemory memory, string node)
     {
         var before = memory.Returning.FirstOrDefault(other => other.Node == node);
         var due = before is null || (before is { Step: ReturnStep.Reserve, Attempts: < ReserveAttempts } && now.Observation.Time - before.TriedAt >= BetweenRepoints);
         return due && now.Observation.Find(node) is not { IsServingStandby: true }
-            && now.Observation.Find(memory.IntendedPrimary)?.Server is { Version.LimitsSlots: true } primary && primary.Slots.All(slot => slot.Name != now.Spec.Node(node).SlotName)
+            && now.Observation.Find(memory.IntendedPrimary)?.Server is { LimitsSlots: true } primary && primary.Slots.All(slot => slot.Name != now.Spec.Node(node).SlotName)
             ? Try(now, memory, node, ReturnStep.Reserve, before, new WatchdogAction.Reserve(memory.IntendedPrimary!, node, primary.Version))
             : null;
     }
@@ -93,7 +96,7 @@ public static class Returning
         {
             if (before is { Step: ReturnStep.Repoint } && now.Observation.Time - before.TriedAt < BetweenRepoints)
                 return null;
-            return before is { Attempts: >= RepointAttempts } || IsBeyondSwitchPoint(memory, standby)
+            return before is { Step: ReturnStep.Repoint, Attempts: >= RepointAttempts } || IsBeyondSwitchPoint(memory, standby)
                 ? Rejoin(now, memory, node, before, host)
                 : Try(now, memory, node, ReturnStep.Repoint, before, new WatchdogAction.Repoint(node, memory.IntendedPrimary!, standby.Version));
         }
@@ -101,11 +104,14 @@ public static class Returning
         return before is { Step: ReturnStep.Rejoin } || (memory.Replaced.Contains(node) && host is { IsDead: true }) ? Rejoin(now, memory, node, before, host) : null;
     }
 
+    /// <summary>A fresh copy where an attempt did not come out well; not where it found its source out of reach and touched nothing, or has not even begun.</summary>
     private static NextStep? Rejoin(Situation now, ClusterMemory memory, string node, ReturningNode? before, HostObservation? host) =>
         !now.Policy.Rejoin ? GiveUp(memory, before ?? new ReturningNode(node, ReturnStep.Rejoin, 0, now.Observation.Time), "Rejoin is false")
         : host is not { IsReachable: true, StorageHangs: false } || memory.Returning.Any(other => other.Node != node && other.Step == ReturnStep.Rejoin && IsAtWork(now, other)) ? null
+        : before is { Step: ReturnStep.Rejoin } && now.Observation.Time - before.TriedAt < BetweenRejoins[Math.Min(before.Attempts, BetweenRejoins.Length) - 1] ? null
         : NeedsCheckpoint(now) && before is not { Step: ReturnStep.Rejoin } ? Checkpoint(now, memory, node, before)
-        : Try(now, memory, node, ReturnStep.Rejoin, before, new WatchdogAction.Rejoin(node, memory.IntendedPrimary!, Version(now), memory.Epoch, FreshCopy: before is { Step: ReturnStep.Rejoin }));
+        : Try(now, memory, node, ReturnStep.Rejoin, before, new WatchdogAction.Rejoin(node, memory.IntendedPrimary!, Version(now), memory.Epoch,
+            FreshCopy: before is { Step: ReturnStep.Rejoin } && host.Job is { } job && job.Epoch == memory.Epoch && job.ExitStatus != HostJob.SourceNotReached));
 
     /// <summary>The primary's: a node that does not run has the same (manual, "Log-Shipping Standby Servers").</summary>
     private static PostgresVersion Version(Situation now) => now.Observation.Find(now.Memory.IntendedPrimary)!.Server!.Version;

@@ -97,4 +97,8 @@ public sealed record PortView(string From, string To, PortAnswer Answer);
 /// <param name="Running">It goes on.</param>
 /// <param name="ExitStatus">How it ended; null while it runs, and where it vanished without a word.</param>
 /// <param name="Words">Its last line: what it is doing, or why it failed.</param>
-public sealed record HostJob(long Epoch, bool Running, int? ExitStatus, string Words);
+public sealed record HostJob(long Epoch, bool Running, int? ExitStatus, string Words)
+{
+    /// <summary>The exit status of a rewind that could not reach the primary, and has touched nothing.</summary>
+    public const int SourceNotReached = 2;
+}

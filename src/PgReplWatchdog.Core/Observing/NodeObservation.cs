@@ -104,6 +104,9 @@ public sealed record ServerFacts
     /// <summary>The setting wal_receiver_timeout; zero where it is switched off. After half of it a silent walreceiver asks its upstream for an answer.</summary>
     public TimeSpan WalReceiverTimeout { get; init; } = TimeSpan.FromSeconds(60);
 
+    /// <summary>max_slot_wal_keep_size is set: what a slot holds has an end before the disk has. There since PostgreSQL 13.</summary>
+    public bool LimitsSlots { get; init; }
+
     /// <summary>The guard's session here: null where there is none, the id of the order it is armed with, or empty while it is disarmed.</summary>
     public string? GuardOrderId { get; init; }
 

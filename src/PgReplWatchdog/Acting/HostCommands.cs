@@ -87,7 +87,7 @@ public static class HostCommands
         return Shell.OnServer(host, $$"""
             find_upstream_file
             [ -e "$file" ] || { echo "there is no $file: run setup" >&2; exit 1; }
-            cp -p "$file" "$file.new" && { sed -E {0} "$file"; printf '%s' {1}; } > "$file.new" || exit 1
+            cp -p "$file" "$file.new" && { sed -E {0} "$file" && printf '%s' {1}; } > "$file.new" || exit 1
             # A restart once is enough: one that has started with these lines follows them.
             started=''
             read_postmaster

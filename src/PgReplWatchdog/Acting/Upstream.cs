@@ -74,11 +74,26 @@ public sealed class Upstream(ClusterAccess cluster, SshHosts hosts, TimeProvider
         var script = $"{node.StateDirectory.Replace("'", "'\\''", StringComparison.Ordinal)}/rejoin.sh";
         return Shell.Script($$"""
             cd {0} || exit 1
-            [ -r job ] && read -r epoch pid < job && grep -q rejoin "/proc/$pid/cmdline" 2>/dev/null && { cat > /dev/null; exit 0; }
-            cat > rejoin.sh || exit 1
-            rm -f job.status
-            setsid /bin/sh -c '/bin/sh {{script}} "$@"; echo $? > job.status' rejoin {{string.Join(' ', arguments.Select(Shell.Quote))}} > job.log 2>&1 < /dev/null &
-            echo "{{epoch}} $!" > job
+            if [ -r job ] && read -r epoch pid < job && grep -q rejoin "/proc/$pid/cmdline" 2>/dev/null; then
+              [ "$epoch" != {{epoch}} ] || { cat > /dev/null; exit 0; }
+              # Of an epoch that is over: it follows the wrong primary. Its session ends whole; what it leaves cannot be started, and is not rewound.
+              round=0
+              while pkill -KILL -g "$pid"; do
+                [ $round -lt 60 ] || { echo "the work of epoch $epoch does not end" >&2; exit 1; }
+                round=$((round + 1))
+                sleep 0.05
+              done
+            fi
+            cat > rejoin.sh.new && mv -f rejoin.sh.new rejoin.sh && rm -f job job.status || exit 1
+            # It puts itself on record before it does anything: where a full disk does not let it, it has not begun.
+            setsid /bin/sh -c 'echo "{{epoch}} $$" > job || exit 1; /bin/sh {{script}} "$@"; echo $? > job.status' \
+              rejoin {{string.Join(' ', arguments.Select(Shell.Quote))}} > job.log 2>&1 < /dev/null &
+            round=0
+            until [ -s job ]; do
+              [ $round -lt 40 ] || { echo "the work could not be put on record in" {0} >&2; exit 1; }
+              round=$((round + 1))
+              sleep 0.05
+            done
             """, node.StateDirectory);
     }
 

@@ -1,7 +1,7 @@
 # Makes a stopped node a standby of the new primary: by pg_rewind, or by a fresh copy where that does not work. Started detached by the watchdog, which looks at
 # STATE/job, job.status and job.log. Arguments: host and port of the primary, replication role, database, node name, the lines that say whom it follows, the managed file's
 # name, "rewind" or "copy", a stamp for what is moved aside, the epoch, more lines for a recovery.conf, sslmode, and pg_basebackup's options for tablespaces elsewhere.
-# The functions of server.sh and living (Shell) come before it.
+# The functions of server.sh and living (Shell) come before it. Exit status 2: the primary cannot be reached for a rewind, and nothing was touched.
 set -u
 export LC_ALL=C
 host=$1 port=$2 role=$3 database=$4 name=$5 lines=$6 managed=$7 way=$8 stamp=$9
@@ -14,7 +14,12 @@ export PGPASSFILE="$state/passfile" PGCONNECT_TIMEOUT=5
 source="host='$host' port=$port user='$role' application_name='$name'"
 own="postgresql.conf pg_hba.conf pg_ident.conf postgresql.auto.conf $managed"
 
-block() { [ -e "$data/recovery.conf" ] || echo '# pgwatchdog makes this server a standby: it must not start before that is done.' > "$data/recovery.conf"; }
+block() { [ ! -d "$data" ] || [ -e "$data/recovery.conf" ] || echo '# pgwatchdog makes this server a standby: it must not start before that is done.' > "$data/recovery.conf"; }
+# pg_rewind soon removes the start block, with all that its source does not have, and what it leaves when it does not come to its end is half of one server and half of another.
+# On a directory whose mode gives others anything PostgreSQL does not start, and to write without search gives them nothing. The mark goes where the data goes.
+seal() { chmod o+w "$data"; }
+unseal() { chmod o-w "$data"; }
+is_sealed() { [ -n "$(find "$data/." -maxdepth 0 -perm -o=w 2> /dev/null)" ]; }
 say() { echo "$(date -u +%Y-%m-%dT%H:%M:%SZ) $*"; }
 fail() { say "$*"; exit 1; }
 # The node's own configuration: pg_rewind and a copy bring the primary's, with its port and addresses.
@@ -45,6 +50,7 @@ make_standby() {
 }
 
 rewind() {
+  ! is_sealed || { say "an earlier pg_rewind did not come to its end: what it has left cannot be rewound"; return 1; }
   say "rewinding to $host:$port"
   # pg_rewind wants a server that was shut down in order, and would recover a crashed one by itself; but that works only without the start block. So it is recovered
   # here, and the block is back for the long part: whoever boots this host meanwhile does not get a primary.
@@ -62,13 +68,19 @@ rewind() {
       ;;
   esac
   block
+  seal || return 1
+  nobody || return 1
   shutdown='--no-ensure-shutdown' # before 13 it never sees to that
   [ "${major:-0}" -ge 13 ] || shutdown=
   # shellcheck disable=SC2086 # one option or none
-  "$bin/pg_rewind" -D "$data" $shutdown --source-server="$source dbname='$database'" 2>&1 || return 1
-  block # pg_rewind has removed it with all that its source does not have
-  make_standby "$data"
+  "$bin/pg_rewind" -D "$data" $shutdown --source-server="$source dbname='$database'" 2>&1
+  rewound=$?
+  block
+  [ $rewound -eq 0 ] && make_standby "$data" && unseal
 }
+
+# It may have been started since it was stopped, by somebody who came before the start block.
+nobody() { [ -z "$(living)" ] || { say "somebody has started PostgreSQL on $data"; return 1; }; }
 
 has_tablespace() { # TARGET
   for link in "$data"/pg_tblspc/*; do
@@ -103,16 +115,20 @@ copy() { # pg_basebackup's options
   clear_tablespaces || { say "the tablespaces of the old data cannot be moved aside"; return 1; }
   "$bin/pg_basebackup" -w -D "$state/copy" -d "$source" -X stream -c fast "$@" 2>&1 || return 1
   make_standby "$state/copy" || return 1
+  nobody || return 1
   [ ! -e "$data" ] || mv "$data" "$data.before-pgwatchdog-rejoin-$epoch-$stamp" || return 1 # gone where an attempt was cut short between the two
   mv "$state/copy" "$data" && rm -f "$state/copy.tablespaces"
 }
 
 rm -f "$state/guard.armed"
+# Without its source nothing is touched: the next attempt begins where this one did.
+"$bin/pg_isready" -q -t 5 -h "$host" -p "$port" || { say "$host:$port cannot be reached from here"; [ "$way" = copy ] || exit 2; exit 1; }
 say "stopping what runs"
-[ -n "$(living)" ] && stop_server 30 > /dev/null 2>&1
+stop_server 30 > /dev/null 2>&1 # also where nothing runs: its service manager may be about to start it once more
 [ -z "$(living)" ] || fail "PostgreSQL does not stop"
-# An attempt that was cut short has kept them already, and may have left the primary's in their place.
-[ "$(cat "$state/own/kept" 2>/dev/null)" = "$epoch" ] || { keep && echo "$epoch" > "$state/own/kept"; } || fail "the node's own configuration could not be kept in $state"
+block
+# An attempt that was cut short has kept them already, and may have left the primary's in their place; half-rewound data has those for sure, of whichever epoch it is.
+[ "$(cat "$state/own/kept" 2>/dev/null)" = "$epoch" ] || { is_sealed && [ -e "$state/own/kept" ]; } || { keep && echo "$epoch" > "$state/own/kept"; } || fail "the node's own configuration could not be kept in $state"
 if [ "$way" = rewind ]; then rewind || { say "pg_rewind did not work: a fresh copy is made"; copy "$@"; }; else copy "$@"; fi || fail "neither pg_rewind nor a fresh copy worked"
 rm -f "$state/promote" || fail "$state/promote cannot be removed: it would promote this server at once"
 # As long as it gets on: the startup process says which segment it is at. One that waits for WAL which nobody has any more would wait for ever.
@@ -124,7 +140,9 @@ segment() {
 said=$(start_server 30) || while :; do
   before=$(segment)
   said=$(until_ready 30) && break
-  [ -n "$before" ] && [ "$before" != "$(segment)" ] || fail "PostgreSQL does not start: $(echo "$said" | tail -n 3 | tr '\n' ' ')"
+  [ -z "$before" ] || [ "$before" = "$(segment)" ] || continue
+  stop_server 30 > /dev/null 2>&1
+  fail "PostgreSQL does not start: $(echo "$said" | tail -n 3 | tr '\n' ' ')"
 done
 rm -rf "$state/own"
 # What earlier returns moved aside; what this one did stays for a person to look at.

@@ -177,6 +177,22 @@ public class DeciderTests
         Assert.Same(FailedOver.Procedure, decision.Memory.Procedure);
     }
 
+    [Fact]
+    public void Replaced_node_that_serves_beside_the_new_primary_on_the_same_timeline_is_fenced() =>
+        Assert.Equal(new WatchdogAction.Fence(Alpha), new Watch(Two(), FailedOver).Look(0, Primary(timeline: 2), Primary(Beta, timeline: 2)).Action);
+
+    [Theory]
+    [InlineData(1, false, false)] // somebody has stopped it: what the watchdog did there is over
+    [InlineData(2, false, true)]
+    [InlineData(2, true, false)]
+    public void Stopped_node_on_which_a_rewind_or_copy_was_begun_is_kept_from_starting_as_a_primary(long epoch, bool standby, bool blocked)
+    {
+        var memory = FailedOver with { Replaced = [], Following = [Gamma], Returning = [new ReturningNode(Gamma, ReturnStep.GivenUp, 3, Start)] };
+        var gamma = HostDead(Gamma) with { StandbySignal = standby, Job = new HostJob(epoch, false, 1, "") };
+        Assert.Equal(blocked ? new WatchdogAction.Fence(Gamma) : WatchdogAction.Nothing,
+            new Watch(Three(), memory).Look(At(10, Unreachable(), Primary(Beta, timeline: 2), Refused(Gamma)).With(gamma)).Action);
+    }
+
     [Theory]
     [InlineData(Reach.Refused)]
     [InlineData(Reach.Unreachable)]

@@ -39,14 +39,13 @@ public class ReturningTests
     }
 
     [Theory]
-    [InlineData(150018, true)]
-    [InlineData(120022, false)] // nothing would limit what the slot holds
-    public void New_primary_keeps_what_a_node_that_is_away_will_need_before_anything_else(int version, bool reserves)
+    [InlineData(true)]
+    [InlineData(false)] // the slot of one that never returns would fill the disk
+    public void New_primary_keeps_what_a_node_that_is_away_will_need_before_anything_else_where_that_has_a_limit(bool limited)
     {
-        var beta = Primary(Beta, timeline: 2).With(server => server with { Slots = [], VersionNumber = version });
-        var gamma = Deaf(Gamma).With(server => server with { VersionNumber = version });
-        var next = Returning.Next(new Situation(Three(), After(), new Diagnosis(Verdict.Serving, Beta, []), Suspicion.None, At(100, Unreachable(), beta, gamma).With(HostGone())));
-        Assert.Equal(reserves ? new WatchdogAction.Reserve(Beta, Alpha, Fifteen) : Repoint with { Version = new PostgresVersion(version) }, next.Action);
+        var beta = Primary(Beta, timeline: 2).With(server => server with { Slots = [], LimitsSlots = limited });
+        var next = Returning.Next(new Situation(Three(), After(), new Diagnosis(Verdict.Serving, Beta, []), Suspicion.None, At(100, Unreachable(), beta, Deaf(Gamma)).With(HostGone())));
+        Assert.Equal(limited ? new WatchdogAction.Reserve(Beta, Alpha, Fifteen) : Repoint, next.Action);
     }
 
     [Theory]
@@ -62,6 +61,10 @@ public class ReturningTests
         Assert.Equal(Rejoin, Returning.Next(new Situation(Three(), memory with { Returning = [Tried(Alpha, ReturnStep.Reserve, 5, 0)] }, new Diagnosis(Verdict.Serving, Beta, []), Suspicion.None,
             At(100, Refused(), beta, Standby(Gamma, timeline: 2)).With(HostDead(blocked: true)))).Action);
     }
+
+    [Fact]
+    public void Slot_that_could_not_be_made_is_no_attempt_to_repoint() =>
+        Assert.Equal(Repoint, Next(After(Tried(Gamma, ReturnStep.Reserve, 5, 0)), Unreachable(), Deaf(Gamma), HostGone()).Action);
 
     private static ReturningNode Tried(string node, ReturnStep step, int attempts, double at) => new(node, step, attempts, Start.AddSeconds(at));
 
@@ -135,11 +138,22 @@ public class ReturningTests
     }
 
     [Theory]
-    [InlineData(ReturnStep.Repoint, 5, false)]
-    [InlineData(ReturnStep.Rejoin, 1, true)]
-    [InlineData(ReturnStep.Rejoin, 2, true)]
-    public void Only_the_first_attempt_rewinds_and_each_further_one_is_a_fresh_copy(ReturnStep before, int attempts, bool freshCopy) =>
-        Assert.Equal(new WatchdogAction.Rejoin(Gamma, Beta, Fifteen, 2, freshCopy), Next(After(Tried(Gamma, before, attempts, 0)), Unreachable(), Deaf(Gamma), HostDead(Gamma)).Action);
+    [InlineData(ReturnStep.Repoint, 5, 1, 1, false)]
+    [InlineData(ReturnStep.Rejoin, 1, 1, 2, true)]
+    [InlineData(ReturnStep.Rejoin, 2, 1, 2, true)]
+    [InlineData(ReturnStep.Rejoin, 1, 1, 1, false)] // of an epoch before: this one's has not begun
+    [InlineData(ReturnStep.Rejoin, 1, HostJob.SourceNotReached, 2, false)] // nothing was touched
+    public void After_an_attempt_that_did_not_come_out_well_the_next_is_a_fresh_copy(ReturnStep before, int attempts, int exit, long epoch, bool freshCopy) =>
+        Assert.Equal(new WatchdogAction.Rejoin(Gamma, Beta, Fifteen, 2, freshCopy),
+            Next(After(Tried(Gamma, before, attempts, -100)), Unreachable(), Deaf(Gamma), Job(exit, epoch) with { Node = Gamma }).Action);
+
+    [Theory]
+    [InlineData(1, 70.1, false)]
+    [InlineData(1, 70, true)]
+    [InlineData(2, -19.9, false)]
+    [InlineData(2, -20, true)]
+    public void Attempts_lie_apart_since_what_stood_in_the_way_takes_time_to_pass(int attempts, double triedAt, bool again) =>
+        Assert.Equal(again ? FreshRejoin : WatchdogAction.Nothing, Next(After(Tried(Alpha, ReturnStep.Rejoin, attempts, triedAt)), Refused(), Streaming, Job(1)).Action);
 
     [Fact]
     public void After_three_attempts_a_person_is_called_once()

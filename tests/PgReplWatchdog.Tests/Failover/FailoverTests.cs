@@ -1,3 +1,4 @@
+using System.Diagnostics;
 using PgReplWatchdog.Lab;
 using PgReplWatchdog.Tests.SetUp;
 
@@ -73,6 +74,66 @@ public sealed class FailoverTests
         var log = await cluster.Alpha.RunAsync($"cat {cluster.Alpha.DataDirectory}.pgwatchdog/job.log", Cancellation);
         Assert.Equal(kept, log.Contains("pg_rewind: Done!", StringComparison.Ordinal));
         Assert.Equal("3", await cluster.Alpha.PsqlAsync("SELECT count(*) FROM more", Cancellation));
+    }
+
+    [Fact]
+    public async Task Half_rewound_data_never_starts_and_gives_way_to_a_copy()
+    {
+        var programs = Directory.CreateTempSubdirectory("pgwatchdog-programs-");
+        try
+        {
+            var (torn, go, mended) = (Path.Combine(programs.FullName, "torn"), Path.Combine(programs.FullName, "go"), Path.Combine(programs.FullName, "mended"));
+            await using var cluster = await RunningCluster.StartAsync(change: section =>
+            {
+                var alpha = section["Nodes"]![0]!;
+                WritePrograms(programs, alpha["BinDirectory"]!.GetValue<string>(), new()
+                {
+                    // Files cannot grow beyond 2 MB, as on a disk that is full: it ends half-way. Then it takes its time.
+                    ["pg_rewind"] = $"( ulimit -f 4096; exec \"$real\" \"$@\" )\nstatus=$?\n: > {torn}\nuntil [ -e {go} ]; do sleep 0.1; done\nexit $status",
+                    ["pg_basebackup"] = $"[ -e {mended} ] || exit 1\nexec \"$real\" \"$@\"",
+                });
+                alpha["BinDirectory"] = programs.FullName;
+            });
+            // Work of an epoch that is over goes on there still.
+            await cluster.Alpha.RunAsync($"cd {cluster.Alpha.DataDirectory}.pgwatchdog && {{ setsid sh -c 'echo \"1 $$\" > job; sleep 6017; echo' rejoin > /dev/null 2>&1 < /dev/null & }}", Cancellation);
+            await cluster.Alpha.KillPostgresAsync(Cancellation);
+            await SetUpTests.EventuallyAsync(() => Task.FromResult(File.Exists(torn)), "pg_rewind has ended half-way");
+            Assert.Equal("", await cluster.Alpha.RunAsync("pgrep -f '^sleep 6017' || :", Cancellation));
+            Assert.False(File.Exists($"{cluster.Alpha.DataDirectory}/recovery.conf"), "pg_rewind takes the start block away");
+            await RefusesAsync();
+            await File.WriteAllTextAsync(go, "", Cancellation);
+            await SetUpTests.EventuallyAsync(async () => (await cluster.Alpha.RunAsync($"cat {cluster.Alpha.DataDirectory}.pgwatchdog/job.status || :", Cancellation)) == "1", "the first attempt has failed");
+            Assert.True(File.Exists($"{cluster.Alpha.DataDirectory}/recovery.conf"), "the start block is back");
+            await RefusesAsync();
+
+            await File.WriteAllTextAsync(mended, "", Cancellation);
+            await cluster.UntilAsync(status => status.Streams("alpha"), "alpha streams from beta");
+            await cluster.Alpha.StopPostgresAsync(ct: Cancellation);
+            await cluster.Alpha.StartPostgresAsync(Cancellation);
+            Assert.Equal("t", await cluster.Alpha.PsqlAsync("SELECT pg_is_in_recovery()", Cancellation));
+
+            async Task RefusesAsync() =>
+                Assert.Contains("has invalid permissions", (await Assert.ThrowsAsync<LabException>(() => cluster.Alpha.StartPostgresAsync(Cancellation))).Message, StringComparison.Ordinal);
+        }
+        finally
+        {
+            programs.Delete(recursive: true);
+        }
+    }
+
+    /// <summary>PostgreSQL's programs, some of them in a script that knows the real one.</summary>
+    private static void WritePrograms(DirectoryInfo into, string from, Dictionary<string, string> scripts)
+    {
+        foreach (var program in Directory.EnumerateFiles(from))
+        {
+            var path = Path.Combine(into.FullName, Path.GetFileName(program));
+            if (scripts.TryGetValue(Path.GetFileName(program), out var script))
+                File.WriteAllText(path, $"#!/bin/sh\nreal={program}\n{script}\n");
+            else
+                File.CreateSymbolicLink(path, program);
+        }
+        using var chmod = Process.Start("chmod", ["-R", "0777", into.FullName]);
+        chmod.WaitForExit();
     }
 
     [Fact]
