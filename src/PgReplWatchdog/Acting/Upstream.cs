@@ -78,7 +78,7 @@ public sealed class Upstream(ClusterAccess cluster, SshHosts hosts, TimeProvider
               [ "$epoch" != {{epoch}} ] || { cat > /dev/null; exit 0; }
               # Of an epoch that is over: it follows the wrong primary. Its session ends whole; what it leaves cannot be started, and is not rewound.
               round=0
-              while pkill -KILL -g "$pid"; do
+              while kill -KILL "-$pid" 2> /dev/null; do
                 [ $round -lt 60 ] || { echo "the work of epoch $epoch does not end" >&2; exit 1; }
                 round=$((round + 1))
                 sleep 0.05
