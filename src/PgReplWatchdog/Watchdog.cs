@@ -27,9 +27,10 @@ public sealed class Watchdog(
     private const int UnwrittenLimit = 100;
 
     /// <summary>A look that comes this much before it is due is not too soon.</summary>
+    private static readonly TimeSpan Soon = TimeSpan.FromMilliseconds(5);
+
     /// <summary>A hook or a fence command may be given a minute; longer ones are taken for hung by those who ask.</summary>
     private static readonly TimeSpan LongestAction = TimeSpan.FromMinutes(1);
-    private static readonly TimeSpan Soon = TimeSpan.FromMilliseconds(5);
 
     private ClusterMemory memory = journal.Load(spec.Name).Within(spec);
     private WorkingMemory working = WorkingMemory.Empty;
@@ -49,15 +50,18 @@ public sealed class Watchdog(
     /// <summary>The last look and what was concluded; null before the first check.</summary>
     public Checked? Last { get; private set; }
 
+    /// <summary>How long ago the last check ended; null before the first.</summary>
+    public TimeSpan? Age => Last is { } last ? clock.GetElapsedTime(last.Timestamp) : null;
+
     /// <summary>
-    /// How old what was seen last is, for whoever has to go by it; null before the first check. While an action is under way nobody looks, and nothing else promotes: the time that
-    /// one may take does not count.
+    /// For how long nothing has come to its end, for whoever has to go by what was seen last; null before the first check. While an action is under way nobody looks, and nothing else
+    /// promotes: the time that one may take does not count.
     /// </summary>
-    public TimeSpan? Age => progress is not { } at ? null
-        : clock.GetElapsedTime(at.Timestamp) - (at.Acting ? LongestAction : TimeSpan.Zero) is var age && age > TimeSpan.Zero ? age : TimeSpan.Zero;
+    public TimeSpan? Silence => progress is not { } at ? null
+        : clock.GetElapsedTime(at.Timestamp) - (at.Acting ? LongestAction : TimeSpan.Zero) is var silence && silence > TimeSpan.Zero ? silence : TimeSpan.Zero;
 
     /// <summary>Whether what was seen last still says something; false before the first check.</summary>
-    public bool ChecksEnd => Age <= spec.Policy.LateAfter;
+    public bool ChecksEnd => Silence <= spec.Policy.LateAfter;
 
     /// <summary>One check. Returns when the next one should be if that is sooner than the schedule has it; null otherwise.</summary>
     public async Task<TimeSpan?> TickAsync(CancellationToken cancellation)
@@ -85,8 +89,15 @@ public sealed class Watchdog(
             if (!onRecord || decision.Action is WatchdogAction.None)
                 return decision.LookAgainIn;
             progress = new Progress(clock.GetTimestamp(), Acting: true);
-            var outcome = await runner.RunAsync(decision.Action, cancellation);
-            progress = new Progress(clock.GetTimestamp(), Acting: false);
+            ActionOutcome outcome;
+            try
+            {
+                outcome = await runner.RunAsync(decision.Action, cancellation);
+            }
+            finally
+            {
+                progress = new Progress(clock.GetTimestamp(), Acting: false);
+            }
             report = new ActionReport(decision.Action.Kind, decision.Action.Node, outcome.Succeeded, outcome.Bytes);
             Tell(decision.Action, outcome);
             if (!outcome.Succeeded || look == LooksPerTick)

@@ -90,7 +90,7 @@ public static class Returning
         var host = now.Observation.Host(node);
         if (before is { Step: ReturnStep.Rejoin } && (IsAtWork(now, before) || host is not { IsReachable: true }))
             return null;
-        if (before is { Step: ReturnStep.Rejoin, Attempts: >= RejoinAttempts })
+        if (before is { Step: ReturnStep.Rejoin, Attempts: >= RejoinAttempts } && !HasTouchedNothing(memory, host))
             return GiveUp(memory, before, host?.Job?.Words ?? "no reason given");
         if (now.Observation.Find(node) is { IsServingStandby: true, Server: { } standby } && before is not { Step: ReturnStep.Rejoin })
         {
@@ -111,7 +111,10 @@ public static class Returning
         : before is { Step: ReturnStep.Rejoin } && now.Observation.Time - before.TriedAt < BetweenRejoins[Math.Min(before.Attempts, BetweenRejoins.Length) - 1] ? null
         : NeedsCheckpoint(now) && before is not { Step: ReturnStep.Rejoin } ? Checkpoint(now, memory, node, before)
         : Try(now, memory, node, ReturnStep.Rejoin, before, new WatchdogAction.Rejoin(node, memory.IntendedPrimary!, Version(now), memory.Epoch,
-            FreshCopy: before is { Step: ReturnStep.Rejoin } && host.Job is { } job && job.Epoch == memory.Epoch && job.ExitStatus != HostJob.SourceNotReached));
+            FreshCopy: before is { Step: ReturnStep.Rejoin } && host.Job?.Epoch == memory.Epoch && !HasTouchedNothing(memory, host)));
+
+    /// <summary>The last attempt did not reach its source: a link that is cut for an hour is no reason to give the node up.</summary>
+    private static bool HasTouchedNothing(ClusterMemory memory, HostObservation? host) => host?.Job is { ExitStatus: HostJob.SourceNotReached } job && job.Epoch == memory.Epoch;
 
     /// <summary>The primary's: a node that does not run has the same (manual, "Log-Shipping Standby Servers").</summary>
     private static PostgresVersion Version(Situation now) => now.Observation.Find(now.Memory.IntendedPrimary)!.Server!.Version;

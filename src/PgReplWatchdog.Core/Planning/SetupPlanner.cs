@@ -42,9 +42,8 @@ public static class SetupPlanner
             .. ArchivePlan.Steps(spec, facts), .. PrimarySteps(spec, primary), .. standbys.SelectMany(standby => StandbySteps(spec, primary, standby, options)),
         ];
         refusals.AddRange(SetupRefusals.NotWritable(facts, steps));
-        refusals.AddRange(SetupRefusals.ArmedGuard(spec, primary, steps));
         return refusals.Count > 0 ? new SetupPlan(primary.Node, [], refusals.ToImmutable())
-            : new SetupPlan(primary.Node, steps, []) { Warnings = [.. SetupWarnings.Of(spec, facts, primary, steps)] };
+            : new SetupPlan(primary.Node, steps, []) { Warnings = [.. SetupWarnings.Of(spec, facts, primary, steps)], NotNow = [.. SetupRefusals.ArmedGuard(spec, primary, steps)] };
     }
 
     /// <summary>PostgreSQL looks only at whether the file is there.</summary>

@@ -211,6 +211,9 @@ public sealed record SetupPlan(string? Primary, ImmutableArray<SetupStep> Steps,
     /// <summary>What a person should know before the steps are carried out, and after: it is true of the cluster, not of the steps.</summary>
     public ImmutableArray<string> Warnings { get; init; } = [];
 
+    /// <summary>What keeps the steps from being carried out just now, with what to do first; they can be shown all the same.</summary>
+    public ImmutableArray<string> NotNow { get; init; } = [];
+
     public bool IsRefused => !Refusals.IsEmpty;
     public bool ChangesNothing => Steps.IsEmpty && Refusals.IsEmpty;
 }

@@ -65,7 +65,7 @@ public sealed class Upstream(ClusterAccess cluster, SshHosts hosts, TimeProvider
             cluster.Spec.Replication.Tls == Tls.Required ? "require" : "prefer",
             .. TablespaceMove.Between(primary, node).SelectMany(move => new[] { "-T", $"{move.From}={move.To}" }),
         ];
-        await host.RequireAsync(Start(node, rejoin.Epoch, arguments), RepointLimit, cancellation, Shell.Living + "\n" + Shell.OnServer(host.Host, SqlText.Of("Acting.rejoin.sh")));
+        await host.RequireAsync(Start(node, rejoin.Epoch, arguments), RestartLimit, cancellation, Shell.Living + "\n" + Shell.OnServer(host.Host, SqlText.Of("Acting.rejoin.sh")));
         return $"{node.Name}: {(rejoin.FreshCopy ? "a fresh copy" : "pg_rewind")} from {primary.Name} was started on its host";
     }
 
@@ -77,8 +77,15 @@ public sealed class Upstream(ClusterAccess cluster, SshHosts hosts, TimeProvider
             if [ -r job ] && read -r epoch pid < job && grep -q rejoin "/proc/$pid/cmdline" 2>/dev/null; then
               [ "$epoch" != {{epoch}} ] || { cat > /dev/null; exit 0; }
               # Of an epoch that is over: it follows the wrong primary. Its session ends whole; what it leaves cannot be started, and is not rewound.
+              at_work() {
+                for process in /proc/[0-9]*; do
+                  { read -r _ _ is _ group _ < "$process/stat"; } 2> /dev/null && [ "$group" = "$1" ] && [ "$is" != Z ] && return 0
+                done
+                return 1
+              }
               round=0
-              while kill -KILL "-$pid" 2> /dev/null; do
+              while at_work "$pid"; do
+                kill -KILL "-$pid" 2> /dev/null
                 [ $round -lt 60 ] || { echo "the work of epoch $epoch does not end" >&2; exit 1; }
                 round=$((round + 1))
                 sleep 0.05

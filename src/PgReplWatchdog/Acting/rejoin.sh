@@ -68,15 +68,41 @@ rewind() {
       ;;
   esac
   block
+  set -- -D "$data" --source-server="$source dbname='$database'"
+  [ "${major:-0}" -lt 13 ] || set -- "$@" --no-ensure-shutdown # before 13 it never sees to that
+  # What keeps it from working is found while nothing is touched.
+  tried=$("$bin/pg_rewind" -n "$@" 2>&1) || { echo "$tried"; return 1; }
+  keep_wal
   seal || return 1
-  nobody || return 1
-  shutdown='--no-ensure-shutdown' # before 13 it never sees to that
-  [ "${major:-0}" -ge 13 ] || shutdown=
-  # shellcheck disable=SC2086 # one option or none
-  "$bin/pg_rewind" -D "$data" $shutdown --source-server="$source dbname='$database'" 2>&1
+  nobody || { unseal; exit 1; }
+  "$bin/pg_rewind" "$@" 2>&1
   rewound=$?
   block
-  [ $rewound -eq 0 ] && make_standby "$data" && unseal
+  [ $rewound -eq 0 ] && put_wal_back "$tried" && make_standby "$data" && unseal
+}
+
+# pg_rewind removes WAL that its source does not have (some releases do not), and with it what lies between the last common checkpoint, from which this server starts, and the fork:
+# the source may have removed that, and then nobody has it. Nothing of it is kept where the state directory is on another filesystem.
+keep_wal() {
+  rm -rf "$state/wal" && mkdir "$state/wal" || return
+  for segment in "$data/$wal"/????????????????????????; do ln "$segment" "$state/wal/" 2> /dev/null || return; done
+}
+put_wal_back() { # what pg_rewind has said: servers diverged at WAL location 0/3021788 on timeline 1
+  # shellcheck disable=SC2046 # three words
+  set -- $(echo "$1" | sed -n 's|.* diverged at WAL [a-z]* \([0-9A-F]*\)/\([0-9A-F]*\) on timeline \([0-9]*\).*|\1 \2 \3|p')
+  size=$("$bin/pg_controldata" "$data" | sed -n 's/^Bytes per WAL segment: *//p')
+  if [ $# -eq 3 ] && [ -n "$size" ]; then
+    line=$(printf %08X "$3")
+    fork=$line$(printf %08X%08X "$((0x$1))" "$((0x$2 / size))")
+    for segment in "$state/wal/$line"*; do
+      name=${segment##*/}
+      [ -e "$segment" ] && [ ! -e "$data/$wal/$name" ] || continue
+      # What lies behind the fork is not this cluster's any more.
+      [ "$(printf '%s\n' "$name" "$fork" | sort | head -n 1)" = "$name" ] && [ "$name" != "$fork" ] || continue
+      mv "$segment" "$data/$wal/$name" || return 1
+    done
+  fi
+  rm -rf "$state/wal"
 }
 
 # It may have been started since it was stopped, by somebody who came before the start block.
@@ -127,8 +153,9 @@ say "stopping what runs"
 stop_server 30 > /dev/null 2>&1 # also where nothing runs: its service manager may be about to start it once more
 [ -z "$(living)" ] || fail "PostgreSQL does not stop"
 block
-# An attempt that was cut short has kept them already, and may have left the primary's in their place; half-rewound data has those for sure, of whichever epoch it is.
-[ "$(cat "$state/own/kept" 2>/dev/null)" = "$epoch" ] || { is_sealed && [ -e "$state/own/kept" ]; } || { keep && echo "$epoch" > "$state/own/kept"; } || fail "the node's own configuration could not be kept in $state"
+# An attempt that was cut short has kept them already, and may have left the primary's in their place; half-rewound data has those for sure, of whichever epoch it is, and data that is not
+# there has none.
+[ "$(cat "$state/own/kept" 2>/dev/null)" = "$epoch" ] || { { is_sealed || [ ! -d "$data" ]; } && [ -e "$state/own/kept" ]; } || { keep && echo "$epoch" > "$state/own/kept"; } || fail "the node's own configuration could not be kept in $state"
 if [ "$way" = rewind ]; then rewind || { say "pg_rewind did not work: a fresh copy is made"; copy "$@"; }; else copy "$@"; fi || fail "neither pg_rewind nor a fresh copy worked"
 rm -f "$state/promote" || fail "$state/promote cannot be removed: it would promote this server at once"
 # As long as it gets on: the startup process says which segment it is at. One that waits for WAL which nobody has any more would wait for ever.
@@ -137,10 +164,14 @@ segment() {
     tr '\0' ' ' < "/proc/$pid/cmdline" 2> /dev/null | sed -n 's/.*startup .* \([0-9A-F]\{24\}\) *$/\1/p'
   done
 }
+# Before the first it brings the whole directory to disk, which takes minutes where there are many files.
+silent=0
 said=$(start_server 30) || while :; do
   before=$(segment)
   said=$(until_ready 30) && break
-  [ -z "$before" ] || [ "$before" = "$(segment)" ] || continue
+  [ "$before" = "$(segment)" ] || continue
+  silent=$((silent + 1))
+  [ -n "$before" ] || [ -z "$(living)" ] || [ $silent -gt 20 ] || continue
   stop_server 30 > /dev/null 2>&1
   fail "PostgreSQL does not start: $(echo "$said" | tail -n 3 | tr '\n' ' ')"
 done

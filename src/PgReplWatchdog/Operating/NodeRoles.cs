@@ -17,8 +17,8 @@ public sealed record RoleAnswer(bool Yes, string Reason)
 /// </summary>
 /// <param name="Spec">The cluster.</param>
 /// <param name="Last">The last look; null before the first.</param>
-/// <param name="Age">How old it is (<see cref="Watchdog.Age"/>).</param>
-public sealed record NodeRoles(ClusterSpec Spec, Checked? Last, TimeSpan Age)
+/// <param name="Silence">For how long nothing has come to its end since (<see cref="Watchdog.Silence"/>).</param>
+public sealed record NodeRoles(ClusterSpec Spec, Checked? Last, TimeSpan Silence)
 {
     /// <summary>Somebody serves as the primary, it is the intended one, and nobody else says that it is primary.</summary>
     public RoleAnswer Primary() => Look() switch
@@ -71,8 +71,8 @@ public sealed record NodeRoles(ClusterSpec Spec, Checked? Last, TimeSpan Age)
 
     private Now Look() =>
         Last is not { } last ? new(null!, null!, default, "no check has ended yet")
-        : new(last.Observation, last.Decision.Memory, last.Decision.Diagnosis.Verdict, Age <= Spec.Policy.LateAfter ? null
-            : string.Create(CultureInfo.InvariantCulture, $"the last check ended {Age.TotalSeconds:0.0} s ago, and says nothing any more"));
+        : new(last.Observation, last.Decision.Memory, last.Decision.Diagnosis.Verdict, Silence <= Spec.Policy.LateAfter ? null
+            : string.Create(CultureInfo.InvariantCulture, $"no check has ended for {Silence.TotalSeconds:0.0} s, and the last one says nothing any more"));
 
     /// <summary>Whatever it says of itself: the record is against it.</summary>
     private static string? Excluded(Now now, string node) =>

@@ -60,7 +60,7 @@ public static class RoleEndpoints
 
     private static IResult BadLag(string written) => Results.Text($"lag is '{written}'; give bytes as a whole number, such as lag=1048576\n", statusCode: StatusCodes.Status400BadRequest);
 
-    private static NodeRoles Roles(Watchdog watchdog) => new(watchdog.Spec, watchdog.Last, watchdog.Age ?? TimeSpan.MaxValue);
+    private static NodeRoles Roles(Watchdog watchdog) => new(watchdog.Spec, watchdog.Last, watchdog.Silence ?? TimeSpan.MaxValue);
 
     private static IResult Say(RoleAnswer answer) => Results.Text(answer.Reason + "\n", statusCode: answer.StatusCode);
 

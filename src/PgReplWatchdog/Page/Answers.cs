@@ -60,7 +60,8 @@ public static class Answers
         var notDone = view.NotDone.FirstOrDefault();
         if (view.Failovers.FirstOrDefault() is { } last && (notDone is null || notDone.Time <= last.Failover.FinishedAt))
             return Of(last, view.Now);
-        return notDone is null ? new(Tone.Calm, "Nothing", ["No failover is on record, and no fault that could have led to one"])
+        return view is { JournalTrouble: { } trouble } && notDone is null ? new(Tone.Unknown, "Not known", [$"the journal cannot be read: {trouble}"])
+            : notDone is null ? new(Tone.Calm, "Nothing", ["No failover is on record, and no fault that could have led to one"])
             : Of(notDone, view.Now);
     }
 

@@ -19,8 +19,11 @@ public sealed record ClusterView(ClusterSpec Spec, Checked? Last, ImmutableArray
     /// <summary>The time at which it is looked at.</summary>
     public DateTimeOffset Now { get; init; }
 
-    /// <summary>How long ago the last check ended; null before the first.</summary>
-    public TimeSpan? Age { get; init; }
+    /// <summary>For how long nothing has come to its end (<see cref="Watchdog.Silence"/>); null before the first check.</summary>
+    public TimeSpan? Silence { get; init; }
+
+    /// <summary>How long ago the last check looked; null before the first.</summary>
+    public TimeSpan? Age => Now - Last?.Observation.Time;
 
     /// <summary>Why the journal cannot be read; null where it can.</summary>
     public string? JournalTrouble { get; init; }
@@ -34,7 +37,7 @@ public sealed record ClusterView(ClusterSpec Spec, Checked? Last, ImmutableArray
     public ClusterStatus Status => IsStale ? status.At(Age, says: false) : status;
 
     /// <summary>What is older than three intervals says nothing of now.</summary>
-    public bool IsStale => Age is not { } age || age > StaleAfter;
+    public bool IsStale => Silence is not { } silence || silence > StaleAfter;
 
     public TimeSpan StaleAfter => 3 * Spec.Policy.CheckInterval > ShortestStale ? 3 * Spec.Policy.CheckInterval : ShortestStale;
 

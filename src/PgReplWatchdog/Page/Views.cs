@@ -31,7 +31,7 @@ public sealed class Views(WatchedClusters clusters, IJournal journal, PageWriter
 
     /// <summary>One cluster as of now; null where there is none of that name.</summary>
     public ClusterView? Of(string cluster) => views.TryGetValue(cluster, out var view)
-        ? view with { Now = TimeProvider.System.GetUtcNow(), Age = view.Last is null ? null : clusters[cluster].Age }
+        ? view with { Now = TimeProvider.System.GetUtcNow(), Silence = view.Last is null ? null : clusters[cluster].Silence }
         : null;
 
     /// <summary>The live page of a cluster; null where there is none of that name.</summary>

@@ -165,6 +165,10 @@ public class ReturningTests
     }
 
     [Fact]
+    public void One_that_has_only_not_reached_its_source_is_not_given_up() =>
+        Assert.Equal(Rejoin, Next(After(Tried(Alpha, ReturnStep.Rejoin, 7, -20)), Refused(), Streaming, Job(HostJob.SourceNotReached)).Action);
+
+    [Fact]
     public void Rejoin_that_is_switched_off_is_left_to_a_person_who_is_told_once()
     {
         var next = Next(After(), Refused(), Streaming, HostDead(), new Policy { Rejoin = false });

@@ -195,11 +195,11 @@ public class SetupPlannerTests
     {
         var hosts = Bare().SetUp();
         hosts[Beta] = hosts[Beta] with { GuardCurrent = false, StateFiles = ["guard", "guard.armed"] }; // an order of a time when it was primary: a standby's guard stops nobody
-        Assert.Empty(hosts.Plan().Refusals);
+        Assert.Empty(hosts.Plan().NotNow);
         hosts[Alpha] = hosts[Alpha] with { GuardCurrent = false, StateFiles = ["guard", "guard.armed"] };
-        Assert.StartsWith("alpha: its guard has to be replaced, and is armed", Assert.Single(hosts.Plan().Refusals), StringComparison.Ordinal);
+        Assert.StartsWith("alpha: its guard has to be replaced, and is armed", Assert.Single(hosts.Plan().NotNow), StringComparison.Ordinal);
         hosts[Alpha] = hosts[Alpha] with { GuardCurrent = true };
-        Assert.Empty(hosts.Plan().Refusals);
+        Assert.Empty(hosts.Plan().NotNow);
     }
 
     [Fact]

@@ -27,11 +27,11 @@ public sealed class NodeRolesTests
     public void A_look_that_is_too_old_says_nothing_of_anybody()
     {
         var roles = Roles(Looks.Known, Looks.Primary(), Looks.Standby());
-        var stale = roles with { Age = Looks.Policy.LateAfter + TimeSpan.FromMilliseconds(1) };
+        var stale = roles with { Silence = Looks.Policy.LateAfter + TimeSpan.FromMilliseconds(1) };
         Assert.Equal((false, false, false), Primaries(stale));
         Assert.False(stale.Replica("beta", null).Yes);
         Assert.Contains("says nothing any more", stale.Primary("alpha").Reason, StringComparison.Ordinal);
-        Assert.Equal((true, true, false), Primaries(roles with { Age = Looks.Policy.LateAfter }));
+        Assert.Equal((true, true, false), Primaries(roles with { Silence = Looks.Policy.LateAfter }));
     }
 
     [Fact]

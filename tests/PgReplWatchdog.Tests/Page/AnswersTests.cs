@@ -25,11 +25,11 @@ public sealed class AnswersTests
     [Fact]
     public void A_check_that_is_too_old_says_nothing_of_now()
     {
-        var view = View(Looks.Check(Looks.Known, Looks.Primary(), Looks.Standby())) with { Age = TimeSpan.FromSeconds(3.1) };
+        var view = View(Looks.Check(Looks.Known, Looks.Primary(), Looks.Standby())) with { Silence = TimeSpan.FromSeconds(3.1) };
         Assert.Equal((Tone.Unknown, "Not known"), Short(Answers.Health(view)));
         Assert.Equal((Tone.Unknown, "Not known"), Short(Answers.Readiness(view)));
         Assert.Equal("not checking", view.Mode);
-        Assert.False((view with { Age = TimeSpan.FromSeconds(2.9) }).IsStale);
+        Assert.False((view with { Silence = TimeSpan.FromSeconds(2.9) }).IsStale);
     }
 
     [Fact]
@@ -54,7 +54,7 @@ public sealed class AnswersTests
     {
         var check = Looks.Check(Looks.Known, Looks.Primary(), Looks.Standby());
         var report = FailoverReport.Of("main", Failover);
-        var view = new ClusterView(Looks.Spec, check, [], [report], LagHistory.Of(Looks.Spec)) { Now = Looks.Start.AddHours(5), Age = TimeSpan.Zero };
+        var view = new ClusterView(Looks.Spec, check, [], [report], LagHistory.Of(Looks.Spec)) { Now = Looks.Start.AddHours(5), Silence = TimeSpan.Zero };
         Assert.Equal((Tone.Calm, "Failover from alpha to beta, 4 h ago"), Short(Answers.Last(view)));
         Assert.Equal("PostgreSQL has crashed on alpha: decided 2 s after its last sign of life", Answers.Last(view).Because[0]);
         var notDone = new JournalEntry(Looks.Start.AddHours(1), EventKind.FailoverNotBegun, "no failover was begun; shut to the last: Paused");
@@ -69,7 +69,7 @@ public sealed class AnswersTests
         Assert.Equal((Tone.Suspect, "The primary serves, beta does not stream"), Short(Answers.Health(View(Looks.Check(Looks.Known, Looks.Alone(), Looks.Gone("beta"))))));
     }
 
-    private static ClusterView View(Checked check) => new(Looks.Spec, check, [], [], LagHistory.Of(Looks.Spec)) { Now = Looks.Start.AddSeconds(5), Age = TimeSpan.FromSeconds(0.5) };
+    private static ClusterView View(Checked check) => new(Looks.Spec, check, [], [], LagHistory.Of(Looks.Spec)) { Now = Looks.Start.AddSeconds(5), Silence = TimeSpan.FromSeconds(0.5) };
 
     private static (Tone, string) Short(Answer answer) => (answer.Tone, answer.Title);
 }

@@ -23,7 +23,7 @@ public static partial class PlanPrinter
 
     public static void WriteWarnings(IAnsiConsole screen, SetupPlan plan)
     {
-        foreach (var warning in plan.Warnings)
+        foreach (var warning in plan.Warnings.Concat(plan.NotNow))
             screen.MarkupLineInterpolated($"[yellow]Warning:[/] {warning}");
     }
 

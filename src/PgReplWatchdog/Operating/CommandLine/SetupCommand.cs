@@ -75,9 +75,9 @@ public static class SetupCommand
         var plan = planner(facts);
         if (form == PlanForm.Json)
             return await PlanDocument.WriteAsync(cluster, plan);
-        if (plan.IsRefused)
+        if (plan.IsRefused || (form == PlanForm.None && !plan.NotNow.IsEmpty))
         {
-            foreach (var refusal in plan.Refusals)
+            foreach (var refusal in plan.Refusals.Concat(plan.NotNow))
                 await Console.Error.WriteLineAsync(refusal);
             await Console.Error.WriteLineAsync("nothing was changed");
             return ExitCode.Failed;

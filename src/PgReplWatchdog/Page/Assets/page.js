@@ -30,6 +30,7 @@
   }
 
   setInterval(() => {
+    if (document.hidden) return;
     const lost = Date.now() - heard > (source.readyState === EventSource.OPEN ? quietAfter : lostAfter);
     if (lost === document.body.classList.contains("lost")) return;
     document.body.classList.toggle("lost", lost);
@@ -39,7 +40,7 @@
   // A page that nobody sees asks for nothing; browsers have few connections for a host.
   document.addEventListener("visibilitychange", () => {
     if (document.hidden) source.close();
-    else if (source.readyState === EventSource.CLOSED) connect();
+    else if (source.readyState === EventSource.CLOSED) { heard = Date.now(); connect(); }
   });
 
   const powers = Array.from({ length: 50 }, (_, power) => 2 ** power);
