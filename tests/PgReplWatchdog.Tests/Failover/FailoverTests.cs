@@ -89,7 +89,7 @@ public sealed class FailoverTests
                 WritePrograms(programs, alpha["BinDirectory"]!.GetValue<string>(), new()
                 {
                     // Files cannot grow beyond 2 MB, as on a disk that is full: it ends half-way. Then it takes its time.
-                    ["pg_rewind"] = $"( ulimit -f 4096; exec \"$real\" \"$@\" )\nstatus=$?\n: > {torn}\nuntil [ -e {go} ]; do sleep 0.1; done\nexit $status",
+                    ["pg_rewind"] = $"[ \"$1\" != -n ] || exec \"$real\" \"$@\"\n( ulimit -f 4096; exec \"$real\" \"$@\" )\nstatus=$?\n: > {torn}\nuntil [ -e {go} ]; do sleep 0.1; done\nexit $status",
                     ["pg_basebackup"] = $"[ -e {mended} ] || exit 1\nexec \"$real\" \"$@\"",
                 });
                 alpha["BinDirectory"] = programs.FullName;
