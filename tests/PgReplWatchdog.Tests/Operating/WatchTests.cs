@@ -18,7 +18,8 @@ public sealed class WatchTests(ConfigurationFolder folder) : IClassFixture<Confi
     {
         await using var cluster = new HostileCluster(folder, "alpha says \u001b]0;owned\u0007\u001b[31;1mred\nand more", Ports.Free());
         await using var service = await StartAsync(cluster);
-        var info = new ProcessStartInfo("/usr/bin/script", ["-qec", $"stty cols 80 rows 30; exec {Product.Program} watch --config {cluster.Configuration}", "/dev/null"])
+        // Whoever runs tests in the background has them ignore an interrupt, and whatever they start; a person's shell does not.
+        var info = new ProcessStartInfo("/usr/bin/script", ["-qec", $"stty cols 80 rows 30; exec env --default-signal=INT {Product.Program} watch --config {cluster.Configuration}", "/dev/null"])
         {
             RedirectStandardInput = true,
             RedirectStandardOutput = true,
@@ -29,8 +30,10 @@ public sealed class WatchTests(ConfigurationFolder folder) : IClassFixture<Confi
         var seen = await ReadUntilAsync(terminal, "alpha says");
         await terminal.StandardInput.WriteAsync('\u0003'); // what Ctrl-C sends
         await terminal.StandardInput.FlushAsync(Cancellation);
-        seen += await terminal.StandardOutput.ReadToEndAsync(Cancellation);
-        await terminal.WaitForExitAsync(Cancellation);
+        using var deadline = CancellationTokenSource.CreateLinkedTokenSource(Cancellation);
+        deadline.CancelAfter(RunningCluster.Patience);
+        seen += await terminal.StandardOutput.ReadToEndAsync(deadline.Token);
+        await terminal.WaitForExitAsync(deadline.Token);
         Assert.Equal(0, terminal.ExitCode);
         Assert.Contains($"{Escape}[?1049h", seen[..seen.IndexOf("pgwatchdog", StringComparison.Ordinal)], StringComparison.Ordinal);
         var after = seen[(seen.LastIndexOf($"{Escape}[?1049l", StringComparison.Ordinal) + 8)..];
