@@ -136,7 +136,8 @@ public sealed class StreamTests
         world.HangAtWork();
         await using var host = await PageHost.StartAsync(world, journal => journal.Append("main", Looks.Known with { NewestTimeline = 2, Replaced = ["beta"] }, []));
         await SetUpTests.EventuallyAsync(() => Task.FromResult(world.AtWork == "Fence"), "the replaced node is being fenced");
-        await Task.Delay(3 * PageHost.Policy.LateAfter, Cancellation);
+        await SetUpTests.EventuallyAsync(async () => (double)JsonNode.Parse(await host.GetAsync("/api/v1/clusters/main"))!["ageSeconds"]! > 3 * PageHost.Policy.LateAfter.TotalSeconds,
+            "the last look is long ago");
         Assert.Equal("ok\n", await host.GetAsync("/healthz"));
         Assert.Equal("alpha is the primary\n", await host.GetAsync("/clusters/main/nodes/alpha/primary"));
         Assert.DoesNotContain("class=\"stale\"", await host.GetAsync("/clusters/main"), StringComparison.Ordinal);
