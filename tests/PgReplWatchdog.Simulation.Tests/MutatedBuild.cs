@@ -53,7 +53,7 @@ public sealed class MutatedBuild : IDisposable
         .SelectMany(folder => Directory.EnumerateFiles(Path.Combine(Root, folder), "*", SearchOption.AllDirectories))
         .Select(path => Path.GetRelativePath(Root, path))
         .Where(path => !path.Split(Path.DirectorySeparatorChar).Any(part => part is "bin" or "obj"))
-        .Concat(["Directory.Build.props", "Directory.Packages.props", "global.json", "appsettings.json", ".editorconfig"]);
+        .Concat(["Directory.Build.props", "Directory.Packages.props", "global.json", "appsettings.json", ".editorconfig", "docs/runbook.md"]);
 
     private (int ExitCode, string Output) Run(TimeSpan limit, string mutation, string program, params string[] arguments)
     {

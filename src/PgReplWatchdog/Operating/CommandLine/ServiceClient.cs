@@ -1,3 +1,4 @@
+using System.Net;
 using System.Text.Json;
 
 namespace PgReplWatchdog.Operating.CommandLine;
@@ -18,7 +19,7 @@ public static class ServiceClient
         {
             return (await client.GetFromJsonAsync<T>(path, Json.Strict, cancellation), $"no pgwatchdog answers at {listen}, something else does: see Listen in the configuration");
         }
-        catch (HttpRequestException failure) when (failure.StatusCode is { } status)
+        catch (HttpRequestException failure) when (failure.StatusCode is { } status and (HttpStatusCode.TooManyRequests or >= HttpStatusCode.InternalServerError))
         {
             return (null, $"what answers at {listen} says {(int)status} {status}: see the log of pgwatchdog, or Listen in the configuration");
         }
