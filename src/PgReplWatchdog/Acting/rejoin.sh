@@ -84,8 +84,8 @@ rewind() {
 # pg_rewind removes WAL that its source does not have (some releases do not), and with it what lies between the last common checkpoint, from which this server starts, and the fork:
 # the source may have removed that, and then nobody has it. Nothing of it is kept where the state directory is on another filesystem.
 keep_wal() {
-  rm -rf "$state/wal" && mkdir "$state/wal" || return
-  for segment in "$data/$wal"/????????????????????????; do ln "$segment" "$state/wal/" 2> /dev/null || return; done
+  rm -rf "$state/before-fork" && mkdir "$state/before-fork" || return
+  for segment in "$data/$wal"/????????????????????????; do ln "$segment" "$state/before-fork/" 2> /dev/null || return; done
 }
 put_wal_back() { # what pg_rewind has said: servers diverged at WAL location 0/3021788 on timeline 1
   # shellcheck disable=SC2046 # three words
@@ -94,7 +94,7 @@ put_wal_back() { # what pg_rewind has said: servers diverged at WAL location 0/3
   if [ $# -eq 3 ] && [ -n "$size" ]; then
     line=$(printf %08X "$3")
     fork=$line$(printf %08X%08X "$((0x$1))" "$((0x$2 / size))")
-    for segment in "$state/wal/$line"*; do
+    for segment in "$state/before-fork/$line"*; do
       name=${segment##*/}
       [ -e "$segment" ] && [ ! -e "$data/$wal/$name" ] || continue
       # What lies behind the fork is not this cluster's any more.
@@ -102,7 +102,7 @@ put_wal_back() { # what pg_rewind has said: servers diverged at WAL location 0/3
       mv "$segment" "$data/$wal/$name" || return 1
     done
   fi
-  rm -rf "$state/wal"
+  rm -rf "$state/before-fork"
 }
 
 # It may have been started since it was stopped, by somebody who came before the start block.
