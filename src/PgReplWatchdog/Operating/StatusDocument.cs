@@ -136,7 +136,8 @@ public sealed record NodeStatus(
             spec.Name, spec.Host, spec.Port, seen.Reach, seen.Detail, server?.Role ?? Role.Unknown, server?.Timeline,
             server?.CurrentLsn, server?.ReceivedLsn, server?.ReplayedLsn, lag.ReceiveBytes, lag.ReplayBytes, lag.Replay?.TotalSeconds,
             server is { Role: Role.Standby } ? server.WalReceiver is { IsStreaming: true }
-                : server is null && primary is not null ? primary.WalSenders.Any(sender => sender.ApplicationName == seen.Node && sender.State == WalReceiver.Streaming)
+                // A copy that is being made streams as well.
+                : server is null && primary is not null && !decision.Memory.Replaced.Contains(seen.Node) && decision.Memory.Returning.All(back => back.Node != seen.Node) ? primary.WalSenders.Any(sender => sender.ApplicationName == seen.Node && sender.State == WalReceiver.Streaming)
                 : null, // who cannot be asked may stream all the same
             server?.WalReceiver?.LastMessageAge?.TotalSeconds,
             decision.Candidates.FirstOrDefault(candidate => candidate.Node == seen.Node)?.IsEligible,
