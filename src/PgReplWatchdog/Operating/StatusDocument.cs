@@ -137,7 +137,8 @@ public sealed record NodeStatus(
             server?.CurrentLsn, server?.ReceivedLsn, server?.ReplayedLsn, lag.ReceiveBytes, lag.ReplayBytes, lag.Replay?.TotalSeconds,
             server is { Role: Role.Standby } ? server.WalReceiver is { IsStreaming: true }
                 // A copy that is being made streams as well.
-                : server is null && primary is not null && !decision.Memory.Replaced.Contains(seen.Node) && decision.Memory.Returning.All(back => back.Node != seen.Node) ? primary.WalSenders.Any(sender => sender.ApplicationName == seen.Node && sender.State == WalReceiver.Streaming)
+                : server is null && primary is not null && !decision.Memory.Replaced.Contains(seen.Node) && decision.Memory.Returning.All(back => back.Node != seen.Node)
+                    ? primary.WalSenders.Any(sender => sender.ApplicationName == seen.Node && sender.State == WalReceiver.Streaming)
                 : null, // who cannot be asked may stream all the same
             server?.WalReceiver?.LastMessageAge?.TotalSeconds,
             decision.Candidates.FirstOrDefault(candidate => candidate.Node == seen.Node)?.IsEligible,
