@@ -1,7 +1,7 @@
 namespace PgReplWatchdog.Simulation;
 
 /// <summary>Draws what goes wrong, and when, and sees to it that it ends.</summary>
-internal sealed class Faults(World world, Journal journal, Crash crash)
+internal sealed partial class Faults(World world, Journal journal, Crash crash)
 {
     public const double FirstAt = 12;
     public const double LastAt = 70;
@@ -14,6 +14,8 @@ internal sealed class Faults(World world, Journal journal, Crash crash)
     public string? Failure { get; private set; }
 
     public double FailedAt { get; private set; }
+
+    private (int Weight, Action<Node, double> Strike)[] strikes = [];
 
     private Policy Policy => world.Setting.Spec.Policy;
 
@@ -37,6 +39,7 @@ internal sealed class Faults(World world, Journal journal, Crash crash)
 
     private void PlanChaos()
     {
+        strikes = All();
         for (var count = world.Random.Next(1, 9); count > 0; count--)
             world.At(world.Between(FirstAt, LastAt), Strike);
         world.At(HealedAt, Heal);
@@ -64,65 +67,75 @@ internal sealed class Faults(World world, Journal journal, Crash crash)
             return;
         var until = Math.Min(world.Now + Math.Max(0.1, Duration()), HealedAt);
         var node = Somebody();
-        switch (world.Random.Next(25))
+        var drawn = world.Random.Next(strikes.Sum(strike => strike.Weight));
+        foreach (var (weight, strike) in strikes)
         {
-            case 0 or 1:
-                Crashes(node);
-                break;
-            case 2 or 3:
-                Hangs(node, world.Chance(0.5) ? Hang.All : Hang.Postmaster, until);
-                break;
-            case 4 or 5 or 6:
-                PowerFails(node, until);
-                break;
-            case 7 or 8 or 9:
-                Isolate(node, until);
-                if (world.Chance(0.3))
-                    world.At(world.Between(world.Now, until), world.Chance(0.5) ? () => Crashes(node) : () => PowerFails(node, world.Now + Math.Max(0.1, Duration())));
-                break;
-            case 10 or 11 or 12:
-                CutSome(until);
-                break;
-            case 13:
-                Slow(until);
-                break;
-            case 14:
-                world.Tell($"the disk of {node} is full until {until:0.0}");
-                node.DiskFull = true;
-                world.At(until, () => node.DiskFull = false);
-                break;
-            case 15:
-                world.Tell($"a person shuts {node} down");
-                if (node.Process != Process.Stopped)
-                    world.Kill(node, node.IsStandby ? "shut down in recovery" : "shut down");
-                break;
-            case 16:
-                crash.After(world.Random.Next(40));
-                break;
-            case 17:
-                crash.PauseAfter(world.Random.Next(40), Math.Max(0.3, Duration()));
-                break;
-            case 18:
-                world.Tell($"the references are silent until {until:0.0}");
-                world.Network.ReferencesDownUntil = until;
-                break;
-            case 23 or 24:
-                ReturnsAndVanishes();
-                break;
-            case 19:
-                world.Tell($"the journal cannot be written until {until:0.0}");
-                journal.UnwritableUntil = until;
-                break;
-            case 20:
-                ReplayPauses(until);
-                break;
-            case 21:
-                OneHearsAlone(until);
-                break;
-            default:
-                Meddle();
-                break;
+            drawn -= weight;
+            if (drawn < 0)
+            {
+                strike(node, until);
+                return;
+            }
         }
+    }
+
+    /// <summary>What may go wrong, and how often: a weight, and what is done to a node until a time. A subject of its own gets a file of its own, as here.</summary>
+    private (int Weight, Action<Node, double> Strike)[] All() =>
+    [
+        .. Basic(),
+    ];
+
+    private (int Weight, Action<Node, double> Strike)[] Basic() =>
+    [
+        (2, (node, _) => Crashes(node)),
+        (2, (node, until) => Hangs(node, world.Chance(0.5) ? Hang.All : Hang.Postmaster, until)),
+        (3, PowerFails),
+        (3, IsolateAndWorse),
+        (3, (_, until) => CutSome(until)),
+        (1, (_, until) => Slow(until)),
+        (1, DiskFills),
+        (1, (node, _) => ShutsDown(node)),
+        (1, (_, _) => crash.After(world.Random.Next(40))),
+        (1, (_, _) => crash.PauseAfter(world.Random.Next(40), Math.Max(0.3, Duration()))),
+        (1, (_, until) => ReferencesFail(until)),
+        (1, (_, until) => JournalFails(until)),
+        (1, (_, until) => ReplayPauses(until)),
+        (1, (_, until) => OneHearsAlone(until)),
+        (1, (_, _) => Meddle()),
+        (2, (_, _) => ReturnsAndVanishes()),
+    ];
+
+    private void IsolateAndWorse(Node node, double until)
+    {
+        Isolate(node, until);
+        if (world.Chance(0.3))
+            world.At(world.Between(world.Now, until), world.Chance(0.5) ? () => Crashes(node) : () => PowerFails(node, world.Now + Math.Max(0.1, Duration())));
+    }
+
+    private void DiskFills(Node node, double until)
+    {
+        world.Tell($"the disk of {node} is full until {until:0.0}");
+        node.DiskFull = true;
+        world.At(until, () => node.DiskFull = false);
+    }
+
+    private void ShutsDown(Node node)
+    {
+        world.Tell($"a person shuts {node} down");
+        if (node.Process != Process.Stopped)
+            world.Kill(node, node.IsStandby ? "shut down in recovery" : "shut down");
+    }
+
+    private void ReferencesFail(double until)
+    {
+        world.Tell($"the references are silent until {until:0.0}");
+        world.Network.ReferencesDownUntil = until;
+    }
+
+    private void JournalFails(double until)
+    {
+        world.Tell($"the journal cannot be written until {until:0.0}");
+        journal.UnwritableUntil = until;
     }
 
     /// <summary>The watchdog reaches neither the primary nor the one standby that still hears it; when that standby can be asked again, it has just lost the primary too.</summary>
