@@ -113,13 +113,14 @@ public sealed class Watchdog(
     /// </summary>
     public async Task DisarmAsync(CancellationToken cancellation)
     {
-        if (memory.Guard is not { } guard)
+        // Also one that was ordered a moment ago and has not confirmed.
+        if ((memory.Guard?.Node ?? working.MayBeArmed) is not { } node)
             return;
         var forgotten = memory with { Guard = null };
-        if (!Append(forgotten, [], [new(EventKind.GuardChanged, $"the guard of {guard.Node} is disarmed: the watchdog stops")], clock.GetUtcNow()))
+        if (!Append(forgotten, [], [new(EventKind.GuardChanged, $"disarming the guard of {node}: the watchdog stops")], clock.GetUtcNow()))
             return;
         memory = forgotten;
-        var disarm = new WatchdogAction.DisarmGuard(guard.Node);
+        var disarm = new WatchdogAction.DisarmGuard(node);
         Tell(disarm, await runner.RunAsync(disarm, cancellation));
     }
 

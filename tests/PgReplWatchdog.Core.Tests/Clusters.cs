@@ -40,7 +40,7 @@ internal static class Clusters
         SystemIdentifier = OurSystem,
         NewestTimeline = 1,
         LastPosition = new PrimaryPosition(Here, Start),
-        Guard = new ArmedGuard(Alpha, new GuardOrder(new Policy().GuardTimeToLive, [Beta])),
+        Guard = new ArmedGuard(Alpha, new GuardOrder(new Policy().GuardTimeToLive, [Beta]), Start),
     };
 
     /// <summary>Known, and the failover from alpha to beta has been decided at second 0.</summary>

@@ -58,6 +58,13 @@ public sealed record Mutation(string Name, string Invariant, params Patch[] Patc
         new("salvage-reported-and-not-done", "Lost", new Patch("tests/PgReplWatchdog.Simulation/Runner.cs",
             "(to.Position, to.Replayed, to.Branch) = (dead.Position,", "(to.Position, to.Replayed, to.Branch) = (MUTANT ? to.Position : dead.Position,")),
         new("known-position-forgotten", "Whole", new Patch(Deciding + "CandidateSelection.cs", "if (missing is null && !mayBeShipped)", "if (missing is null && (MUTANT || !mayBeShipped))")),
+        new("guard-believed-unseen", "I1", new Patch(Deciding + "Situation.cs",
+            "Suspicion.LastHeard - seen <= Policy.LateAfter", "(MUTANT || Suspicion.LastHeard - seen <= Policy.LateAfter)")),
+        new("lease-left-by-a-watchdog-that-is-locked-out", "I8", new Patch(Deciding + "Decider.cs",
+            "return Guarding.TakeBack(now with { Memory = learned.Memory }, guardToldAt) ?? learned;",
+            "return (MUTANT ? null : Guarding.TakeBack(now with { Memory = learned.Memory }, guardToldAt)) ?? learned;")),
+        new("lease-left-by-a-watchdog-that-stops", "I8", new Patch("src/PgReplWatchdog/Watchdog.cs",
+            "if ((memory.Guard?.Node ?? working.MayBeArmed) is not { } node)", "if (MUTANT || (memory.Guard?.Node ?? working.MayBeArmed) is not { } node)")),
     ];
 
     public override string ToString() => Name;

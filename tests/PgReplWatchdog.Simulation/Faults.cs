@@ -83,6 +83,7 @@ internal sealed partial class Faults(World world, Journal journal, Crash crash)
     private (int Weight, Action<Node, double> Strike)[] All() =>
     [
         .. Basic(),
+        .. Guards(),
     ];
 
     private (int Weight, Action<Node, double> Strike)[] Basic() =>
@@ -282,6 +283,7 @@ internal sealed partial class Faults(World world, Journal journal, Crash crash)
         world.Tell($"all is healed");
         world.Network.Heal();
         journal.UnwritableUntil = 0;
+        world.LockedOutUntil = 0;
         journal.Asked = journal.Asked with { Paused = false };
         crash.Forget();
         foreach (var node in world.Nodes)
@@ -324,6 +326,11 @@ internal sealed partial class Faults(World world, Journal journal, Crash crash)
     /// <summary>F4, F5, F7, F8, F10: the primary lives, and nothing may be promoted.</summary>
     private void CutOneLink()
     {
+        if (world.Chance(0.3))
+        {
+            LoseTheWatchdogsVoice();
+            return;
+        }
         var until = world.Between(40, 90);
         var last = world.Nodes.Length - 1;
         switch (world.Random.Next(7))

@@ -30,6 +30,12 @@ internal sealed class Guard(double rate, Random random)
     /// <summary>When the boot check let this node start, which is what its lease begins with.</summary>
     public double CheckedAt { get; set; }
 
+    /// <summary>All of its processes are gone, its keeper's too; the order stays. It is started again when it is armed.</summary>
+    public void Die() => (IsInstalled, leased, killAt, Shown) = (false, false, double.PositiveInfinity, null);
+
+    /// <summary>It is killed and restarted by its keeper, which has kept what was proven.</summary>
+    public void Restart(double seconds, double now) => (polledAt, killAt, Shown) = ((now + seconds) * rate, double.PositiveInfinity, null);
+
     public void HostStarts() => (leased, run, killAt, Shown) = (false, -1, double.PositiveInfinity, null);
 
     /// <summary>Returns true at the moment at which PostgreSQL is to be killed.</summary>

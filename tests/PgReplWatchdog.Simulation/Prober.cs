@@ -87,7 +87,8 @@ internal sealed class Prober(World world, Clock clock, Crash crash) : IProber
         var fresh = !kept || (looks + node.Index) % FreshEvery == 0;
         var arrives = node.HostUp && network.IsUp(world.Watchdog, node.Index, now);
         var isAsked = arrives && node.IsRunning && (node.Hang == Hang.None || (kept && node.Hang == Hang.Postmaster));
-        if (isAsked && kept)
+        var isLockedOut = world.Now < world.LockedOutUntil && node.IsRunning && !node.IsStandby;
+        if (isAsked && kept && !isLockedOut)
             Heartbeat(node);
         var roundTrip = network.RoundTrip(world.Watchdog, node.Index, now);
         var comesBack = arrives && network.IsUp(node.Index, world.Watchdog, now) && roundTrip < Timeout && !world.Chance(world.Mischief);
@@ -102,6 +103,8 @@ internal sealed class Prober(World world, Clock clock, Crash crash) : IProber
             return new NodeObservation(node.Name, Reach.Refused, "", null);
         if (node.Process == Process.Starting)
             return new NodeObservation(node.Name, Reach.Alive, "the database system is starting up", null);
+        if (isLockedOut)
+            return new NodeObservation(node.Name, Reach.Alive, "password authentication failed", null);
         if (world.Chance(world.Mischief))
             return Garbage(node);
         (session[node.Index], sessionRun[node.Index]) = (true, node.Run);

@@ -63,12 +63,22 @@ internal sealed class Run
                 regular += interval;
             var next = Tick() is { } sooner && sooner.TotalSeconds < interval ? Math.Min(regular, world.Now + (sooner.TotalSeconds / world.Setting.WatchdogRate)) : regular;
             world.Alarm = false;
+            if (world.Now >= faults.StopsAt)
+                StopInOrder(end);
             while (world.Now < next && !world.Alarm)
                 world.Advance(Math.Min(0.1, next - world.Now));
         }
         if (world.Truth.Violations.Count == 0)
             Judge();
         return new Outcome(seed, world.Now, Count(EventKind.FailoverSucceeded), world.Truth.FalsePromotions, world.Truth.AllowedPromotions, world.Truth.Violations, trace?.ToString() ?? "");
+    }
+
+    /// <summary>The service is stopped by its service manager, and not started again.</summary>
+    private void StopInOrder(double end)
+    {
+        world.Tell($"the watchdog is stopped in order");
+        watchdog.DisarmAsync(CancellationToken.None).GetAwaiter().GetResult();
+        world.Advance(end - world.Now);
     }
 
     private int Count(EventKind kind) => journal.Told.GetValueOrDefault(kind);
@@ -116,8 +126,8 @@ internal sealed class Run
                 world.Truth.Violated("Hold", $"a standby was promoted, and a person had shut {world.Nodes[0]} down");
             return;
         }
-        // Restarted in the middle, a watchdog may find the position on record too old to judge a standby by.
-        var isForgotten = restarts > 0 && watchdog.Last?.Decision.Gates.Any(gate => gate.Gate == Gate.CandidateTooFarBehind) == true;
+        // Restarted in the middle, a watchdog may find the position on record too old to judge a standby by, and the guard on record too old to be believed.
+        var isForgotten = restarts > 0 && watchdog.Last?.Decision.Gates.Any(gate => gate.Gate is Gate.CandidateTooFarBehind or Gate.OldPrimaryNotFenced) == true;
         if (faults.Failure is "power" or "cut off" && (!isGuarded || isForgotten))
             return;
         var threshold = faults.Failure == "crash" ? policy.CrashedThreshold : policy.UnreachableThreshold;

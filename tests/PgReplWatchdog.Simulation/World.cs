@@ -49,6 +49,9 @@ internal sealed class World
     /// <summary>How often answers get lost, steps fail and nodes talk nonsense; from when the cluster is known until all is healed.</summary>
     public double Mischief => Now is > 5 and < Faults.HealedAt ? Setting.Mischief : 0;
 
+    /// <summary>Until then servers refuse the watchdog's role: its password was changed.</summary>
+    public double LockedOutUntil { get; set; }
+
     /// <summary>A session of the watchdog's was closed by a dying postmaster: a check runs at once.</summary>
     public bool Alarm { get; set; }
 
@@ -93,6 +96,8 @@ internal sealed class World
             {
                 if (Trace is not null)
                     Tell($"the guard of {node} stops it{(node.DiskFull ? ", and cannot block its start" : "")}");
+                if (Setting.Story == Story.PrimaryLives)
+                    Truth.Violated("I8", $"the guard stops {node}, which is healthy, and the cluster has not failed");
                 node.StartBlocked |= !node.DiskFull;
                 Kill(node);
             }

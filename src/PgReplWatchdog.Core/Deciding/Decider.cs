@@ -8,8 +8,8 @@ namespace PgReplWatchdog.Deciding;
 /// <summary>The only public door to a decision: configuration, memory and one look in, a decision out. No I/O, no clock, no randomness.</summary>
 public static class Decider
 {
-    /// <summary>The primary's position goes on record at most this often: a write a check would be too many.</summary>
-    private static readonly TimeSpan PositionRecordInterval = TimeSpan.FromSeconds(10);
+    /// <summary>The primary's position and its guard's sight go on record at most this often: a write a check would be too many.</summary>
+    private static readonly TimeSpan PositionRecordInterval = TimeSpan.FromSeconds(3);
 
     /// <summary>How often a replaced primary that may come back is looked at.</summary>
     private static readonly TimeSpan ReturnLookInterval = TimeSpan.FromMilliseconds(250);
@@ -22,19 +22,23 @@ public static class Decider
         ArgumentNullException.ThrowIfNull(spec);
         ArgumentNullException.ThrowIfNull(working);
         var flushing = working.Flushing.Looked(observation, Diagnostician.Subject(memory, observation));
+        var arrivals = working.Arrivals.Looked(observation, memory.IntendedPrimary);
         var diagnosis = Diagnostician.Diagnose(memory, observation, flushing.HangsFor(observation.At));
         var primary = observation.Find(diagnosis.Primary)?.Server is { Role: Role.Primary } serving
             && (memory.SystemIdentifier ?? serving.SystemIdentifier) == serving.SystemIdentifier ? serving : null; // another server's position is none of this cluster's
         var suspicion = working.Suspicion.Looked(observation.At, SignOfLife(diagnosis, observation), spec.Policy.LateAfter,
-            diagnosis.Verdict.IsFailure() ? diagnosis.Verdict.ToString() : "");
+            diagnosis.Verdict.IsFailure() ? diagnosis.Verdict.ToString() : "", Heard(diagnosis, observation, arrivals));
         var trail = primary?.CurrentLsn is { } current ? working.Trail.Add(observation.At, current) : working.Trail;
         var receipts = working.Receipts.Looked(observation);
         var known = Known(spec.Policy, trail, memory, suspicion, observation);
-        var guardSeen = memory.Guard is { } guard && observation.Find(guard.Node)?.Server is { Role: Role.Primary } guarded && guarded.GuardOrderId == guard.Order.Id;
-        var guardSeenAt = guardSeen || working.GuardSeenAt is null || memory.Guard is null ? observation.At : working.GuardSeenAt;
+        var guardSeenAt = GuardSeenAt(spec.Policy, memory, working, observation);
+        var mayBeArmed = Guarding.MayBeArmed(spec.Policy, memory, working, observation);
+        var servedAt = observation.Find(memory.IntendedPrimary) is { IsServingPrimary: true } ? observation.At : working.ServedAt ?? observation.At;
         var now = new Situation(spec, memory, diagnosis, suspicion, observation)
         {
             GuardSeenAt = guardSeenAt,
+            MayBeArmed = mayBeArmed,
+            ServedAt = servedAt,
             KnownPosition = known,
             Receipts = receipts,
             Candidates = CandidateSelection.Assess(spec, memory, known, diagnosis.Primary, observation),
@@ -60,9 +64,12 @@ public static class Decider
                 Trail = trail,
                 Receipts = receipts,
                 Flushing = flushing,
+                Arrivals = arrivals,
                 StartedAt = startedAt,
-                GuardSeenAt = guardSeenAt,
+                GuardSeenAt = step.Memory.Guard is { } armed && !armed.IsSameAs(memory.Guard) ? observation.At : guardSeenAt,
                 GuardToldAt = step.Action is WatchdogAction.ArmGuard or WatchdogAction.DisarmGuard ? observation.At : working.GuardToldAt,
+                ServedAt = servedAt,
+                MayBeArmed = step.Action is WatchdogAction.ArmGuard arm ? arm.Node : step.Memory.Guard?.Node ?? mayBeArmed,
             },
             Action = step.Action,
             Events = step.Events,
@@ -121,7 +128,7 @@ public static class Decider
         }
         var learned = Learn(now);
         if (now.Diagnosis.Verdict != Verdict.Serving || learned.Memory.IntendedPrimary != now.Diagnosis.Primary)
-            return learned;
+            return Guarding.TakeBack(now with { Memory = learned.Memory }, guardToldAt) ?? learned;
         now = now with { Memory = learned.Memory };
         var guarding = Guarding.Next(now, guardToldAt, startedAt); // first: a guard that is not as remembered is forgotten whatever else is done
         var next = guarding.Action is WatchdogAction.None ? Returning.Next(now with { Memory = guarding.Memory }) : guarding;
@@ -174,8 +181,28 @@ public static class Decider
             memory = memory with { NewestTimeline = server.Timeline };
         if (server.CurrentLsn is { } position
             && !(memory.LastPosition is { } last && observation.Time - last.Time < PositionRecordInterval && observation.Time >= last.Time))
+        {
             memory = memory with { LastPosition = new(position, observation.Time) };
+            if (memory.Guard is { } guard && guard.Node == name && server.GuardOrderId == guard.Order.Id)
+                memory = memory with { Guard = guard with { SeenAt = observation.Time } };
+        }
         return new NextStep(memory, WatchdogAction.Nothing, events);
+    }
+
+    /// <summary>
+    /// Seen in this look, or when this process saw the guard last. A new process goes by the record, unless that is older than a few checks or newer than
+    /// the wall clock.
+    /// </summary>
+    private static TimeSpan? GuardSeenAt(Policy policy, ClusterMemory memory, WorkingMemory working, ClusterObservation observation)
+    {
+        if (memory.Guard is not { } guard)
+            return null;
+        if (observation.Find(guard.Node)?.Server is { Role: Role.Primary } server && server.GuardOrderId == guard.Order.Id)
+            return observation.At;
+        if (working.StartedAt is not null)
+            return working.GuardSeenAt;
+        var age = observation.Time - guard.SeenAt;
+        return age >= TimeSpan.Zero && age <= policy.LateAfter ? observation.At - age : null;
     }
 
     /// <summary>
@@ -193,6 +220,15 @@ public static class Decider
             .Max();
     }
 
+    /// <summary>When the primary was seen or heard to live; null where this look has no evidence of it. Silence of everybody is none.</summary>
+    private static TimeSpan? Heard(Diagnosis diagnosis, ClusterObservation observation, Arrivals arrivals)
+    {
+        if (observation.Find(diagnosis.Primary) is { Reach: Reach.Serving or Reach.Alive or Reach.Failed } || !arrivals.Growing.IsEmpty)
+            return observation.At;
+        return diagnosis.Verdict == Verdict.ServingElsewhere ? SignOfLife(diagnosis, observation)
+            : observation.Nodes.Where(node => node.MayHear(diagnosis.Primary)).Select(node => observation.At - node.HeardAgo).Max();
+    }
+
     /// <summary>
     /// Where the primary's WAL was when it fell silent, or was found failed. A position seen long before that says nothing of what was written since:
     /// then it is unknown. What was known when a failover was decided stays known as long as that goes on.
@@ -206,6 +242,7 @@ public static class Decider
         var oldest = policy.UnreachableThreshold + PositionRecordInterval + policy.LateAfter;
         if (trail.Newest is { } newest)
             return observation.At - silence - trail.NewestAt <= oldest ? newest : null;
-        return memory.LastPosition is { } last && observation.Time - silence - last.Time <= oldest ? last.Lsn : null;
+        // A position from the future says that the wall clock is wrong: how old it is nobody knows.
+        return memory.LastPosition is { } last && last.Time <= observation.Time && observation.Time - silence - last.Time <= oldest ? last.Lsn : null;
     }
 }

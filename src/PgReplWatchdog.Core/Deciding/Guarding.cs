@@ -1,3 +1,4 @@
+using PgReplWatchdog.Diagnosing;
 using PgReplWatchdog.Observing;
 using PgReplWatchdog.Remembering;
 using PgReplWatchdog.Topology;
@@ -31,8 +32,8 @@ public static class Guarding
         ImmutableArray<WatchdogEvent> told = memory.Guard is null ? [] : [new(EventKind.GuardChanged, $"the guard of {node.Node} is not armed as it should be any more")];
         if (primary.GuardOrderId == (wanted?.Id ?? ""))
         {
-            var armed = wanted is null ? null : new ArmedGuard(node.Node, wanted);
-            return armed == memory.Guard ? NextStep.Wait(memory)
+            var armed = wanted is null ? null : new ArmedGuard(node.Node, wanted, now.Observation.Time);
+            return (armed is null && memory.Guard is null) || armed?.IsSameAs(memory.Guard) == true ? NextStep.Wait(memory)
                 : armed is null || now.Observation.At - (triedAt ?? startedAt) < SettlesWithin ? new NextStep(forgotten, WatchdogAction.Nothing, told)
                 : new NextStep(memory with { Guard = armed }, WatchdogAction.Nothing,
                     [new(EventKind.GuardChanged, $"the guard of {node.Node} is armed; vouchers: {string.Join(", ", wanted!.Vouchers)}")]);
@@ -43,6 +44,47 @@ public static class Guarding
             ? new NextStep(forgotten, WatchdogAction.Nothing, told)
             : new NextStep(forgotten, wanted is null ? new WatchdogAction.DisarmGuard(node.Node) : new WatchdogAction.ArmGuard(node.Node, wanted), told);
     }
+
+    /// <summary>
+    /// The node whose guard may be armed: the one on record, or ordered by this process. A new process does not know what one before it has ordered.
+    /// Cleared by the host's word that the order is gone.
+    /// </summary>
+    public static string? MayBeArmed(Policy policy, ClusterMemory memory, WorkingMemory working, ClusterObservation observation)
+    {
+        ArgumentNullException.ThrowIfNull(policy);
+        ArgumentNullException.ThrowIfNull(memory);
+        ArgumentNullException.ThrowIfNull(working);
+        ArgumentNullException.ThrowIfNull(observation);
+        if (memory.Guard is { } guard)
+            return guard.Node;
+        var node = working.StartedAt is null && policy.GuardTimeToLive > TimeSpan.Zero ? memory.IntendedPrimary : working.MayBeArmed;
+        var isGone = observation.Report is { Action: nameof(WatchdogAction.DisarmGuard), Succeeded: true } report && report.Node == node;
+        return isGone ? null : node;
+    }
+
+    /// <summary>
+    /// The watchdog sees no answer of a primary that it cannot call failed: it does not renew the lease, and could not fail over. Where the host answers over
+    /// SSH the lease is taken back, so that the primary does not depend on its standbys alone. Null where there is nothing to take back.
+    /// </summary>
+    public static NextStep? TakeBack(Situation now, TimeSpan? toldAt)
+    {
+        ArgumentNullException.ThrowIfNull(now);
+        if (now.MayBeArmed is not { } node || now.Memory.Procedure is not null || now.Diagnosis.Verdict.IsFailure())
+            return null;
+        if (now.Observation.Find(node) is { IsServingPrimary: true } || now.Observation.At - now.ServedAt < Patience(now.Policy))
+            return null;
+        if (now.Observation.Host(node) is not { IsReachable: true } host || now.Observation.At - host.At > now.Policy.LateAfter)
+            return null;
+        var forgotten = now.Memory.Guard is null ? now.Memory : now.Memory with { Guard = null };
+        ImmutableArray<WatchdogEvent> told = now.Memory.Guard is null ? []
+            : [new(EventKind.GuardChanged, $"taking back the lease of {node}'s guard: the watchdog gets no answer from {node} over SQL and cannot renew the lease")];
+        return now.Observation.At - toldAt < BetweenAttempts
+            ? new NextStep(forgotten, WatchdogAction.Nothing, told)
+            : new NextStep(forgotten, new WatchdogAction.DisarmGuard(node), told);
+    }
+
+    /// <summary>Two missed checks: a restart of the primary is no reason to take its lease back.</summary>
+    private static TimeSpan Patience(Policy policy) => 2 * (policy.CheckInterval + policy.ProbeTimeout);
 
     /// <summary>The standbys that the primary itself sees streaming and that could be promoted if they have enough WAL.</summary>
     private static GuardOrder? Wanted(Situation now, ServerFacts primary)

@@ -61,16 +61,20 @@ public sealed record Situation(ClusterSpec Spec, ClusterMemory Memory, Diagnosis
         : null;
 
     /// <summary>
-    /// The old primary's guard was seen armed, and nothing has been changed about it since: not long before the last sign of life. A primary that went on out of the
-    /// watchdog's sight may have been started anew without a guard.
+    /// The old primary's guard was seen armed within a few checks of the primary's last sign of life, and nothing has been changed about the guard since.
+    /// A primary that goes on out of the watchdog's sight may lose its guard there.
     /// </summary>
     public bool IsGuarded => Policy.GuardTimeToLive > TimeSpan.Zero && Memory.Guard is { } guard && guard.Node == OldPrimary
-        && Suspicion.LastSignOfLife - (GuardSeenAt ?? Suspicion.LastSignOfLife) <= GuardBelievedFor;
+        && GuardSeenAt is { } seen && Suspicion.LastHeard - seen <= Policy.LateAfter;
 
-    /// <summary>When this process last saw the guard with the order on record, or its own start.</summary>
+    /// <summary>When the guard with the order on record was seen last, on the monotonic clock; null where nobody knows.</summary>
     public TimeSpan? GuardSeenAt { get; init; }
 
-    private static readonly TimeSpan GuardBelievedFor = TimeSpan.FromMinutes(1);
+    /// <summary>When the intended primary was seen serving last, on the monotonic clock.</summary>
+    public TimeSpan ServedAt { get; init; }
+
+    /// <summary>The node whose guard may be armed (<see cref="WorkingMemory.MayBeArmed"/>).</summary>
+    public string? MayBeArmed { get; init; }
 
     /// <summary>Those whose acknowledgement counts for the guard and who cannot be asked whether they still give it.</summary>
     public ImmutableArray<string> SilentVouchers =>

@@ -65,7 +65,14 @@ public sealed record ClusterMemory
 public sealed record PrimaryPosition(Lsn Lsn, DateTimeOffset Time);
 
 /// <summary>A guard that was seen armed, on a primary.</summary>
-public sealed record ArmedGuard(string Node, GuardOrder Order);
+/// <param name="Node">The primary.</param>
+/// <param name="Order">What the guard is armed with.</param>
+/// <param name="SeenAt">When the guard was seen last, wall clock, to within the interval of records; null where a journal does not say.</param>
+public sealed record ArmedGuard(string Node, GuardOrder Order, DateTimeOffset? SeenAt = null)
+{
+    /// <summary>The same guard with the same order, whenever it was seen.</summary>
+    public bool IsSameAs(ArmedGuard? other) => other is not null && other.Node == Node && other.Order == Order;
+}
 
 /// <summary>A node on its way to stream from the intended primary.</summary>
 /// <param name="Node">Its name.</param>

@@ -12,12 +12,19 @@ public sealed record WorkingMemory
     public PrimaryTrail Trail { get; init; } = PrimaryTrail.Empty;
     public Receipts Receipts { get; init; } = Receipts.None;
     public Flushing Flushing { get; init; } = Flushing.None;
+    public Arrivals Arrivals { get; init; } = Arrivals.None;
 
     /// <summary>The process's first look, on the monotonic clock.</summary>
     public TimeSpan? StartedAt { get; init; }
 
-    /// <summary>When the guard with the order on record was last seen, or this process's first look, on the monotonic clock.</summary>
+    /// <summary>When the guard with the order on record was last seen, on the monotonic clock; null where nobody knows.</summary>
     public TimeSpan? GuardSeenAt { get; init; }
+
+    /// <summary>When this process saw the intended primary serve last, or its own first look, on the monotonic clock.</summary>
+    public TimeSpan? ServedAt { get; init; }
+
+    /// <summary>The node whose guard may be armed: ordered by this process, or by one before it. Null once its host has confirmed that it is not.</summary>
+    public string? MayBeArmed { get; init; }
 
     /// <summary>When the guard was last told something, on the monotonic clock.</summary>
     public TimeSpan? GuardToldAt { get; init; }
@@ -97,6 +104,9 @@ public sealed record Suspicion(TimeSpan? LastCheckAt, TimeSpan LastSignOfLife)
 {
     public static readonly Suspicion None = new(null, TimeSpan.Zero);
 
+    /// <summary>The last moment at which the primary was seen or heard to live. A pause of the watchdog's own does not move it: what lies in the pause nobody saw.</summary>
+    public TimeSpan LastHeard { get; init; }
+
     /// <summary>The verdict that has stood without a break, if it is one that may lead to a failover; else empty.</summary>
     public string Finding { get; init; } = "";
 
@@ -110,17 +120,61 @@ public sealed record Suspicion(TimeSpan? LastCheckAt, TimeSpan LastSignOfLife)
 
     public TimeSpan StandsFor(TimeSpan now) => Looks > 0 ? now - FindingSince : TimeSpan.Zero;
 
-    /// <summary>One more look. <paramref name="signOfLife"/> is null where the look brought none; <paramref name="finding"/> is empty where it found nothing to act on.</summary>
-    public Suspicion Looked(TimeSpan at, TimeSpan? signOfLife, TimeSpan lateAfter, string finding)
+    /// <summary>
+    /// One more look. <paramref name="signOfLife"/> is null where the look brought none, <paramref name="heard"/> where it brought no evidence that the primary lives;
+    /// <paramref name="finding"/> is empty where it found nothing to act on.
+    /// </summary>
+    public Suspicion Looked(TimeSpan at, TimeSpan? signOfLife, TimeSpan lateAfter, string finding, TimeSpan? heard = null)
     {
         var watchdogWasAway = LastCheckAt is not { } last || at - last > lateAfter;
         var sign = watchdogWasAway ? at : signOfLife ?? LastSignOfLife;
         var stands = !watchdogWasAway && finding.Length > 0 && finding == Finding;
         return new Suspicion(at, sign > LastSignOfLife || LastCheckAt is null ? sign : LastSignOfLife)
         {
+            LastHeard = LastCheckAt is null ? at : heard > LastHeard ? heard.Value : LastHeard,
             Finding = finding,
             FindingSince = stands ? FindingSince : at,
             Looks = finding.Length == 0 ? 0 : stands ? Looks + 1 : 1,
+        };
+    }
+}
+
+/// <summary>Where each standby's WAL ended in the last look, and which of them have more since: some primary writes and reaches them.</summary>
+public sealed record Arrivals
+{
+    public static readonly Arrivals None = new();
+
+    private ImmutableDictionary<string, (Lsn Position, DateTimeOffset StartedAt)> Positions { get; init; } =
+        ImmutableDictionary<string, (Lsn, DateTimeOffset)>.Empty;
+
+    /// <summary>Standbys that stream and have received something since the look before. One that was restarted in between replays its own WAL.</summary>
+    public ImmutableArray<string> Growing { get; private init; } = [];
+
+    /// <summary>The same, where the intended primary did not serve in the look before either: what it had sent before it fell silent has arrived by then.</summary>
+    public ImmutableArray<string> GrowingInSilence { get; private init; } = [];
+
+    private bool IsSilent { get; init; }
+
+    public Arrivals Looked(ClusterObservation observation, string? intended)
+    {
+        ArgumentNullException.ThrowIfNull(observation);
+        var positions = Positions;
+        var growing = ImmutableArray.CreateBuilder<string>();
+        foreach (var node in observation.Nodes)
+        {
+            if (node is not { IsServingStandby: true, Server: { } server } || Lsn.Greater(server.ReceivedLsn, server.ReplayedLsn) is not { } position)
+                continue;
+            if (server.WalReceiver is { IsStreaming: true } && Positions.TryGetValue(node.Node, out var before)
+                && before.StartedAt == server.StartedAt && position > before.Position)
+                growing.Add(node.Node);
+            positions = positions.SetItem(node.Node, (position, server.StartedAt));
+        }
+        return new Arrivals
+        {
+            Positions = positions,
+            Growing = growing.ToImmutable(),
+            GrowingInSilence = IsSilent ? growing.ToImmutable() : [],
+            IsSilent = observation.Find(intended) is not { IsServingPrimary: true },
         };
     }
 }

@@ -32,9 +32,69 @@ public class DeciderTests
     [Fact]
     public void Watchdog_that_has_just_started_counts_from_its_start()
     {
-        var watch = new Watch(Two(), Known with { LastPosition = new PrimaryPosition(Here, Start.AddSeconds(995)) });
+        var watch = new Watch(Two(), SeenAt(995));
         Assert.Equal(WatchdogAction.Nothing, watch.LookFrom(1000, 1009, Refused(), Deaf()).Action);
         Assert.Equal(Begun, watch.Look(1010, Refused(), Deaf()).Action.Kind);
+    }
+
+    private static ClusterMemory SeenAt(double second) => Known with
+    {
+        LastPosition = new PrimaryPosition(Here, Start.AddSeconds(second)),
+        Guard = Known.Guard! with { SeenAt = Start.AddSeconds(second) },
+    };
+
+    [Theory]
+    [InlineData(985)] // a guard that was seen that long ago may have died since
+    [InlineData(1001)] // the wall clock is behind the record: nobody knows how old it is
+    [InlineData(87400)]
+    public void New_process_believes_no_record_of_a_guard_that_is_old_or_from_the_future(double recordedAt)
+    {
+        var watch = new Watch(Two(), SeenAt(recordedAt));
+        Assert.Equal([Gate.OldPrimaryNotFenced], watch.LookFrom(1000, 1060, Refused(), Deaf()).Gates.Select(gate => gate.Gate).Intersect([Gate.OldPrimaryNotFenced]));
+        Assert.Null(watch.Memory.Procedure);
+    }
+
+    [Fact]
+    public void Position_from_the_future_does_not_make_a_lag_known()
+    {
+        var watch = new Watch(Two(new Policy { HasFenceCommand = true }), SeenAt(87400));
+        Assert.Contains(Gate.CandidateTooFarBehind, watch.LookFrom(1000, 1020, Refused(), Deaf()).Gates.Select(gate => gate.Gate));
+    }
+
+    [Fact]
+    public void Guard_is_not_believed_where_its_primary_was_heard_long_after_the_guard_was_seen()
+    {
+        var watch = new Watch(Two());
+        watch.LookFrom(0, 2, Primary(), Standby());
+        for (var second = 3; second <= 10; second++)
+            Assert.Equal(Verdict.ServingElsewhere, watch.Look(second, Unreachable(), Standby()).Diagnosis.Verdict); // out of the watchdog's sight
+        watch.LookFrom(11, 40, Unreachable(), Deaf());
+        Assert.Null(watch.Memory.Procedure);
+    }
+
+    [Fact]
+    public void Lease_is_taken_back_over_ssh_when_the_watchdog_is_locked_out()
+    {
+        var watch = new Watch(Two());
+        watch.LookFrom(0, 2, Primary(), Standby());
+        Assert.NotNull(watch.Memory.Guard);
+        var told = Enumerable.Range(3, 6).SelectMany(second => watch.Look(At(second, Busy(), Standby()).With(HostUp(Alpha))).Events);
+        Assert.Contains(EventKind.GuardChanged, told.Select(one => one.Kind));
+        Assert.Null(watch.Memory.Guard);
+    }
+
+    [Fact]
+    public void Lease_of_a_primary_that_fails_or_restarts_for_a_moment_stays()
+    {
+        var restarts = new Watch(Two());
+        restarts.LookFrom(0, 2, Primary(), Standby());
+        Assert.Equal(WatchdogAction.Nothing, restarts.Look(At(3, Busy(), Standby()).With(HostUp(Alpha))).Action);
+        restarts.LookFrom(4, 5, Primary(), Standby());
+        Assert.NotNull(restarts.Memory.Guard);
+        var fails = new Watch(Two());
+        fails.LookFrom(0, 2, Primary(), Standby());
+        fails.LookFrom(3, 9, Unreachable(), Deaf());
+        Assert.NotNull(fails.Memory.Guard);
     }
 
     [Fact]
@@ -76,16 +136,16 @@ public class DeciderTests
     }
 
     [Theory]
-    [InlineData("failed")]
-    [InlineData("busy")]
-    [InlineData("isolated")]
-    [InlineData("no witness")]
-    public void One_look_that_is_not_down_starts_the_count_anew(string kind)
+    [InlineData("failed", false)]
+    [InlineData("busy", false)]
+    [InlineData("isolated", true)]
+    [InlineData("no witness", true)]
+    public void One_look_that_is_not_down_starts_the_count_anew(string kind, bool guardIsBelieved)
     {
         NodeObservation[] look = kind switch
         {
             "failed" => [Failed(), Deaf()],
-            "busy" => [Busy(), Deaf()],
+            "busy" => [Busy(), Deaf()], // it lives, and its guard was not seen for nine seconds
             "isolated" => [Unreachable(), Unreachable(Beta)],
             _ => [Refused(), Failed(Beta)],
         };
@@ -94,7 +154,7 @@ public class DeciderTests
         watch.LookFrom(1, 8, Refused(), Deaf());
         Assert.Equal(TimeSpan.Zero, watch.Look(9, look).Silence);
         Assert.Equal(WatchdogAction.Nothing, watch.LookFrom(10, 18, Refused(), Deaf()).Action);
-        Assert.Equal(Begun, watch.Look(19, Refused(), Deaf()).Action.Kind);
+        Assert.Equal(guardIsBelieved ? Begun : WatchdogAction.Nothing.Kind, watch.Look(19, Refused(), Deaf()).Action.Kind);
     }
 
     [Fact]
@@ -277,12 +337,12 @@ public class DeciderTests
     }
 
     [Fact]
-    public void Position_goes_on_record_at_most_every_ten_seconds()
+    public void Position_goes_on_record_at_most_every_three_seconds()
     {
         var watch = new Watch(Two());
         var recorded = Enumerable.Range(1, 30)
             .Where(second => !ReferenceEquals(watch.Memory, watch.Look(second, Primary(at: new Lsn(Here.Value + (ulong)second)), Standby()).Memory));
-        Assert.Equal([10, 20, 30], recorded);
+        Assert.Equal(Enumerable.Range(1, 10).Select(number => 3 * number), recorded);
         Assert.Equal(new PrimaryPosition(new Lsn(Here.Value + 30), Start.AddSeconds(30)), watch.Memory.LastPosition);
     }
 

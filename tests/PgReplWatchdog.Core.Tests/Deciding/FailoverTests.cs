@@ -21,6 +21,7 @@ public class FailoverTests
             Candidates = CandidateSelection.Assess(spec, memory, Here, Alpha, seen),
             KnownPosition = Here,
             Receipts = Receipts.None.Looked(At(0, [.. seen.Nodes])),
+            GuardSeenAt = TimeSpan.Zero,
         };
     }
 

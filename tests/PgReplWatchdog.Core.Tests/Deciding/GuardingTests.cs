@@ -21,7 +21,7 @@ public class GuardingTests
     public void Guard_that_shows_the_wanted_order_is_remembered_and_nothing_is_done()
     {
         var next = Next(Unarmed, BetaVouches.Id);
-        Assert.Equal((WatchdogAction.Nothing, new ArmedGuard(Alpha, BetaVouches)), (next.Action, next.Memory.Guard));
+        Assert.Equal((WatchdogAction.Nothing, new ArmedGuard(Alpha, BetaVouches, Start.AddSeconds(20))), (next.Action, next.Memory.Guard));
         Assert.Empty(Next(next.Memory, BetaVouches.Id).Events);
     }
 
@@ -37,7 +37,7 @@ public class GuardingTests
     {
         var forAnother = Known with { Guard = new ArmedGuard(Alpha, new GuardOrder(Seconds(6), [Gamma])) };
         Assert.All([Next(Unarmed, BetaVouches.Id, toldAt, startedAt: startedAt), Next(forAnother, BetaVouches.Id, toldAt, startedAt: startedAt)],
-            next => Assert.Equal((WatchdogAction.Nothing, believed ? new ArmedGuard(Alpha, BetaVouches) : null), (next.Action, next.Memory.Guard)));
+            next => Assert.Equal((WatchdogAction.Nothing, believed ? new ArmedGuard(Alpha, BetaVouches, Start.AddSeconds(20)) : null), (next.Action, next.Memory.Guard)));
     }
 
     [Fact]

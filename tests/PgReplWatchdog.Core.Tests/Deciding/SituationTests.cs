@@ -11,9 +11,10 @@ public class SituationTests
     {
         var seen = At(100, Unreachable(), Deaf()).With(host is null ? [] : [host]);
         return new Situation(Two(policy), memory ?? Known, new Diagnosis(verdict, Alpha, []),
-            new Suspicion(seen.At, seen.At - silence) { Finding = verdict.ToString(), FindingSince = seen.At - silence, Looks = 2 }, seen)
+            new Suspicion(seen.At, seen.At - silence) { LastHeard = seen.At - silence, Finding = verdict.ToString(), FindingSince = seen.At - silence, Looks = 2 }, seen)
         {
             Receipts = receipts ?? Receipts.None.Looked(At(0, Unreachable(), Deaf())),
+            GuardSeenAt = seen.At - silence,
         };
     }
 
@@ -130,12 +131,12 @@ public class SituationTests
         Assert.Equal(TimeSpan.Zero, flushing.Looked(At(11, Unreachable(), Standby()), Alpha).HangsFor(Seconds(11)));
     }
 
-    private static Situation Cut(Policy policy, TimeSpan? seenAt = null) => new(
+    private static Situation Cut(Policy policy, double? seenAt = 90) => new(
         Two(policy), Known with { Guard = new ArmedGuard(Alpha, new GuardOrder(Seconds(30), [Beta])) }, new Diagnosis(Verdict.Down, Alpha, []),
-        Suspicion.None with { LastCheckAt = Seconds(99), LastSignOfLife = Seconds(90) }, At(100, Unreachable(), Deaf()))
+        Suspicion.None with { LastCheckAt = Seconds(99), LastSignOfLife = Seconds(90), LastHeard = Seconds(90) }, At(100, Unreachable(), Deaf()))
     {
         Receipts = Receipts.None.Looked(At(90, Deaf())),
-        GuardSeenAt = seenAt,
+        GuardSeenAt = seenAt is { } second ? Seconds(second) : null,
     };
 
     [Fact]
@@ -151,10 +152,11 @@ public class SituationTests
         Assert.False(Cut(new Policy { GuardTimeToLive = TimeSpan.Zero }).IsGuarded);
 
     [Theory]
-    [InlineData(30, true)]
-    [InlineData(29.9, false)]
-    public void Guard_that_was_seen_long_before_the_last_sign_of_life_may_be_gone(double seenAt, bool believed) =>
-        Assert.Equal(believed, Cut(new Policy(), Seconds(seenAt)).IsGuarded);
+    [InlineData(84.6, true)] // LateAfter is 5.4 s
+    [InlineData(84.5, false)]
+    [InlineData(null, false)]
+    public void Guard_that_was_seen_long_before_the_last_sign_of_life_may_be_gone(double? seenAt, bool believed) =>
+        Assert.Equal(believed, Cut(new Policy(), seenAt).IsGuarded);
 
     [Fact]
     public void Memory_of_nodes_that_left_the_configuration_is_dropped()

@@ -1,0 +1,62 @@
+namespace PgReplWatchdog.Simulation;
+
+/// <summary>Guards that die, and a watchdog that cannot be a witness for them any more.</summary>
+internal sealed partial class Faults
+{
+    /// <summary>Longer than the watchdog may take to take its lease back: two missed checks, an attempt over SSH, and another.</summary>
+    private const double LeaseIsBack = 15;
+
+    /// <summary>When the watchdog is stopped in order and not started again.</summary>
+    public double StopsAt { get; private set; } = double.PositiveInfinity;
+
+    private (int Weight, Action<Node, double> Strike)[] Guards() =>
+    [
+        (2, (node, _) => GuardDies(node)),
+        (2, (_, _) => GuardDiesUnseen()),
+        (1, (_, until) => LockOut(until)),
+    ];
+
+    private void GuardDies(Node node)
+    {
+        world.Tell($"the guard of {node} is killed, and its keeper restarts it");
+        node.Guard.Restart(world.Between(0.1, 0.5), world.Now);
+    }
+
+    /// <summary>
+    /// The watchdog loses sight of a primary that its standbys hear, for longer than it believes in a guard that it does not see. Then the guard dies with its keeper, and
+    /// later everybody loses sight of the primary.
+    /// </summary>
+    private void GuardDiesUnseen()
+    {
+        if (Array.Find(world.Nodes, other => other.IsPrimary) is not { } primary)
+            return;
+        CutBoth(primary.Index, world.Watchdog, HealedAt);
+        var believed = (Policy.LateAfter + Policy.CheckInterval + Policy.ProbeTimeout).TotalSeconds * 1.2;
+        world.At(world.Now + believed, () =>
+        {
+            if (!world.Streams.Exists(stream => stream.Primary == primary && stream.Hears(world.Now)))
+                return;
+            world.Tell($"the guard of {primary} dies with its keeper");
+            primary.Guard.Die();
+            world.At(world.Now + world.Between(0, 10), () => Isolate(primary, Math.Min(HealedAt, world.Now + world.Between(12, 30))));
+        });
+    }
+
+    private void LockOut(double until)
+    {
+        world.Tell($"the watchdog may not log in until {until:0.0}");
+        world.LockedOutUntil = until;
+    }
+
+    /// <summary>I8: the primary is healthy all the time; what happens to the watchdog, and to a standby after it, is no reason to stop it.</summary>
+    private void LoseTheWatchdogsVoice()
+    {
+        if (world.Chance(0.5))
+            LockOut(90);
+        else
+            StopsAt = world.Now + world.Between(0, 10);
+        var lost = Math.Max(world.Now, double.IsInfinity(StopsAt) ? world.Now : StopsAt) + LeaseIsBack;
+        foreach (var node in world.Nodes.Skip(1))
+            world.At(lost, () => PowerFails(node, 90));
+    }
+}
