@@ -101,7 +101,7 @@ watch_over() {
   id='' pid='' checked='' leased='' proof=$never since=0 pairs='' session='' period='' lost=''
   while read -r what one two three four five _; do
     case $what in
-      tick) tick "$one" ;;
+      tick) tick ;;
       row) row "$one" "$two" "$three" "$four" "$five" ;;
       session) session=$one period=$two ;;
       lost) session='' lost=yes ;;
@@ -112,6 +112,7 @@ watch_over() {
 row() { # UPTIME IN_RECOVERY POSITION ACKNOWLEDGED ID
   now=$1 lost=''
   if [ "$2" = t ]; then
+    see_order
     rm -f "$order" # an order is for a primary: it must not wait here until this node is one
     checked=yes leased='' since=$1 # when it is promoted nobody has to be asked: it was its own decision to be a standby until then
     return
@@ -133,30 +134,35 @@ row() { # UPTIME IN_RECOVERY POSITION ACKNOWLEDGED ID
   pairs=$left
 }
 
-tick() { # NOW
-  now=$1 was=$id
+see_order() {
+  was=$id
   read_order
+  [ "$id" = "$was" ] || { [ -n "$id" ] && log "armed, order $id: $ttl ms" || log "disarmed"; }
+}
+
+# The line says that a tick is due; what time it is the clock says: lines grow old while a server that does not answer is waited for.
+tick() {
+  uptime
+  ticked=$now
+  see_order
   read_postmaster
-  if [ "$id" != "$was" ]; then
-    [ -n "$id" ] && log "armed, order $id: $ttl ms" || log "disarmed"
-  fi
   if [ -n "$session" ] && [ "$period" != "$poll" ]; then
     kill "$session" && session='' # it is started again with the period of this order
   fi
   if [ -n "$running" ] && [ "$running" != "$pid" ]; then
-    pid=$running leased='' checked='' since=$1
+    pid=$running leased='' checked='' since=$ticked
   fi
-  age=$(($1 - proof))
+  age=$((ticked - proof))
   if [ -z "$id" ]; then
-    checked=yes leased='' since=$1
-  elif [ -n "$running" ] && [ -n "$lost" ] && [ -n "$leased" -o -z "$checked" ] && [ ! -e "$data/standby.signal" ] && [ $((2 * age)) -gt "$ttl" ] && [ "$(ready)" != 2 ]; then
-    leased='' checked='' since=$1 # it recovers, shuts down, or lets everybody in but the guard; not one that was armed just now while it served
+    checked=yes leased='' since=$ticked
+  elif [ -n "$running" ] && [ -n "$lost" ] && [ -n "$leased" -o -z "$checked" ] && [ ! -e "$data/standby.signal" ] && [ $((2 * age)) -gt "$ttl" ] && [ "$(ready 0.3)" != 2 ]; then
+    leased='' checked='' since=$ticked # it recovers, shuts down, or lets everybody in but the guard; not one that was armed just now while it served
     case $(socket 8) in stopping*) ;; *) ask_leave ;; esac # a recovery may end at any moment, and then it serves: it must not without leave
   elif [ -n "$leased" ]; then
     [ "$age" -le "$ttl" ] || stop_server "for more than $ttl ms nobody outside has acknowledged what this primary wrote"
-  elif [ -n "$running" ] && [ $(($1 - since)) -gt "$ttl" ] && [ ! -e "$data/standby.signal" ]; then
-    [ "$(ready)" != 2 ] || stop_server "it has not answered for more than $ttl ms since it started"
-    since=$1
+  elif [ -n "$running" ] && [ $((ticked - since)) -gt "$ttl" ] && [ ! -e "$data/standby.signal" ]; then
+    [ "$(ready 2)" != 2 ] || stop_server "it has not answered for more than $ttl ms since it started"
+    since=$ticked
   fi
 }
 
@@ -181,10 +187,12 @@ ask_leave() {
   esac
 }
 
-# 0 accepts connections, 1 rejects them (starting up, recovering, shutting down), 2 does not answer.
-ready() {
-  "$bin/pg_isready" -q -t 1 -h "$(socket 5)" -p "$(socket 4)"
-  echo $?
+# 0 accepts connections, 1 rejects them (starting up, recovering, shutting down), 2 does not answer in time. libpq before 17 makes two seconds of one.
+ready() { # SECONDS
+  timeout "$1" "$bin/pg_isready" -q -t 2 -h "$(socket 5)" -p "$(socket 4)"
+  answer=$?
+  [ $answer -ne 124 ] || answer=2
+  echo $answer
 }
 
 # --- What is done.
@@ -213,6 +221,7 @@ stop_server() { # REASON
   while victims=$(processes) && [ -n "$victims" ]; do
     # shellcheck disable=SC2086 # a list of numbers
     [ $tries -lt 4 ] || kill -KILL $victims
+    [ $tries -lt 100 ] || break # they wait for a disk that hangs, and do nothing any more
     sleep 0.05
     tries=$((tries + 1))
   done

@@ -189,6 +189,24 @@ public sealed class GuardTests
         await GoesOnAsync(cluster.Beta);
     }
 
+    /// <summary>The session in which the guard asks is gone, and no new one can be had: the guard has its bound all the same.</summary>
+    [Fact]
+    public async Task Bound_holds_with_a_hung_postmaster_and_a_lost_session()
+    {
+        await using var cluster = await GuardedCluster.StartAsync();
+        await cluster.ArmAsync(cluster.Alpha, "beta");
+        await GoesOnAsync(cluster.Alpha);
+        var session = await cluster.Alpha.PsqlAsync(
+            "SELECT pid FROM pg_stat_activity WHERE application_name LIKE 'pgwatchdog_guard%'", Cancellation);
+        var cut = Stopwatch.StartNew();
+        await cluster.Alpha.RunAsync($"kill -STOP {cluster.Alpha.PostmasterPid} && kill -TERM {session}", Cancellation);
+        await cluster.Alpha.CutAsync(CutFrom.Everybody, ct: Cancellation);
+        await Wait(() => Task.FromResult(!cluster.Alpha.PostgresRunning));
+        TestContext.Current.TestOutputHelper?.WriteLine($"{cut.ElapsedMilliseconds} ms until the postmaster ended");
+        Assert.True(cut.Elapsed <= Topology.Policy.SurelyStoppedAfter(TimeToLive), $"stopped after {cut.Elapsed}");
+        await StoppedAsync(cluster.Alpha);
+    }
+
     [Fact]
     public async Task A_replaced_primary_that_is_started_while_armed_is_stopped()
     {
