@@ -1,3 +1,4 @@
+using System.Collections.Immutable;
 using Microsoft.Extensions.DependencyInjection;
 using Microsoft.Extensions.Hosting;
 using PgReplWatchdog.Journaling;
@@ -47,19 +48,40 @@ public sealed class WallClockTests
         await host.StopAsync(TestContext.Current.CancellationToken);
     }
 
-    private static async Task<IHost> StartAsync(TimeProvider clock, IProber prober)
+    /// <summary>Thirty clusters whose checks do not end, as after the loss of a rack: the one beside them is checked as before.</summary>
+    [Fact]
+    public async Task Clusters_whose_checks_hang_do_not_keep_another_one_from_its_checks()
     {
-        var spec = new ClusterSpec("main", [], new Policy { CheckInterval = Interval }, new SqlRoles("replication", "pgwatchdog", "postgres"));
+        var counting = new CountingProber();
+        var silent = Enumerable.Range(1, 30).Select(number => ($"silent{number}", (IProber)new CountingProber { HoldsUpFor = TimeSpan.FromMinutes(1) }));
+        using var host = await StartAsync(TimeProvider.System, [.. silent, ("main", counting)]);
+        await MoreChecksAsync(counting, "checks have begun");
+        await MoreChecksAsync(counting, "checks go on");
+        using var impatient = new CancellationTokenSource(TimeSpan.FromSeconds(1));
+        await host.StopAsync(impatient.Token).ContinueWith(static _ => { }, TaskScheduler.Default); // thirty checks are never waited for
+    }
+
+    private static Task<IHost> StartAsync(TimeProvider clock, IProber prober) => StartAsync(clock, [("main", prober)]);
+
+    private static async Task<IHost> StartAsync(TimeProvider clock, ImmutableArray<(string Name, IProber Prober)> clusters)
+    {
         var builder = Host.CreateApplicationBuilder();
         builder.Services.AddSingleton<TimeProvider>(new SteadyClock(clock));
         builder.Services.AddSingleton<IJournal>(new NoJournal(ClusterMemory.Empty));
         builder.Services.AddSingleton<WatchdogMetrics>();
         builder.Services.AddSingleton<Notifier>();
-        builder.Services.AddSingleton(provider => ActivatorUtilities.CreateInstance<Watchdog>(provider, spec, prober, new NoHands(), FreezeWindows.None, TimeProvider.System));
+        var specs = clusters.ToDictionary(cluster => cluster.Name, cluster =>
+            new ClusterSpec(cluster.Name, [], new Policy { CheckInterval = Interval }, new SqlRoles("replication", "pgwatchdog", "postgres")));
+        foreach (var (name, prober) in clusters)
+        {
+            builder.Services.AddSingleton(provider =>
+                ActivatorUtilities.CreateInstance<Watchdog>(provider, specs[name], prober, new NoHands(), FreezeWindows.None, TimeProvider.System));
+        }
         builder.Services.AddSingleton<WatchedClusters>();
-        Schedule.Add(builder.Services, [spec]);
+        Schedule.Add(builder.Services, specs.Values);
         var host = builder.Build();
-        host.Services.GetRequiredService<WatchdogMetrics>().Announce(spec);
+        foreach (var spec in specs.Values)
+            host.Services.GetRequiredService<WatchdogMetrics>().Announce(spec);
         await host.StartAsync(TestContext.Current.CancellationToken);
         return host;
     }
