@@ -12,6 +12,9 @@ namespace PgReplWatchdog.Deciding;
 public sealed record Candidate(string Node, Lsn? Position, long? MissingBytes, ImmutableArray<ShutGate> Reasons)
 {
     public bool IsEligible => Reasons.IsEmpty;
+
+    /// <summary>WAL that it has received and not replayed, bytes: all of it is replayed before a promotion is done. Null where unknown.</summary>
+    public long? BacklogBytes { get; init; }
 }
 
 /// <summary>Who could be promoted (a filter that keeps its reasons) and who would be (one comparer).</summary>
@@ -26,6 +29,7 @@ public static class CandidateSelection
             .Select(node => Assess(node, spec.Policy, memory, lastKnownPosition, MayBeShipped(primary, observation), observation.Find(node.Name), observation.Host(node.Name)))
             .OrderByDescending(candidate => candidate.IsEligible)
             .ThenByDescending(candidate => candidate.Position ?? default)
+            .ThenBy(candidate => candidate.BacklogBytes ?? long.MaxValue)
             .ThenByDescending(candidate => spec.Node(candidate.Node).Priority)
             .ThenBy(candidate => candidate.Node, StringComparer.Ordinal),
     ];
@@ -39,7 +43,10 @@ public static class CandidateSelection
     {
         var position = Lsn.Greater(seen?.Server?.ReceivedLsn, seen?.Server?.ReplayedLsn);
         long? missing = position is { } reached && lastKnownPosition is { } written ? written.BytesSince(reached) : null;
-        return new Candidate(node.Name, position, missing, [.. Reasons(node, policy, memory, missing, mayBeShipped, seen, host)]);
+        return new Candidate(node.Name, position, missing, [.. Reasons(node, policy, memory, missing, mayBeShipped, seen, host)])
+        {
+            BacklogBytes = position is { } end && seen?.Server?.ReplayedLsn is { } replayed ? end.BytesSince(replayed) : null,
+        };
     }
 
     private static IEnumerable<ShutGate> Reasons(

@@ -19,6 +19,15 @@ public class CandidateSelectionTests
     public void More_wal_goes_before_a_higher_priority() =>
         Assert.Equal([Gamma, Beta], Order(Three().WithPriority(Beta, 200), Refused(), Deaf(Beta, Behind(1)), Deaf(Gamma)));
 
+    /// <summary>A report may hold replay: the one that has everything replayed is promoted at once.</summary>
+    [Fact]
+    public void Equal_wal_leaves_it_to_what_is_not_replayed_before_priority()
+    {
+        var held = Deaf().With(server => server with { ReplayedLsn = Behind(500) });
+        Assert.Equal([Gamma, Beta], Order(Three().WithPriority(Beta, 200), Refused(), held, Deaf(Gamma)));
+        Assert.Equal([Beta, Gamma], Order(Three(), Refused(), held, Deaf(Gamma, Behind(1)))); // more WAL goes before it
+    }
+
     [Fact]
     public void Equal_wal_leaves_it_to_priority() => Assert.Equal([Gamma, Beta], Order(Three().WithPriority(Gamma, 101), Refused(), Deaf(Beta), Deaf(Gamma)));
 
