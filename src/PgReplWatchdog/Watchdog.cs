@@ -72,7 +72,7 @@ public sealed class Watchdog(
         {
             var started = clock.GetTimestamp();
             var seen = await prober.ObserveAsync(inquiry ?? FirstInquiry, cancellation);
-            var observation = seen with
+            var observation = seen.WithoutAliases(memory.IntendedPrimary) with
             {
                 JournalWritable = journalWritable,
                 Report = report,

@@ -141,7 +141,7 @@ internal sealed class Prober(World world, Clock clock, Crash crash) : IProber
             PromoteTriggerFile = world.Setting.Spec.Nodes[node.Index].TriggerFile,
             MayPromote = world.Setting.MayPromote,
             WalReceiverTimeout = TimeSpan.FromSeconds(Stream.TimeoutSeconds),
-            StartedAt = DateTimeOffset.UnixEpoch.AddSeconds(node.StartedAt),
+            StartedAt = DateTimeOffset.UnixEpoch.AddSeconds(node.StartedAt).AddMicroseconds(node.Index), // no two servers start in the same microsecond
             LimitsSlots = true,
             BootChecks = string.Join(' ', node.BootChecks.Where(check => check.Until > world.Now).Select(check => FormattableString.Invariant($"{check.At}"))),
             GuardOrderId = node.Guard.Shown,
@@ -156,12 +156,13 @@ internal sealed class Prober(World world, Clock clock, Crash crash) : IProber
     }
 
     /// <summary>What a node may say that nobody can make sense of.</summary>
-    private NodeObservation Garbage(Node node) => world.Random.Next(5) switch
+    private NodeObservation Garbage(Node node) => world.Random.Next(6) switch
     {
         0 => new NodeObservation(node.Name, Reach.Failed, "a line of rubbish", null),
         1 => new NodeObservation(node.Name, Reach.Serving, "", Facts(node) with { Role = Role.Unknown }),
         2 => new NodeObservation(node.Name, Reach.Serving, "", Facts(node) with { SystemIdentifier = 42, Timeline = uint.MaxValue, CurrentLsn = new Lsn(ulong.MaxValue) }),
-        3 => new NodeObservation(node.Name, Reach.Serving, "", Facts(node) with
+        3 when node.IsStandby => new NodeObservation(node.Name, Reach.Serving, "", Facts(node) with { Role = Role.Primary, Timeline = 2_000_000_000, CurrentLsn = new Lsn(ulong.MaxValue) }),
+        4 => new NodeObservation(node.Name, Reach.Serving, "", Facts(node) with
         {
             ReceivedLsn = null,
             ReplayedLsn = null,

@@ -21,13 +21,19 @@ public static class Decider
     {
         ArgumentNullException.ThrowIfNull(spec);
         ArgumentNullException.ThrowIfNull(working);
+        ArgumentNullException.ThrowIfNull(memory);
+        ArgumentNullException.ThrowIfNull(observation);
+        observation = observation.WithoutAliases(memory.IntendedPrimary);
         var flushing = working.Flushing.Looked(observation, Diagnostician.Subject(memory, observation));
         var arrivals = working.Arrivals.Looked(observation, memory.IntendedPrimary);
-        var diagnosis = Diagnostician.Diagnose(memory, observation, flushing.HangsFor(observation.At));
+        var claim = working.Claim.Looked(spec.Policy, memory, observation, Diagnostician.IsHeard(observation, memory.IntendedPrimary),
+            silentFor: observation.At - working.Suspicion.LastHeard);
+        var diagnosis = Diagnostician.Diagnose(memory, observation, flushing.HangsFor(observation.At), claim.IsProven ? claim.Node : null,
+            memory.Procedure is { Step: ProcedureStep.Salvage or ProcedureStep.Promote } ? [] : arrivals.Receiving); // what is salvaged arrives as well
         var primary = observation.Find(diagnosis.Primary)?.Server is { Role: Role.Primary } serving
             && (memory.SystemIdentifier ?? serving.SystemIdentifier) == serving.SystemIdentifier ? serving : null; // another server's position is none of this cluster's
         var suspicion = working.Suspicion.Looked(observation.At, SignOfLife(diagnosis, observation), spec.Policy.LateAfter,
-            diagnosis.Verdict.IsFailure() ? diagnosis.Verdict.ToString() : "", Heard(diagnosis, observation, arrivals));
+            diagnosis.Verdict.IsFailure() ? diagnosis.Verdict.ToString() : "", Heard(diagnosis, observation, arrivals, memory.Procedure?.Frozen ?? []));
         var trail = primary?.CurrentLsn is { } current ? working.Trail.Add(observation.At, current) : working.Trail;
         var receipts = working.Receipts.Looked(observation);
         var known = Known(spec.Policy, trail, memory, suspicion, observation);
@@ -65,6 +71,7 @@ public static class Decider
                 Receipts = receipts,
                 Flushing = flushing,
                 Arrivals = arrivals,
+                Claim = claim,
                 StartedAt = startedAt,
                 GuardSeenAt = step.Memory.Guard is { } armed && !armed.IsSameAs(memory.Guard) ? observation.At : guardSeenAt,
                 GuardToldAt = step.Action is WatchdogAction.ArmGuard or WatchdogAction.DisarmGuard ? observation.At : working.GuardToldAt,
@@ -221,9 +228,11 @@ public static class Decider
     }
 
     /// <summary>When the primary was seen or heard to live; null where this look has no evidence of it. Silence of everybody is none.</summary>
-    private static TimeSpan? Heard(Diagnosis diagnosis, ClusterObservation observation, Arrivals arrivals)
+    private static TimeSpan? Heard(Diagnosis diagnosis, ClusterObservation observation, Arrivals arrivals, ImmutableArray<string> detached)
     {
-        if (observation.Find(diagnosis.Primary) is { Reach: Reach.Serving or Reach.Alive or Reach.Failed } || !arrivals.Growing.IsEmpty)
+        // A standby that is pointed nowhere replays what it has.
+        var mayHaveHeard = arrivals.Grown.Except(detached).Any();
+        if (observation.Find(diagnosis.Primary) is { Reach: Reach.Serving or Reach.Alive or Reach.Failed } || mayHaveHeard)
             return observation.At;
         return diagnosis.Verdict == Verdict.ServingElsewhere ? SignOfLife(diagnosis, observation)
             : observation.Nodes.Where(node => node.MayHear(diagnosis.Primary)).Select(node => observation.At - node.HeardAgo).Max();

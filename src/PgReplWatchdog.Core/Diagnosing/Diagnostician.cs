@@ -10,7 +10,10 @@ public static class Diagnostician
     /// <param name="memory">What is on record.</param>
     /// <param name="observation">The look.</param>
     /// <param name="flushHangsFor">For how long WAL of the one that is to be primary has not reached its disk (<see cref="Flushing"/>).</param>
-    public static Diagnosis Diagnose(ClusterMemory memory, ClusterObservation observation, TimeSpan flushHangsFor = default)
+    /// <param name="heir">The node whose claim to be primary has stood the proof (<see cref="Claim"/>); null where none has.</param>
+    /// <param name="receiving">Standbys that have received WAL since the look before, in which the intended primary did not serve either (<see cref="Arrivals"/>).</param>
+    public static Diagnosis Diagnose(
+        ClusterMemory memory, ClusterObservation observation, TimeSpan flushHangsFor = default, string? heir = null, ImmutableArray<string> receiving = default)
     {
         ArgumentNullException.ThrowIfNull(memory);
         ArgumentNullException.ThrowIfNull(observation);
@@ -20,11 +23,13 @@ public static class Diagnostician
         return TwoPrimaries(primaries, memory)
             ?? OtherSystem(intended, memory)
             ?? StorageHangs(primaries, intended, observation, flushHangsFor)
-            ?? Serving(primaries, intended, memory)
-            ?? StrayPrimary(primaries, intended)
+            ?? Serving(primaries, intended, memory, heir)
+            ?? StrayPrimary(primaries, intended, memory)
             ?? NoPrimaryKnown(intended, observation)
             ?? Busy(intended!)
             ?? InRecovery(intended!)
+            ?? RecordIsOld(intended!, memory, observation)
+            ?? AnotherUpstream(intended!, observation, receiving.IsDefault ? [] : receiving)
             ?? WatchdogIsolated(intended!, observation)
             ?? NoInformation(intended!)
             ?? Hung(intended!, observation)
@@ -65,23 +70,63 @@ public static class Diagnostician
                 [Say(intended), Invariant($"but WAL has not reached its disk for {flushHangsFor.TotalSeconds:0} s: its storage hangs"), .. Witnesses(intended, observation)])
             : null;
 
-    /// <summary>Another node than the intended primary counts only on a newer timeline: a person promoted it.</summary>
-    private static Diagnosis? Serving(ImmutableArray<NodeObservation> primaries, NodeObservation? intended, ClusterMemory memory)
+    /// <summary>Another node than the intended primary counts only where its claim has stood the proof: a person promoted it.</summary>
+    private static Diagnosis? Serving(ImmutableArray<NodeObservation> primaries, NodeObservation? intended, ClusterMemory memory, string? heir)
     {
         if (primaries.IsEmpty)
             return null;
         var primary = primaries[0];
         var adoptable = memory.IntendedPrimary is null
             || (primary.Server!.SystemIdentifier == memory.SystemIdentifier
-                && (primary.Server.Timeline > memory.NewestTimeline
-                    || (intended is null && !memory.Replaced.Contains(primary.Node)))); // intended is null: it left the configuration
+                && (primary.Node == heir || (intended is null && !memory.Replaced.Contains(primary.Node)))); // intended is null: it left the configuration
         return primary == intended || adoptable ? new Diagnosis(Verdict.Serving, primary.Node, [Say(primary)]) : null;
     }
 
     /// <summary>Whatever has become of the intended primary: nothing is promoted beside a node that takes writes.</summary>
-    private static Diagnosis? StrayPrimary(ImmutableArray<NodeObservation> primaries, NodeObservation? intended) =>
+    private static Diagnosis? StrayPrimary(ImmutableArray<NodeObservation> primaries, NodeObservation? intended, ClusterMemory memory) =>
         primaries.IsEmpty ? null : new Diagnosis(Verdict.Unknown, intended?.Node,
-            [.. primaries.Select(Say), "it is not the intended primary, and not on a newer timeline of this cluster", .. intended is null ? [] : new[] { Say(intended) }]);
+        [
+            .. primaries.Select(Say),
+            Claim.IsNewer(memory, primaries[0])
+                ? $"its word alone makes it no primary: {memory.IntendedPrimary} is the intended one until it is seen stopped, a standby, or silent for UnreachableThreshold"
+                : "it is not the intended primary, and not on a newer timeline of this cluster",
+            .. intended is null ? [] : new[] { Say(intended) },
+        ]);
+
+    /// <summary>Evidence that the record is older than the world: a role change happened out of the watchdog's sight. Nothing is concluded from such a record.</summary>
+    private static Diagnosis? RecordIsOld(NodeObservation intended, ClusterMemory memory, ClusterObservation observation)
+    {
+        if (observation.Host(intended.Node) is { IsReachable: true, StandbySignal: true })
+        {
+            return new Diagnosis(Verdict.Unknown, intended.Node,
+                [Say(intended), $"the data of {intended.Node} is a standby's (standby.signal): another node is the primary, or nobody is", .. Witnesses(intended, observation)]);
+        }
+        var newer = observation.Nodes.FirstOrDefault(node => node is { IsServingStandby: true, Server: { } server }
+            && server.SystemIdentifier == memory.SystemIdentifier && server.Timeline > memory.NewestTimeline);
+        return newer is null ? null : new Diagnosis(Verdict.Unknown, intended.Node,
+        [
+            Say(intended),
+            Invariant($"{newer.Node} follows timeline {newer.Server!.Timeline}, the newest on record is {memory.NewestTimeline}: a promotion happened out of the watchdog's sight"),
+            .. Witnesses(intended, observation),
+        ]);
+    }
+
+    /// <summary>
+    /// A standby streams from another node that cannot be asked, or WAL still arrives at a standby of another standby: some primary lives. Silence of the intended one then
+    /// proves nothing. A hung primary's own sessions go on: it is told by its host.
+    /// </summary>
+    private static Diagnosis? AnotherUpstream(NodeObservation intended, ClusterObservation observation, ImmutableArray<string> receiving)
+    {
+        var follower = observation.Nodes.FirstOrDefault(node =>
+            node is { IsServingStandby: true, Server.WalReceiver: { IsStreaming: true, Upstream: { } upstream } } && upstream != intended.Node
+            && (observation.Find(upstream) is not { IsServingStandby: true } || receiving.Contains(node.Node)));
+        return follower is null ? null : new Diagnosis(Verdict.Unknown, intended.Node,
+        [
+            Say(intended),
+            $"{follower.Node} streams from {follower.Server!.WalReceiver!.Upstream}, not from {intended.Node}: some primary may live",
+            .. Witnesses(intended, observation),
+        ]);
+    }
 
     private static Diagnosis? NoPrimaryKnown(NodeObservation? intended, ClusterObservation observation) =>
         intended is null
@@ -150,6 +195,14 @@ public static class Diagnostician
         ArgumentNullException.ThrowIfNull(node);
         return node.MayHear(primary) && node is { IsServingStandby: true, Server: { WalReceiver: { IsStreaming: true } receiver } server }
             && (receiver.LastMessageAge is not { } age || server.WalReceiverTimeout <= TimeSpan.Zero || age <= (server.WalReceiverTimeout / 2) + AnswerTime);
+    }
+
+    /// <summary>Some standby hears that node, or its port was seen open.</summary>
+    public static bool IsHeard(ClusterObservation observation, string? primary)
+    {
+        ArgumentNullException.ThrowIfNull(observation);
+        return observation.Nodes.Any(node => Hears(node, primary))
+            || observation.PortViews.Any(view => view.To == primary && view.Answer is PortAnswer.Accepting or PortAnswer.Rejecting);
     }
 
     private static bool PortIs(PortAnswer answer, NodeObservation intended, ClusterObservation observation) =>

@@ -41,6 +41,28 @@ public sealed record ClusterObservation(TimeSpan At, DateTimeOffset Time, Immuta
         ],
     };
 
+    /// <summary>
+    /// One server under several names, such as a floating address and its own: two primaries with one system identifier that were started in the same microsecond
+    /// (pg_postmaster_start_time). The answer counts for one name: the intended primary's where it is among them. At the others nobody was asked.
+    /// </summary>
+    public ClusterObservation WithoutAliases(string? intended)
+    {
+        var groups = Nodes.Where(node => node.IsServingPrimary && node.Server!.StartedAt != default)
+            .GroupBy(node => (node.Server!.SystemIdentifier, node.Server.StartedAt)).Where(group => group.Count() > 1);
+        var observation = this;
+        foreach (var group in groups)
+        {
+            var real = group.FirstOrDefault(node => node.Node == intended) ?? group.First();
+            var why = $"its address leads to the server of {real.Node}: give each node an address of its own, no floating one";
+            observation = observation with
+            {
+                Nodes = [.. observation.Nodes.Select(node => node != real && group.Contains(node) ? new NodeObservation(node.Node, Reach.Failed, why, null) : node)],
+                Hosts = [.. observation.Hosts.Where(host => host.Node == real.Node || group.All(node => node.Node != host.Node))],
+            };
+        }
+        return observation;
+    }
+
     public NodeObservation? Find(string? node) => Nodes.FirstOrDefault(seen => seen.Node == node);
 
     public HostObservation? Host(string? node) => Hosts.FirstOrDefault(seen => seen.Node == node);

@@ -53,8 +53,8 @@ public static class ConfigurationText
     }
 
     /// <summary>The shell assignments that the scripts on the host go by (Acting/server.sh).</summary>
-    public static string Server(string configDirectory, string? unit) =>
-        $"# Written by pgwatchdog setup, read by its scripts on this host.\nconfig={ShellQuote(configDirectory)} unit={ShellQuote(unit ?? "")}\n";
+    public static string Server(string node, string configDirectory, string? unit) => "# Written by pgwatchdog setup, read by its scripts on this host.\n"
+        + $"node={ShellQuote(node)} config={ShellQuote(configDirectory)} unit={ShellQuote(unit ?? "")}\n";
 
     /// <summary>One setting as the managed file has it.</summary>
     public static string Line(string name, string value) => $"{name} = {Quote(value)}";

@@ -168,7 +168,7 @@ public static class SetupPlanner
             yield return new SetupStep.PrepareDirectory(node.Name, node.StateDirectory);
         if (!facts.PassFileCurrent)
             yield return new SetupStep.WritePassFile(node.Name, node.PassFile, PassFileEntries(spec, node), spec.Roles.Replication, InHome: !version.NamesPassFile);
-        var server = ConfigurationText.Server(facts.ConfigFile[..facts.ConfigFile.LastIndexOf('/')], facts.Unit);
+        var server = ConfigurationText.Server(node.Name, facts.ConfigFile[..facts.ConfigFile.LastIndexOf('/')], facts.Unit);
         if (facts.ServerText != server)
             yield return new SetupStep.WriteFile(node.Name, node.ServerConfiguration, facts.ServerText, server);
         if (!facts.GuardCurrent && version.HasGuard)

@@ -13,6 +13,7 @@ public sealed record WorkingMemory
     public Receipts Receipts { get; init; } = Receipts.None;
     public Flushing Flushing { get; init; } = Flushing.None;
     public Arrivals Arrivals { get; init; } = Arrivals.None;
+    public Claim Claim { get; init; } = Claim.None;
 
     /// <summary>The process's first look, on the monotonic clock.</summary>
     public TimeSpan? StartedAt { get; init; }
@@ -147,11 +148,14 @@ public sealed record Arrivals
     private ImmutableDictionary<string, (Lsn Position, DateTimeOffset StartedAt)> Positions { get; init; } =
         ImmutableDictionary<string, (Lsn, DateTimeOffset)>.Empty;
 
-    /// <summary>Standbys that stream and have received something since the look before. One that was restarted in between replays its own WAL.</summary>
-    public ImmutableArray<string> Growing { get; private init; } = [];
+    /// <summary>Standbys that have more than when they answered last, or have been restarted since: they may have heard a primary.</summary>
+    public ImmutableArray<string> Grown { get; private init; } = [];
 
-    /// <summary>The same, where the intended primary did not serve in the look before either: what it had sent before it fell silent has arrived by then.</summary>
-    public ImmutableArray<string> GrowingInSilence { get; private init; } = [];
+    /// <summary>
+    /// Standbys that stream and have received something since the look before, in which the intended primary did not serve either: what it had sent before it fell silent has
+    /// arrived by then.
+    /// </summary>
+    public ImmutableArray<string> Receiving { get; private init; } = [];
 
     private bool IsSilent { get; init; }
 
@@ -159,21 +163,25 @@ public sealed record Arrivals
     {
         ArgumentNullException.ThrowIfNull(observation);
         var positions = Positions;
-        var growing = ImmutableArray.CreateBuilder<string>();
+        var grown = ImmutableArray.CreateBuilder<string>();
+        var receiving = ImmutableArray.CreateBuilder<string>();
         foreach (var node in observation.Nodes)
         {
             if (node is not { IsServingStandby: true, Server: { } server } || Lsn.Greater(server.ReceivedLsn, server.ReplayedLsn) is not { } position)
                 continue;
-            if (server.WalReceiver is { IsStreaming: true } && Positions.TryGetValue(node.Node, out var before)
-                && before.StartedAt == server.StartedAt && position > before.Position)
-                growing.Add(node.Node);
+            if (Positions.TryGetValue(node.Node, out var before) && (before.StartedAt != server.StartedAt || position > before.Position))
+            {
+                grown.Add(node.Node);
+                if (IsSilent && before.StartedAt == server.StartedAt && server.WalReceiver is { IsStreaming: true })
+                    receiving.Add(node.Node);
+            }
             positions = positions.SetItem(node.Node, (position, server.StartedAt));
         }
         return new Arrivals
         {
             Positions = positions,
-            Growing = growing.ToImmutable(),
-            GrowingInSilence = IsSilent ? growing.ToImmutable() : [],
+            Grown = grown.ToImmutable(),
+            Receiving = receiving.ToImmutable(),
             IsSilent = observation.Find(intended) is not { IsServingPrimary: true },
         };
     }

@@ -190,7 +190,9 @@ public class DeciderTests
     [Fact]
     public void Replaced_node_that_a_person_promoted_again_is_adopted_and_not_fenced()
     {
-        var decision = new Watch(Two(), FailedOver).Look(0, Primary(timeline: 3), Standby(Beta, timeline: 3));
+        var watch = new Watch(Two(), FailedOver);
+        Assert.Equal(Beta, watch.Look(0, Primary(timeline: 3), Standby(Beta, timeline: 3)).Memory.IntendedPrimary); // one look proves nothing
+        var decision = watch.Look(1, Primary(timeline: 3), Standby(Beta, timeline: 3));
         Assert.Equal((WatchdogAction.Nothing, Alpha), (decision.Action, decision.Memory.IntendedPrimary));
         Assert.Empty(decision.Memory.Replaced);
     }
@@ -313,10 +315,94 @@ public class DeciderTests
     [Fact]
     public void Standby_promoted_by_a_person_goes_on_record_with_a_new_epoch()
     {
-        var decision = new Watch(Two()).Look(20, Refused(), Primary(Beta, timeline: 2));
+        var watch = new Watch(Two());
+        watch.Look(At(19, Refused(), Primary(Beta, timeline: 2)).With(HostDead()));
+        var decision = watch.Look(At(20, Refused(), Primary(Beta, timeline: 2)).With(HostDead()));
         Assert.Equal((Beta, 2L, 2u), (decision.Memory.IntendedPrimary, decision.Memory.Epoch, decision.Memory.NewestTimeline));
         Assert.Equal((EventKind.PrimaryAdopted, "beta was promoted by somebody else: it is the primary from now on, in place of alpha"),
             (decision.Events[0].Kind, decision.Events[0].Sentence));
+    }
+
+    /// <summary>A standby that only says that it is primary, and one missed answer of the primary, whose host says that it runs.</summary>
+    [Fact]
+    public void A_claim_to_be_primary_moves_nothing_while_the_intended_primary_may_live()
+    {
+        var watch = new Watch(Two());
+        watch.LookFrom(0, 2, Primary(), Standby());
+        Assert.Equal(Verdict.TwoPrimaries, watch.Look(3, Primary(), Primary(Beta, timeline: 2_000_000_000)).Diagnosis.Verdict);
+        for (var second = 4; second <= 60; second++)
+            watch.Look(At(second, Unreachable(), Primary(Beta, timeline: 2_000_000_000)).With(HostUp(Alpha)));
+        var back = watch.LookFrom(61, 63, Primary(), Standby());
+        Assert.Equal((Alpha, 1u, Verdict.Serving), (back.Memory.IntendedPrimary, back.Memory.NewestTimeline, back.Diagnosis.Verdict));
+    }
+
+    [Fact]
+    public void A_claim_is_believed_when_nobody_has_heard_the_intended_primary_for_the_threshold()
+    {
+        var watch = new Watch(Two());
+        watch.Look(0, Primary(), Standby());
+        Assert.Equal(Alpha, watch.LookFrom(1, 9, Unreachable(), Primary(Beta, timeline: 2)).Memory.IntendedPrimary);
+        Assert.Equal(Beta, watch.Look(10, Unreachable(), Primary(Beta, timeline: 2)).Memory.IntendedPrimary);
+    }
+
+    /// <summary>A switchover by hand, out of the watchdog's sight: the record says alpha, which is dead as a standby.</summary>
+    [Fact]
+    public void Dead_standby_that_the_record_takes_for_the_primary_is_no_failure()
+    {
+        var watch = new Watch(Three());
+        for (var second = 0; second <= 30; second++)
+        {
+            var looked = watch.Look(At(second, Refused(), Unreachable(Beta), Deaf(Gamma, timeline: 1)).With(HostDead() with { StandbySignal = true }));
+            Assert.Equal((Verdict.Unknown, WatchdogAction.Nothing), (looked.Diagnosis.Verdict, looked.Action));
+        }
+    }
+
+    [Fact]
+    public void Standby_on_a_newer_timeline_than_the_record_makes_it_an_old_one()
+    {
+        var watch = new Watch(Three());
+        var last = watch.LookFrom(0, 30, Refused(), Unreachable(Beta), Deaf(Gamma, timeline: 2));
+        Assert.Equal((Verdict.Unknown, WatchdogAction.Nothing), (last.Diagnosis.Verdict, last.Action));
+    }
+
+    /// <summary>Cascade: the watchdog reaches gamma only, which streams from beta.</summary>
+    [Fact]
+    public void Standby_that_streams_from_another_node_that_cannot_be_asked_holds_a_failover()
+    {
+        var watch = new Watch(Three(new Policy { HasFenceCommand = true }));
+        watch.Look(0, Primary(), Standby(), Standby(Gamma));
+        for (var second = 1; second <= 40; second++)
+        {
+            var gamma = Standby(Gamma).With(server => server with { WalReceiver = new WalReceiver("streaming", Seconds(0.1), Beta) });
+            Assert.Equal(WatchdogAction.Nothing, watch.Look(second, Unreachable(), Unreachable(Beta), gamma).Action);
+        }
+    }
+
+    [Fact]
+    public void WAL_that_still_arrives_at_a_standby_of_a_standby_holds_a_failover()
+    {
+        var watch = new Watch(Three(new Policy { HasFenceCommand = true }));
+        watch.Look(0, Primary(), Standby(), Standby(Gamma));
+        for (var second = 1; second <= 40; second++)
+        {
+            var at = new Lsn(Here.Value + (ulong)second);
+            var gamma = Standby(Gamma, at).With(server => server with { WalReceiver = new WalReceiver("streaming", Seconds(0.1), Beta) });
+            Assert.Equal(WatchdogAction.Nothing, watch.Look(second, Unreachable(), Deaf(at: at), gamma).Action);
+        }
+    }
+
+    /// <summary>A floating address as Host: after the failover alpha's name leads to beta's server.</summary>
+    [Fact]
+    public void Nothing_is_done_to_a_server_that_answers_under_two_names()
+    {
+        var watch = new Watch(Two(), FailedOver);
+        for (var second = 0; second <= 30; second++)
+        {
+            var beta = Primary(Beta, timeline: 2).With(server => server with { StartedAt = Start });
+            var looked = watch.Look(At(second, beta with { Node = Alpha }, beta).With(HostUp(Alpha)));
+            Assert.Equal((Verdict.Serving, Beta, WatchdogAction.Nothing), (looked.Diagnosis.Verdict, looked.Diagnosis.Primary, looked.Action));
+            Assert.Contains(looked.Gates, gate => gate.Sentence.Contains("its address leads to the server of beta", StringComparison.Ordinal));
+        }
     }
 
     [Fact]

@@ -41,7 +41,6 @@ public class GatesTests
         ["the last failover was acknowledged"] = new(Gate.Unknown, Memory: FailedOverMinutesAgo(59), Seen: seen => seen with { Wish = new OperatorWish(false, 1) }),
         ["the guard has just had its time"] = new(Gate.Unknown, Policy: new Policy { GuardTimeToLive = TimeSpan.FromSeconds(7.6) }),
         ["priority 1"] = new(Gate.Unknown, Priority: 1),
-        ["a newer timeline than the newest known"] = new(Gate.Unknown, Changed(server => server with { Timeline = 2 })),
         ["no system identifier known yet"] = new(Gate.Unknown, Memory: Known with { SystemIdentifier = null }),
         ["just MaximumLagBytes"] = new(Gate.Unknown, Lacking(1000), new Policy { MaximumLagBytes = 1000 }),
         ["received restarted at the segment, replayed is further"] =

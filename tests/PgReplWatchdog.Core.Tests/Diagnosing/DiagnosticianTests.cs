@@ -218,10 +218,12 @@ public class DiagnosticianTests
     [InlineData(Reach.Refused)]
     [InlineData(Reach.Unreachable)]
     [InlineData(Reach.Alive)]
-    public void Standby_that_a_person_promoted_to_a_newer_timeline_is_serving(Reach old)
+    public void Standby_that_a_person_promoted_is_serving_when_its_claim_is_proven(Reach old)
     {
-        var diagnosis = With(Known, Without(old, Alpha), Primary(Beta, timeline: 2));
-        Assert.Equal((Verdict.Serving, Beta), (diagnosis.Verdict, diagnosis.Primary));
+        var seen = At(0, Without(old, Alpha), Primary(Beta, timeline: 2));
+        var proven = Diagnostician.Diagnose(Known, seen, heir: Beta);
+        Assert.Equal((Verdict.Serving, Beta), (proven.Verdict, proven.Primary));
+        Assert.Equal((Verdict.Unknown, Alpha), (Diagnostician.Diagnose(Known, seen).Verdict, Diagnostician.Diagnose(Known, seen).Primary));
     }
 
     [Fact]
@@ -234,7 +236,7 @@ public class DiagnosticianTests
     public void Replaced_node_is_adopted_only_when_somebody_promoted_it_anew()
     {
         Assert.NotEqual(Verdict.Serving, With(FailedOver, Primary(Alpha, timeline: 2), Refused(Beta)).Verdict);
-        Assert.Equal(Verdict.Serving, With(FailedOver, Primary(Alpha, timeline: 3), Standby(Beta, timeline: 3)).Verdict);
+        Assert.Equal(Verdict.Serving, Diagnostician.Diagnose(FailedOver, At(0, Primary(Alpha, timeline: 3), Standby(Beta, timeline: 3)), heir: Alpha).Verdict);
     }
 
     // Which rule goes before which.
@@ -256,7 +258,7 @@ public class DiagnosticianTests
 
     [Fact]
     public void Adoption_goes_before_busy_and_a_standby_that_hears() =>
-        Assert.Equal(Verdict.Serving, Of(Busy(), Primary(Beta, timeline: 2), Standby(Gamma)));
+        Assert.Equal(Verdict.Serving, Diagnostician.Diagnose(Known, At(0, Busy(), Primary(Beta, timeline: 2), Standby(Gamma)), heir: Beta).Verdict);
 
     [Fact]
     public void Answer_that_says_nothing_goes_before_a_standby_that_hears() => Assert.Equal(Verdict.Unknown, Of(Failed(), Standby()));

@@ -56,6 +56,7 @@ internal static class Worlds
     private static readonly Gen<NodeObservation[]> Healthy = Three(Primary(Alpha), Standby(Beta, Some), Standby(Gamma, Some));
     private static readonly Gen<NodeObservation[]> Gone = Three(Without(Alpha), Standby(Beta, None), Standby(Gamma, None));
     private static readonly Gen<NodeObservation[]> Promoted = Three(Anything(Alpha), Primary(Beta), Standby(Gamma, None));
+    private static readonly Gen<NodeObservation[]> PromotedAlone = Three(Without(Alpha), Primary(Beta), Standby(Gamma, None));
     private static readonly Gen<NodeObservation[]> Returned = Three(Primary(Alpha), Primary(Beta), Anything(Gamma));
 
     private static readonly Gen<NodeObservation[]> Answers = Gen.Frequency(
@@ -71,7 +72,7 @@ internal static class Worlds
 
     /// <summary>Half of the worlds begin like a failover.</summary>
     public static readonly Gen<Step[]> Any = Gen.OneOf(
-        Phases, Gen.Select(Phase(Healthy), Phase(Gone), Phase(Promoted), Phase(Returned), Phases, (a, b, c, d, e) => (Step[])[.. a, .. b, .. c, .. d, .. e]));
+        Phases, Gen.Select(Phase(Healthy), Phase(Gone), Phase(Gen.OneOf(Promoted, PromotedAlone)), Phase(Returned), Phases, (a, b, c, d, e) => (Step[])[.. a, .. b, .. c, .. d, .. e]));
 
     public static readonly Gen<Policy> Policies = Gen.Select(Gen.Double[2, 12], Gen.Long[0, 40 * 1024 * 1024], Gen.Int[1, 4], Gen.Double[0, 120], Gen.Int[0, 63],
         (threshold, lag, attempts, interval, dice) => new Policy

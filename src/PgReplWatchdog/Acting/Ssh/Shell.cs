@@ -42,7 +42,7 @@ public static class Shell
     public static string OnServer(HostAccess host, string script, params ReadOnlySpan<string> words)
     {
         ArgumentNullException.ThrowIfNull(host);
-        return Script("data={0} bin={1} state={2} log={3}\n", host.Node.DataDirectory, host.BinDirectory, host.Node.StateDirectory, host.ServerLog)
+        return Script("data={0} bin={1} state={2} log={3} wanted={4}\n", host.Node.DataDirectory, host.BinDirectory, host.Node.StateDirectory, host.ServerLog, host.Node.Name)
             + SqlText.Of("Acting.server.sh") + Script(script, words);
     }
 

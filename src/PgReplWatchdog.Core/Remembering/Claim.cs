@@ -1,0 +1,53 @@
+using PgReplWatchdog.Observing;
+using PgReplWatchdog.Topology;
+
+namespace PgReplWatchdog.Remembering;
+
+/// <summary>
+/// Another node than the intended primary says that it is primary on a newer timeline: somebody promoted it, or it is wrong. Its word alone moves nothing; it is the primary
+/// when the intended one is seen to have given up: by two looks, and the evidence that a failover takes.
+/// </summary>
+/// <param name="Node">Who says so; null where nobody does.</param>
+/// <param name="Looks">In how many looks in a row.</param>
+public sealed record Claim(string? Node, int Looks)
+{
+    public static readonly Claim None = new(null, 0);
+
+    /// <summary>The proof has come to its end: it is the primary.</summary>
+    public bool IsProven { get; private init; }
+
+    /// <summary>A serving primary of this cluster on a newer timeline than any on record.</summary>
+    public static bool IsNewer(ClusterMemory memory, NodeObservation node)
+    {
+        ArgumentNullException.ThrowIfNull(memory);
+        ArgumentNullException.ThrowIfNull(node);
+        return node is { IsServingPrimary: true, Server: { } server } && node.Node != memory.IntendedPrimary
+            && server.SystemIdentifier == memory.SystemIdentifier && server.Timeline > memory.NewestTimeline;
+    }
+
+    /// <summary>
+    /// One more look. <paramref name="isHeard"/>: some standby hears the intended primary, or its port was seen open. <paramref name="silentFor"/>: since the intended primary was
+    /// seen or heard to live last.
+    /// </summary>
+    public Claim Looked(Policy policy, ClusterMemory memory, ClusterObservation observation, bool isHeard, TimeSpan silentFor)
+    {
+        ArgumentNullException.ThrowIfNull(policy);
+        ArgumentNullException.ThrowIfNull(memory);
+        ArgumentNullException.ThrowIfNull(observation);
+        var primaries = observation.Nodes.Where(node => node.IsServingPrimary).ToList();
+        if (primaries is not [var claimant] || !IsNewer(memory, claimant))
+            return None;
+        var claim = claimant.Node == Node ? this with { Looks = Looks + 1 } : new Claim(claimant.Node, 1);
+        return claim with { IsProven = claim.Looks > 1 && HasGivenUp(policy, memory, observation, isHeard, silentFor) };
+    }
+
+    /// <summary>It answers as a standby, its host says that nothing runs or that its data is a standby's, or nobody has had a sign of it for long enough.</summary>
+    private static bool HasGivenUp(Policy policy, ClusterMemory memory, ClusterObservation observation, bool isHeard, TimeSpan silentFor)
+    {
+        var intended = observation.Find(memory.IntendedPrimary);
+        var host = observation.Host(memory.IntendedPrimary);
+        return intended is null or { IsServingStandby: true }
+            || (intended.IsSilent && host is { IsDead: true } or { IsReachable: true, StandbySignal: true })
+            || (intended.IsSilent && !isHeard && host is not { PostmasterRuns: true } && silentFor >= policy.UnreachableThreshold);
+    }
+}
