@@ -114,7 +114,7 @@ public sealed class Watchdog(
     public async Task DisarmAsync(CancellationToken cancellation)
     {
         // Also one that was ordered a moment ago and has not confirmed.
-        if ((memory.Guard?.Node ?? working.MayBeArmed) is not { } node)
+        if (spec.Has(memory.Guard?.Node ?? working.MayBeArmed) is not { } node)
             return;
         var forgotten = memory with { Guard = null };
         if (!Append(forgotten, [], [new(EventKind.GuardChanged, $"disarming the guard of {node}: the watchdog stops")], clock.GetUtcNow()))

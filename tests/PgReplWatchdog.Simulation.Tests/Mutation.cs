@@ -64,7 +64,7 @@ public sealed record Mutation(string Name, string Invariant, params Patch[] Patc
             "return Guarding.TakeBack(now with { Memory = learned.Memory }, guardToldAt) ?? learned;",
             "return (MUTANT ? null : Guarding.TakeBack(now with { Memory = learned.Memory }, guardToldAt)) ?? learned;")),
         new("lease-left-by-a-watchdog-that-stops", "I8", new Patch("src/PgReplWatchdog/Watchdog.cs",
-            "if ((memory.Guard?.Node ?? working.MayBeArmed) is not { } node)", "if (MUTANT || (memory.Guard?.Node ?? working.MayBeArmed) is not { } node)")),
+            "if (spec.Has(memory.Guard?.Node ?? working.MayBeArmed) is not { } node)", "if (spec.Has(MUTANT ? null : memory.Guard?.Node ?? working.MayBeArmed) is not { } node)")),
     ];
 
     public override string ToString() => Name;

@@ -25,8 +25,8 @@ public static class Decider
         ArgumentNullException.ThrowIfNull(observation);
         observation = observation.WithoutAliases(memory.IntendedPrimary);
         var flushing = working.Flushing.Looked(observation, Diagnostician.Subject(memory, observation));
-        var arrivals = working.Arrivals.Looked(observation, memory.IntendedPrimary);
-        var claim = working.Claim.Looked(spec.Policy, memory, observation, Diagnostician.IsHeard(observation, memory.IntendedPrimary),
+        var arrivals = working.Arrivals.Looked(observation, memory, spec.Policy.LateAfter);
+        var claim = working.Claim.Looked(spec.Policy, memory, observation, Diagnostician.IsHeard(observation, memory),
             silentFor: observation.At - working.Suspicion.LastHeard);
         var diagnosis = Diagnostician.Diagnose(memory, observation, flushing.HangsFor(observation.At), claim.IsProven ? claim.Node : null,
             memory.Procedure is { Step: ProcedureStep.Salvage or ProcedureStep.Promote } ? [] : arrivals.Receiving); // what is salvaged arrives as well
@@ -231,7 +231,7 @@ public static class Decider
     private static TimeSpan? Heard(Diagnosis diagnosis, ClusterObservation observation, Arrivals arrivals, ImmutableArray<string> detached)
     {
         // A standby that is pointed nowhere replays what it has.
-        var mayHaveHeard = arrivals.Grown.Except(detached).Any();
+        var mayHaveHeard = arrivals.MayHaveHeard.Except(detached).Any();
         if (observation.Find(diagnosis.Primary) is { Reach: Reach.Serving or Reach.Alive or Reach.Failed } || mayHaveHeard)
             return observation.At;
         return diagnosis.Verdict == Verdict.ServingElsewhere ? SignOfLife(diagnosis, observation)

@@ -94,7 +94,7 @@ public static class Gates
             yield break;
         else if (!now.IsGuarded)
             yield return new(Gate.OldPrimaryNotFenced, null,
-                $"the host of {old} does not answer, its guard was not armed, and there is no FenceCommand: make sure that it is off, then promote by hand");
+                $"the host of {old} does not answer, its guard was not seen armed shortly before, and there is no FenceCommand: make sure that it is off, then promote by hand");
         else if (!now.SilentVouchers.IsEmpty)
             yield return new(Gate.OldPrimaryNotFenced, null,
                 $"{string.Join(", ", now.SilentVouchers)} cannot be asked and may keep {old} alive: only when it answers is it known that the guard has stopped {old}");

@@ -17,6 +17,9 @@ public static class Guarding
     /// <summary>A guard looks at its order now and then: what it shows may be what it was told before. A new process does not know what that was.</summary>
     private static readonly TimeSpan SettlesWithin = TimeSpan.FromSeconds(2);
 
+    /// <summary>By then a guard that has an order shows it, however slow its host is.</summary>
+    private static readonly TimeSpan ShowsWithin = TimeSpan.FromSeconds(10);
+
     /// <summary>Called while the intended primary serves and nothing else is under way.</summary>
     /// <param name="now">What is known.</param>
     /// <param name="triedAt">When this process last told the guard something.</param>
@@ -59,7 +62,9 @@ public static class Guarding
             return guard.Node;
         var node = working.StartedAt is null && policy.GuardTimeToLive > TimeSpan.Zero ? memory.IntendedPrimary : working.MayBeArmed;
         var isGone = observation.Report is { Action: nameof(WatchdogAction.DisarmGuard), Succeeded: true } report && report.Node == node;
-        return isGone ? null : node;
+        var showsNone = observation.Find(node) is { IsServingPrimary: true, Server.GuardOrderId: null or "" };
+        var wasJustTold = working.GuardToldAt is { } told && observation.At - told < ShowsWithin;
+        return isGone || (showsNone && !wasJustTold) ? null : node;
     }
 
     /// <summary>
@@ -69,21 +74,24 @@ public static class Guarding
     public static NextStep? TakeBack(Situation now, TimeSpan? toldAt)
     {
         ArgumentNullException.ThrowIfNull(now);
-        if (now.MayBeArmed is not { } node || now.Memory.Procedure is not null || now.Diagnosis.Verdict.IsFailure())
+        if (now.MayBeArmed is not { } node || now.Memory.Procedure is not null || now.Observation.Nodes.Any(other => other.IsServingPrimary))
             return null;
-        if (now.Observation.Find(node) is { IsServingPrimary: true } || now.Observation.At - now.ServedAt < Patience(now.Policy))
+        if (now.Diagnosis.Verdict is not (Verdict.Busy or Verdict.ServingElsewhere) && now.Observation.Find(node) is not { Reach: Reach.Failed })
             return null;
-        if (now.Observation.Host(node) is not { IsReachable: true } host || now.Observation.At - host.At > now.Policy.LateAfter)
+        if (now.Observation.At - now.ServedAt < Patience(now.Policy))
+            return null;
+        // It lets others in. One that starts, recovers or shuts down may be gone the next moment, and then its guard is what counts.
+        if (now.Observation.Host(node) is not { IsReachable: true, LocalAnswer: PortAnswer.Accepting } host || now.Observation.At - host.At > now.Policy.LateAfter)
             return null;
         var forgotten = now.Memory.Guard is null ? now.Memory : now.Memory with { Guard = null };
         ImmutableArray<WatchdogEvent> told = now.Memory.Guard is null ? []
-            : [new(EventKind.GuardChanged, $"taking back the lease of {node}'s guard: the watchdog gets no answer from {node} over SQL and cannot renew the lease")];
+            : [new(EventKind.GuardChanged, $"taking back the lease of {node}'s guard: {node} accepts connections, but the watchdog is not served and cannot renew the lease")];
         return now.Observation.At - toldAt < BetweenAttempts
             ? new NextStep(forgotten, WatchdogAction.Nothing, told)
             : new NextStep(forgotten, new WatchdogAction.DisarmGuard(node), told);
     }
 
-    /// <summary>Two missed checks: a restart of the primary is no reason to take its lease back.</summary>
+    /// <summary>Two missed checks.</summary>
     private static TimeSpan Patience(Policy policy) => 2 * (policy.CheckInterval + policy.ProbeTimeout);
 
     /// <summary>The standbys that the primary itself sees streaming and that could be promoted if they have enough WAL.</summary>

@@ -88,7 +88,8 @@ public static class Diagnostician
         [
             .. primaries.Select(Say),
             Claim.IsNewer(memory, primaries[0])
-                ? $"its word alone makes it no primary: {memory.IntendedPrimary} is the intended one until it is seen stopped, a standby, or silent for UnreachableThreshold"
+                ? $"its word alone makes it no primary: {memory.IntendedPrimary} is the intended one until it is seen stopped, or as a standby, "
+                    + "or until it and its host are silent for UnreachableThreshold"
                 : "it is not the intended primary, and not on a newer timeline of this cluster",
             .. intended is null ? [] : new[] { Say(intended) },
         ]);
@@ -197,12 +198,13 @@ public static class Diagnostician
             && (receiver.LastMessageAge is not { } age || server.WalReceiverTimeout <= TimeSpan.Zero || age <= (server.WalReceiverTimeout / 2) + AnswerTime);
     }
 
-    /// <summary>Some standby hears that node, or its port was seen open.</summary>
-    public static bool IsHeard(ClusterObservation observation, string? primary)
+    /// <summary>Some standby hears the intended primary, or its port was seen open. A standby on a newer timeline than any on record hears somebody else.</summary>
+    public static bool IsHeard(ClusterObservation observation, ClusterMemory memory)
     {
         ArgumentNullException.ThrowIfNull(observation);
-        return observation.Nodes.Any(node => Hears(node, primary))
-            || observation.PortViews.Any(view => view.To == primary && view.Answer is PortAnswer.Accepting or PortAnswer.Rejecting);
+        ArgumentNullException.ThrowIfNull(memory);
+        return observation.Nodes.Any(node => Hears(node, memory.IntendedPrimary) && node.Server!.Timeline <= memory.NewestTimeline)
+            || observation.PortViews.Any(view => view.To == memory.IntendedPrimary && view.Answer is PortAnswer.Accepting or PortAnswer.Rejecting);
     }
 
     private static bool PortIs(PortAnswer answer, NodeObservation intended, ClusterObservation observation) =>

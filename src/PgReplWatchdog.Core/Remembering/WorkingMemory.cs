@@ -145,11 +145,13 @@ public sealed record Arrivals
 {
     public static readonly Arrivals None = new();
 
-    private ImmutableDictionary<string, (Lsn Position, DateTimeOffset StartedAt)> Positions { get; init; } =
-        ImmutableDictionary<string, (Lsn, DateTimeOffset)>.Empty;
+    private ImmutableDictionary<string, Arrival> ByNode { get; init; } = ImmutableDictionary<string, Arrival>.Empty;
 
-    /// <summary>Standbys that have more than when they answered last, or have been restarted since: they may have heard a primary.</summary>
-    public ImmutableArray<string> Grown { get; private init; } = [];
+    /// <summary>
+    /// Standbys that may have heard the intended primary since they answered last: they have more WAL, or were restarted, and had or have a walreceiver that may be connected to it,
+    /// or were out of sight for long. One that is seen without a walreceiver replays what it has.
+    /// </summary>
+    public ImmutableArray<string> MayHaveHeard { get; private init; } = [];
 
     /// <summary>
     /// Standbys that stream and have received something since the look before, in which the intended primary did not serve either: what it had sent before it fell silent has
@@ -159,30 +161,38 @@ public sealed record Arrivals
 
     private bool IsSilent { get; init; }
 
-    public Arrivals Looked(ClusterObservation observation, string? intended)
+    /// <param name="observation">The look.</param>
+    /// <param name="memory">Whose primary it is about. A standby on a newer timeline than its newest follows somebody else.</param>
+    /// <param name="longest">Out of sight for longer than this, a standby may have heard anything.</param>
+    public Arrivals Looked(ClusterObservation observation, ClusterMemory memory, TimeSpan longest)
     {
         ArgumentNullException.ThrowIfNull(observation);
-        var positions = Positions;
-        var grown = ImmutableArray.CreateBuilder<string>();
+        ArgumentNullException.ThrowIfNull(memory);
+        var found = ByNode;
+        var heard = ImmutableArray.CreateBuilder<string>();
         var receiving = ImmutableArray.CreateBuilder<string>();
         foreach (var node in observation.Nodes)
         {
             if (node is not { IsServingStandby: true, Server: { } server } || Lsn.Greater(server.ReceivedLsn, server.ReplayedLsn) is not { } position)
                 continue;
-            if (Positions.TryGetValue(node.Node, out var before) && (before.StartedAt != server.StartedAt || position > before.Position))
+            var now = new Arrival(position, server.StartedAt, node.MayHear(memory.IntendedPrimary) || !server.TellsWalReceiver, observation.At);
+            if (ByNode.TryGetValue(node.Node, out var before) && (before.StartedAt != now.StartedAt || position > before.Position))
             {
-                grown.Add(node.Node);
-                if (IsSilent && before.StartedAt == server.StartedAt && server.WalReceiver is { IsStreaming: true })
+                if (server.Timeline <= memory.NewestTimeline && (before.MayHear || now.MayHear || now.At - before.At > longest))
+                    heard.Add(node.Node);
+                if (IsSilent && before.StartedAt == now.StartedAt && server.WalReceiver is { IsStreaming: true })
                     receiving.Add(node.Node);
             }
-            positions = positions.SetItem(node.Node, (position, server.StartedAt));
+            found = found.SetItem(node.Node, now);
         }
         return new Arrivals
         {
-            Positions = positions,
-            Grown = grown.ToImmutable(),
+            ByNode = found,
+            MayHaveHeard = heard.ToImmutable(),
             Receiving = receiving.ToImmutable(),
-            IsSilent = observation.Find(intended) is not { IsServingPrimary: true },
+            IsSilent = observation.Find(memory.IntendedPrimary) is not { IsServingPrimary: true },
         };
     }
+
+    private readonly record struct Arrival(Lsn Position, DateTimeOffset StartedAt, bool MayHear, TimeSpan At);
 }

@@ -25,7 +25,7 @@ public sealed record ClusterSpec(string Name, ImmutableArray<NodeSpec> Nodes, Po
 /// <param name="Host">Address or name under which watchdog and other nodes reach it.</param>
 /// <param name="Port">PostgreSQL's port.</param>
 /// <param name="DataDirectory">PostgreSQL's data_directory on that host.</param>
-/// <param name="Priority">Among candidates with equal WAL the higher one is promoted; 0 is never promoted.</param>
+/// <param name="Priority">Among candidates with equal WAL, received and replayed, the higher one is promoted; 0 is never promoted.</param>
 public sealed record NodeSpec(string Name, string Host, int Port, string DataDirectory, int Priority = NodeSpec.DefaultPriority)
 {
     public const int DefaultPriority = 100;

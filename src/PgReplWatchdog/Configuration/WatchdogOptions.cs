@@ -260,7 +260,7 @@ public sealed class NodeOptions
     /// </summary>
     public List<string> TablespaceMapping { get; set; } = [];
 
-    /// <summary>Among candidates with equal WAL the higher one is promoted; 0 is never promoted.</summary>
+    /// <summary>Among candidates with equal WAL, received and replayed, the higher one is promoted; 0 is never promoted.</summary>
     [Range(0, 1000)]
     public int Priority { get; set; } = NodeSpec.DefaultPriority;
 

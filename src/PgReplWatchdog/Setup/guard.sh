@@ -98,10 +98,10 @@ SQL
 never=-1000000000
 
 watch_over() {
-  id='' pid='' checked='' leased='' proof=$never since=0 pairs='' session='' period='' lost=''
+  id='' pid='' checked='' leased='' proof=$never since=0 pairs='' session='' period='' lost='' behind=0
   while read -r what one two three four five _; do
     case $what in
-      tick) tick ;;
+      tick) tick "$one" ;;
       row) row "$one" "$two" "$three" "$four" "$five" ;;
       session) session=$one period=$two ;;
       lost) session='' lost=yes ;;
@@ -141,9 +141,14 @@ see_order() {
 }
 
 # The line says that a tick is due; what time it is the clock says: lines grow old while a server that does not answer is waited for.
-tick() {
+tick() { # DUE
   uptime
-  ticked=$now
+  # After a stall of this shell's own what was acknowledged meanwhile waits behind this line: first it is read. Not for ever.
+  if [ $((2 * (now - $1))) -gt "${ttl:-6000}" ] && [ "$behind" -lt 40 ]; then
+    behind=$((behind + 1))
+    return
+  fi
+  behind=0 ticked=$now
   see_order
   read_postmaster
   if [ -n "$session" ] && [ "$period" != "$poll" ]; then
@@ -225,7 +230,7 @@ stop_server() { # REASON
     sleep 0.05
     tries=$((tries + 1))
   done
-  log "stopped PostgreSQL: $reason"
+  [ -n "$victims" ] && log "could not end all of PostgreSQL ($(echo "$victims" | paste -sd ' ')): $reason" || log "stopped PostgreSQL: $reason"
 }
 
 # PostgreSQL 12 and later refuse to start while this file is there.
