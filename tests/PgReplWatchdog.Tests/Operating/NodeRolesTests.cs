@@ -68,8 +68,12 @@ public sealed class NodeRolesTests
         Assert.Equal((false, false, false), Primaries(Roles(Looks.Known, Looks.Primary(system: 42), Looks.Standby())));
 
     [Fact]
-    public void A_standby_that_a_person_promoted_is_the_primary() =>
-        Assert.Equal((true, false, true), Primaries(Roles(Looks.Known, Looks.Gone(), Looks.Primary("beta", timeline: 2))));
+    public void A_standby_that_only_says_that_it_is_primary_is_none_until_it_is_adopted()
+    {
+        var beta = Looks.Primary("beta", timeline: 2);
+        Assert.Equal((false, false, false), Primaries(Roles(Looks.Known, Looks.Gone(), beta)));
+        Assert.Equal((true, false, true), Primaries(Roles(Looks.Known with { IntendedPrimary = "beta", NewestTimeline = 2 }, Looks.Gone(), beta)));
+    }
 
     [Theory]
     [InlineData(0, true, null, 1u, true)]
