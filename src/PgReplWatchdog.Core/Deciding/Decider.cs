@@ -235,7 +235,7 @@ public static class Decider
         if (observation.Find(diagnosis.Primary) is { Reach: Reach.Serving or Reach.Alive or Reach.Failed } || mayHaveHeard)
             return observation.At;
         return diagnosis.Verdict == Verdict.ServingElsewhere ? SignOfLife(diagnosis, observation)
-            : observation.Nodes.Where(node => node.MayHear(diagnosis.Primary)).Select(node => observation.At - node.HeardAgo).Max();
+            : observation.Nodes.Where(node => node.MayHear(diagnosis.Primary)).Max(node => observation.At - node.HeardAgo);
     }
 
     /// <summary>
