@@ -105,6 +105,8 @@ public static class Gates
     private static string WhyNotGuarded(Situation now, string primary) =>
         now.Policy.GuardTimeToLive <= TimeSpan.Zero ? "GuardTimeToLive is 0 and there is no FenceCommand"
         : now.Observation.Find(primary)?.Server is { Version: { HasGuard: false } version } ? $"PostgreSQL {version} is too old for the guard, and there is no FenceCommand"
+        : now.Memory.Guard?.Node == primary ? FormattableString.Invariant(
+            $"its guard was not seen armed within {now.Policy.LateAfter.TotalSeconds:0.0} s before the last sign of life of {primary}")
         : "its guard is not armed: it is while a standby streams and no other gate keeps it from being promoted (setup installs the guard)";
 
     private static IEnumerable<ShutGate> NoCandidate(Situation now) =>
