@@ -40,8 +40,14 @@ public sealed class HoldTests
         await cluster.UntilAsync(status => status.Verdict == "Crashed", "it is seen that PostgreSQL has ended");
         await cluster.HoldsForAsync(LongerThanTheThreshold, status => Assert.Equal(("alpha", "Crashed"), (status.IntendedPrimary, status.Verdict)));
         Assert.Null(await scene.NewPrimaryAsync(Cancellation));
+        // With room on its disk a crash that has stood for long is failed over at once: an administrator who starts alpha himself pauses that.
+        await cluster.RequireAsync("pause", "main");
+        await cluster.UntilAsync(status => status.Gates.Contains("Paused"), "failover is paused");
         await fault.EndAsync(scene, Cancellation);
+        await cluster.UntilAsync(status => status.Verdict == "Serving", "alpha serves again");
+        await cluster.RequireAsync("resume", "main");
         await cluster.UntilAsync(status => status.Ready("beta"), "all is as before");
+        Assert.Equal(cluster.Alpha, (await Scene.FindAsync(cluster.Lab, Cancellation)).Primary);
         await pinned.StopAsync();
         Assert.Empty(await WriteAccount.Of(pinned).LostOnAsync(cluster.Alpha, Cancellation));
     }
