@@ -47,6 +47,9 @@ public sealed class Watchdog(
 
     public ClusterSpec Spec => spec;
 
+    /// <summary>What is on record, from the process's start on.</summary>
+    public ClusterMemory Record => memory;
+
     /// <summary>The last look and what was concluded; null before the first check.</summary>
     public Checked? Last { get; private set; }
 

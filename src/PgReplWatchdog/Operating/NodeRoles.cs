@@ -1,89 +1,94 @@
-using System.Globalization;
-using PgReplWatchdog.Diagnosing;
-using PgReplWatchdog.Observing;
 using PgReplWatchdog.Remembering;
 using PgReplWatchdog.Topology;
 
 namespace PgReplWatchdog.Operating;
 
-/// <summary>What a load balancer is told: 200 or 503, and why.</summary>
-public sealed record RoleAnswer(bool Yes, string Reason)
+/// <summary>What a load balancer is told.</summary>
+/// <param name="Yes">Traffic may go there. Null: not known, which is neither yes nor no.</param>
+/// <param name="Reason">Why, for people.</param>
+public sealed record RoleAnswer(bool? Yes, string Reason)
 {
-    public int StatusCode => Yes ? StatusCodes.Status200OK : StatusCodes.Status503ServiceUnavailable;
+    /// <summary>HTTP has no third answer. Reads, for which alone something is unknown, have other places to go.</summary>
+    public int StatusCode => Yes == true ? StatusCodes.Status200OK : StatusCodes.Status503ServiceUnavailable;
 }
 
 /// <summary>
-/// Who may get which traffic, from the last look and the durable record alone. At most one node is told to be the primary; a look that is too old says nothing of anybody.
+/// Who may get which traffic. The record says who is the primary, and only this watchdog changes it: while it is blind or does nothing, the
+/// last known primary stays. A positive statement takes the role away; a verdict, silence or another node's claim does not.
 /// </summary>
 /// <param name="Spec">The cluster.</param>
+/// <param name="Record">What is on record, before the first look of a process as well.</param>
 /// <param name="Last">The last look; null before the first.</param>
 /// <param name="Silence">For how long nothing has come to its end since (<see cref="Watchdog.Silence"/>).</param>
-public sealed record NodeRoles(ClusterSpec Spec, Checked? Last, TimeSpan Silence)
+public sealed record NodeRoles(ClusterSpec Spec, ClusterMemory Record, Checked? Last, TimeSpan Silence)
 {
-    /// <summary>Somebody serves as the primary, it is the intended one, and nobody else says that it is primary.</summary>
-    public RoleAnswer Primary() => Look() switch
+    /// <summary>At this moment. The record is read first: the look is never older than it.</summary>
+    public static NodeRoles Of(Watchdog watchdog)
     {
-        { Why: { } why } => No(why),
-        { Memory.IntendedPrimary: null } => No("no primary is known"),
-        { Memory.IntendedPrimary: { } intended } now when Others(now, intended).FirstOrDefault() is { } other => No($"{other} says that it is primary beside {intended}"),
-        { Memory.IntendedPrimary: { } intended } => Primary(intended),
-    };
-
-    /// <summary>This node is the intended primary, and serves. Another one that says so does not count where the record says that it was replaced: it is being stopped.</summary>
-    public RoleAnswer Primary(string node)
-    {
-        var now = Look();
-        if (now.Why is { } why)
-            return No(why);
-        if (Excluded(now, node) is { } excluded)
-            return No(excluded);
-        if (now.Memory.IntendedPrimary != node)
-            return No(now.Memory.IntendedPrimary is { } intended ? $"the primary is {intended}" : "no primary is known");
-        if (now.Observation.Find(node) is not { IsServingPrimary: true, Server: { } server })
-            return No($"{node} does not serve as primary: verdict {now.Verdict}");
-        if (server.SystemIdentifier != now.Memory.SystemIdentifier)
-            return No($"another server stands at the address of {node}: its system identifier is not the cluster's");
-        if (Others(now, node).FirstOrDefault(other => !now.Memory.Replaced.Contains(other)) is { } second)
-            return No($"{second} says that it is primary, too");
-        return now.Verdict is Verdict.Serving or Verdict.TwoPrimaries ? new(true, $"{node} is the primary") : No($"verdict {now.Verdict}");
+        ArgumentNullException.ThrowIfNull(watchdog);
+        var record = watchdog.Record;
+        return new NodeRoles(watchdog.Spec, record, watchdog.Last, watchdog.Silence ?? TimeSpan.MaxValue);
     }
 
-    /// <summary>This node serves as a standby and streams on the newest timeline; where a maximum is given, it lacks no more than that of what the primary has written.</summary>
+    /// <summary>Some node is the primary.</summary>
+    public RoleAnswer Primary() => Spec.Has(Record.IntendedPrimary) is { } intended ? Primary(intended) : Unknown("no primary is known");
+
+    /// <summary>The record has this node as the primary, and nothing positive is against it.</summary>
+    public RoleAnswer Primary(string node)
+    {
+        if (Excluded(node) is { } excluded)
+            return No(excluded);
+        if (Record.IntendedPrimary != node)
+            return Record.IntendedPrimary is { } intended ? No($"the primary is {intended}") : Unknown("no primary is known");
+        if (Last?.Observation.Find(node) is not { Server: { } server } seen)
+            return Yes($"{node} is the primary on record");
+        if (server.SystemIdentifier != (Record.SystemIdentifier ?? server.SystemIdentifier))
+            return No($"another server stands at the address of {node}: its system identifier is not the cluster's");
+        return seen.IsServingStandby ? No($"{node} serves as standby") : Yes($"{node} is the primary");
+    }
+
+    /// <summary>
+    /// This node serves as a standby and streams on the newest timeline; where a maximum is given, it lacks no more than that of what the primary
+    /// has written. A standby that alone does not answer gets no reads; where nobody answers, nothing is known of it.
+    /// </summary>
     public RoleAnswer Replica(string node, long? maximumLagBytes)
     {
-        var now = Look();
-        if (now.Why is { } why)
-            return No(why);
-        if (Excluded(now, node) is { } excluded)
+        if (Excluded(node) is { } excluded)
             return No(excluded);
-        if (now.Observation.Find(node) is not { IsServingStandby: true, Server: { } server })
+        if (Last is not { } last)
+            return Unknown("no check has ended yet");
+        if (Silence > Spec.Policy.LateAfter)
+            return Unknown(Invariant($"status is stale: last check finished {Silence.TotalSeconds:0.0} s ago"));
+        if (last.Observation.Find(node) is not { Server: { } server } seen)
+        {
+            return last.Observation.Nodes.Any(other => other.Server is not null)
+                ? No($"{node} does not answer the watchdog, and other nodes do")
+                : Unknown("no node answers the watchdog");
+        }
+        if (!seen.IsServingStandby)
             return No($"{node} does not serve as standby");
         if (server.WalReceiver is not { IsStreaming: true })
             return No($"{node} does not stream");
-        if (server.SystemIdentifier != now.Memory.SystemIdentifier || server.Timeline < now.Memory.NewestTimeline)
-            return No($"{node} does not follow this cluster's primary: timeline {server.Timeline.ToString(CultureInfo.InvariantCulture)}");
+        if (server.SystemIdentifier != Record.SystemIdentifier || server.Timeline < Record.NewestTimeline)
+            return No(Invariant($"{node} does not follow this cluster's primary: timeline {server.Timeline}"));
         if (maximumLagBytes is not { } maximum)
-            return new(true, $"{node} is a standby and streams");
-        return Last!.Decision.Lags.GetValueOrDefault(node)?.ReplayBytes is not { } lag ? No($"how far {node} is behind is unknown")
-            : lag > maximum ? No(string.Create(CultureInfo.InvariantCulture, $"{node} lacks {lag} bytes, more than {maximum}"))
-            : new(true, string.Create(CultureInfo.InvariantCulture, $"{node} is a standby, streams, and lacks {lag} bytes"));
+            return Yes($"{node} is a standby and streams");
+        return last.Decision.Lags.GetValueOrDefault(node)?.ReplayBytes is not { } lag ? Unknown($"how far {node} is behind is unknown")
+            : lag > maximum ? No(Invariant($"{node} lacks {lag} bytes, more than {maximum}"))
+            : Yes(Invariant($"{node} is a standby, streams, and lacks {lag} bytes"));
     }
 
-    private Now Look() =>
-        Last is not { } last ? new(null!, null!, default, "no check has ended yet")
-        : new(last.Observation, last.Decision.Memory, last.Decision.Diagnosis.Verdict, Silence <= Spec.Policy.LateAfter ? null
-            : string.Create(CultureInfo.InvariantCulture, $"no check has ended for {Silence.TotalSeconds:0.0} s, and the last one says nothing any more"));
-
-    /// <summary>Whatever it says of itself: the record is against it.</summary>
-    private static string? Excluded(Now now, string node) =>
-        now.Memory.Procedure is { } procedure && procedure.From == node ? $"{node} is being replaced by {procedure.To}"
-        : now.Memory.Replaced.Contains(node) ? $"{node} was replaced by {now.Memory.IntendedPrimary}"
+    /// <summary>The record is against this node, whatever the node says of itself.</summary>
+    private string? Excluded(string node) =>
+        Record.Procedure is { } procedure && procedure.From == node ? $"{node} is being replaced by {procedure.To}"
+        : Record.Replaced.Contains(node) ? $"{node} was replaced by {Record.IntendedPrimary}"
         : null;
 
-    private static IEnumerable<string> Others(Now now, string node) =>
-        now.Observation.Nodes.Where(other => other.IsServingPrimary && other.Node != node).Select(other => other.Node);
+    private static RoleAnswer Yes(string reason) => new(true, reason);
 
     private static RoleAnswer No(string reason) => new(false, reason);
 
-    private sealed record Now(ClusterObservation Observation, ClusterMemory Memory, Verdict Verdict, string? Why);
+    private static RoleAnswer Unknown(string reason) => new(null, reason);
+
+    private static string Invariant(FormattableString text) => FormattableString.Invariant(text);
 }

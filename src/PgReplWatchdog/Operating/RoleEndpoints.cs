@@ -27,7 +27,7 @@ public static class RoleEndpoints
     private static IResult InCluster(WatchedClusters clusters, HttpRequest request, Func<NodeRoles, IResult> answer)
     {
         var name = (string)request.RouteValues["cluster"]!;
-        return clusters.Find(name) is { } found ? answer(Roles(found)) : Missing(clusters.WhyNot(name));
+        return clusters.Find(name) is { } found ? answer(NodeRoles.Of(found)) : Missing(clusters.WhyNot(name));
     }
 
     private static IResult InClusterNode(WatchedClusters clusters, HttpRequest request, Func<NodeRoles, string, IResult> answer) => InCluster(clusters, request, roles =>
@@ -45,7 +45,7 @@ public static class RoleEndpoints
         return having switch
         {
             [] => Missing($"no cluster has a node {node}"),
-            [var only] => answer(Roles(only), node),
+            [var only] => answer(NodeRoles.Of(only), node),
             _ => Results.Text($"{string.Join(", ", having.Select(watchdog => watchdog.Spec.Name))} each have a node {node}: ask for /clusters/{having[0].Spec.Name}/nodes/{node}\n",
                 statusCode: StatusCodes.Status409Conflict),
         };
@@ -59,8 +59,6 @@ public static class RoleEndpoints
     }
 
     private static IResult BadLag(string written) => Results.Text($"lag is '{written}'; give bytes as a whole number, such as lag=1048576\n", statusCode: StatusCodes.Status400BadRequest);
-
-    private static NodeRoles Roles(Watchdog watchdog) => new(watchdog.Spec, watchdog.Last, watchdog.Silence ?? TimeSpan.MaxValue);
 
     private static IResult Say(RoleAnswer answer) => Results.Text(answer.Reason + "\n", statusCode: answer.StatusCode);
 

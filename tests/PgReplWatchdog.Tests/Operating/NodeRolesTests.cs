@@ -1,3 +1,5 @@
+using PgReplWatchdog.Diagnosing;
+using PgReplWatchdog.Observing;
 using PgReplWatchdog.Operating;
 using PgReplWatchdog.Remembering;
 
@@ -24,44 +26,79 @@ public sealed class NodeRolesTests
         Assert.Equal((true, true, false), Primaries(Roles(ClusterMemory.Empty, Looks.Primary(), Looks.Standby())));
 
     [Fact]
-    public void A_look_that_is_too_old_says_nothing_of_anybody()
+    public void Stale_look_keeps_the_primary_and_says_nothing_of_replicas()
     {
         var roles = Roles(Looks.Known, Looks.Primary(), Looks.Standby());
         var stale = roles with { Silence = Looks.Policy.LateAfter + TimeSpan.FromMilliseconds(1) };
-        Assert.Equal((false, false, false), Primaries(stale));
-        Assert.False(stale.Replica("beta", null).Yes);
-        Assert.Contains("says nothing any more", stale.Primary("alpha").Reason, StringComparison.Ordinal);
-        Assert.Equal((true, true, false), Primaries(roles with { Silence = Looks.Policy.LateAfter }));
+        Assert.Equal((true, true, false), Primaries(stale));
+        Assert.Null(stale.Replica("beta", null).Yes);
+        Assert.Contains("status is stale", stale.Replica("beta", null).Reason, StringComparison.Ordinal);
+        Assert.True((roles with { Silence = Looks.Policy.LateAfter }).Replica("beta", null).Yes);
     }
 
     [Fact]
-    public void Before_the_first_look_nobody_is_anything()
+    public void Record_counts_before_the_first_look()
     {
-        var roles = new NodeRoles(Looks.Spec, null, TimeSpan.MaxValue);
-        Assert.Equal((false, false, false), Primaries(roles));
-        Assert.Contains("no check has ended yet", roles.Primary().Reason, StringComparison.Ordinal);
+        Assert.Equal((true, true, false), Primaries(new NodeRoles(Looks.Spec, Looks.Known, null, TimeSpan.MaxValue)));
+        Assert.Equal((true, false, true), Primaries(new NodeRoles(Looks.Spec, Replaced, null, TimeSpan.MaxValue)));
+        Assert.Equal((false, false, false), Primaries(new NodeRoles(Looks.Spec, Replacing, null, TimeSpan.MaxValue)));
+        Assert.Null(new NodeRoles(Looks.Spec, Looks.Known, null, TimeSpan.MaxValue).Replica("beta", null).Yes);
     }
 
     [Fact]
-    public void A_primary_that_does_not_answer_gets_nothing() =>
-        Assert.Equal((false, false, false), Primaries(Roles(Looks.Known, Looks.Gone(), Looks.Standby())));
+    public void Nothing_is_known_without_a_record()
+    {
+        var roles = new NodeRoles(Looks.Spec, ClusterMemory.Empty, null, TimeSpan.MaxValue);
+        Assert.Null(roles.Primary().Yes);
+        Assert.Null(roles.Primary("alpha").Yes);
+        Assert.Equal(503, roles.Primary().StatusCode);
+    }
+
+    /// <summary>Down, ServingElsewhere, WatchdogIsolated, Busy, Unknown, Crashed: no verdict is a statement against the primary.</summary>
+    [Fact]
+    public void Primary_keeps_its_clients_whatever_the_verdict_is()
+    {
+        var alive = new NodeObservation("alpha", Reach.Alive, "too many connections", null);
+        var refused = new NodeObservation("alpha", Reach.Refused, "refuses connections", null);
+        var odd = new NodeObservation("alpha", Reach.Failed, "does not talk as PostgreSQL does", null);
+        NodeObservation[] standbys = [Looks.Standby(), Looks.Standby(streams: false, heard: 60), Looks.Gone("beta")];
+        HashSet<Verdict> verdicts = [];
+        foreach (var (primary, standby) in from primary in (NodeObservation[])[Looks.Gone(), alive, refused, odd] from standby in standbys select (primary, standby))
+        {
+            var roles = Roles(Looks.Known, primary, standby);
+            verdicts.Add(roles.Last!.Decision.Diagnosis.Verdict);
+            Assert.Equal((true, true, false), Primaries(roles));
+        }
+        Assert.Superset(new HashSet<Verdict> { Verdict.Down, Verdict.ServingElsewhere, Verdict.WatchdogIsolated, Verdict.Busy, Verdict.Unknown }, verdicts);
+    }
+
+    [Fact]
+    public void Primary_that_says_that_it_is_a_standby_gets_nothing() =>
+        Assert.Equal((false, false, false), Primaries(Roles(Looks.Known, Looks.Standby("alpha"), Looks.Standby())));
 
     [Fact]
     public void A_primary_that_is_being_replaced_gets_nothing_even_if_it_serves() =>
         Assert.Contains("is being replaced by beta", Answer(Roles(Replacing, Looks.Gone(), Looks.Standby()), "alpha"), StringComparison.Ordinal);
 
-    /// <summary>The record decides; the cluster's own address has no server until there is one primary alone.</summary>
+    /// <summary>The record decides.</summary>
     [Fact]
     public void A_replaced_primary_that_comes_back_gets_nothing_and_the_new_one_keeps_its_clients()
     {
         var roles = Roles(Replaced, Looks.Primary(), Looks.Primary("beta", timeline: 2));
-        Assert.Equal((false, false, true), Primaries(roles));
+        Assert.Equal((true, false, true), Primaries(roles));
         Assert.Contains("alpha was replaced by beta", Answer(roles, "alpha"), StringComparison.Ordinal);
     }
 
-    [Fact]
-    public void Two_primaries_of_which_no_failover_of_ours_knows_both_get_nothing() =>
-        Assert.Equal((false, false, false), Primaries(Roles(Looks.Known, Looks.Primary(), Looks.Primary("beta"))));
+    /// <summary>One node's word about itself takes nothing from the primary.</summary>
+    [Theory]
+    [InlineData(1u)]
+    [InlineData(7u)]
+    public void Another_node_that_says_that_it_is_primary_changes_nothing(uint timeline)
+    {
+        var roles = Roles(Looks.Known, Looks.Primary(), Looks.Primary("beta", timeline: timeline));
+        Assert.Equal(Verdict.TwoPrimaries, roles.Last!.Decision.Diagnosis.Verdict);
+        Assert.Equal((true, true, false), Primaries(roles));
+    }
 
     [Fact]
     public void Another_server_at_the_primarys_address_gets_nothing() =>
@@ -82,7 +119,7 @@ public sealed class NodeRolesTests
     [InlineData(101, true, 100L, 1u, false)]
     [InlineData(101, true, null, 1u, true)]
     public void A_replica_streams_and_lacks_no_more_than_asked_for(long behind, bool streams, long? maximum, uint timeline, bool yes) =>
-        Assert.Equal(yes, Roles(Looks.Known, Looks.Primary(), Looks.Standby(timeline: timeline, behind: behind, streams: streams)).Replica("beta", maximum).Yes);
+        Assert.Equal(yes, true == Roles(Looks.Known, Looks.Primary(), Looks.Standby(timeline: timeline, behind: behind, streams: streams)).Replica("beta", maximum).Yes);
 
     [Fact]
     public void A_standby_on_an_older_timeline_is_no_replica() =>
@@ -96,11 +133,19 @@ public sealed class NodeRolesTests
     }
 
     [Fact]
-    public void A_lag_that_nobody_knows_is_too_great()
+    public void Lag_that_nobody_knows_is_not_known()
     {
         var roles = Roles(Looks.Known, Looks.Gone(), Looks.Standby());
         Assert.True(roles.Replica("beta", null).Yes);
-        Assert.False(roles.Replica("beta", long.MaxValue).Yes);
+        Assert.Null(roles.Replica("beta", long.MaxValue).Yes);
+        Assert.Equal(503, roles.Replica("beta", long.MaxValue).StatusCode);
+    }
+
+    [Fact]
+    public void Standby_that_alone_does_not_answer_is_no_replica()
+    {
+        Assert.False(Roles(Looks.Known, Looks.Primary(), Looks.Gone("beta")).Replica("beta", null).Yes);
+        Assert.Null(Roles(Looks.Known, Looks.Gone(), Looks.Gone("beta")).Replica("beta", null).Yes);
     }
 
     /// <summary>Whatever is on record and whatever the nodes say.</summary>
@@ -124,9 +169,11 @@ public sealed class NodeRolesTests
         Assert.InRange(told, 10, int.MaxValue); // else the sentence above says nothing
     }
 
-    private static NodeRoles Roles(ClusterMemory memory, params PgReplWatchdog.Observing.NodeObservation[] nodes) => new(Looks.Spec, Looks.Check(memory, nodes), TimeSpan.Zero);
+    private static NodeRoles Roles(ClusterMemory memory, params NodeObservation[] nodes) => Of(Looks.Check(memory, nodes));
 
-    private static (bool Cluster, bool Alpha, bool Beta) Primaries(NodeRoles roles) => (roles.Primary().Yes, roles.Primary("alpha").Yes, roles.Primary("beta").Yes);
+    private static NodeRoles Of(Checked last) => new(Looks.Spec, last.Decision.Memory, last, TimeSpan.Zero);
+
+    private static (bool Cluster, bool Alpha, bool Beta) Primaries(NodeRoles roles) => (roles.Primary().Yes == true, roles.Primary("alpha").Yes == true, roles.Primary("beta").Yes == true);
 
     private static string Answer(NodeRoles roles, string node) => roles.Primary(node).Reason;
 }
