@@ -12,7 +12,7 @@ internal sealed class HostNetwork(LabSlot slot, string netns, string link, strin
     public static Task CreateBridgeAsync(LabSlot slot, CancellationToken ct) => BatchAsync(
         slot,
         [],
-        $"link add {slot.Bridge} type bridge\naddr add {slot.BridgeAddress}/24 dev {slot.Bridge}\nlink set {slot.Bridge} up\n",
+        $"link add {slot.Bridge} type bridge\naddr add {slot.BridgeAddress}/24 dev {slot.Bridge}\naddr add {slot.ProxyAddress}/24 dev {slot.Bridge}\nlink set {slot.Bridge} up\n",
         ct);
 
     public async Task CreateAsync(CancellationToken ct)

@@ -16,6 +16,7 @@ public sealed class LabCluster : IAsyncDisposable
         this.slot = slot;
         this.reaper = reaper;
         WatchdogAddress = options.Namespaces ? slot.BridgeAddress : "127.0.0.1";
+        ProxyAddress = options.Namespaces ? slot.ProxyAddress : "127.0.0.1";
         Hosts = [.. options.Hosts.Select((name, index) => new LabHost(slot, name, index, user, options, AddressOf))];
     }
 
@@ -33,11 +34,14 @@ public sealed class LabCluster : IAsyncDisposable
     /// <summary>The address from which this process reaches the hosts.</summary>
     public string WatchdogAddress { get; }
 
+    /// <summary>Where a proxy comes from: no cut between the watchdog and a host is its own.</summary>
+    public string ProxyAddress { get; }
+
     /// <summary>A port of 127.0.0.1 that is this lab's own, for the watchdog's HTTP server.</summary>
     public int WatchdogPort => slot.WatchdogPort;
 
-    /// <summary>Another one, for a proxy in front of the hosts.</summary>
-    public int ProxyPort => slot.ProxyPort;
+    /// <summary>Another one, where a proxy in front of the hosts asks the watchdog.</summary>
+    public int AgentPort => slot.AgentPort;
 
     public IReadOnlyList<LabHost> Hosts { get; }
 

@@ -15,7 +15,12 @@ public static class LabConfiguration
     {
         ArgumentNullException.ThrowIfNull(lab);
         File.WriteAllText(Path.Combine(lab.Directory, LabIdFile), lab.Id);
-        return Write(lab.Directory, httpPort, lab.Hosts[0].SshUser, lab.ClientKeyFile, lab.Hosts.Select(Node), change, fileName);
+        return Write(lab.Directory, httpPort, lab.Hosts[0].SshUser, lab.ClientKeyFile, lab.Hosts.Select(Node), cluster =>
+        {
+            if (httpPort == lab.WatchdogPort)
+                cluster.Parent!.Parent!["AgentListen"] = $"tcp://{lab.WatchdogAddress}:{lab.AgentPort}";
+            change?.Invoke(cluster);
+        }, fileName);
     }
 
     /// <summary>For booted hosts: the login is an account of its own, and what there is to find on a Debian is left to the product.</summary>

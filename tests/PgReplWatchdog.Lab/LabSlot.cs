@@ -36,6 +36,8 @@ internal sealed class LabSlot
 
     public string BridgeAddress => $"10.213.{number}.1";
 
+    public string ProxyAddress => $"10.213.{number}.2";
+
     public string Link(int host) => $"pgw{number}h{host}";
 
     public string Namespace(string host) => $"pgw{number}-{host}";
@@ -48,7 +50,7 @@ internal sealed class LabSlot
 
     public int WatchdogPort => FirstPort + (number * Ports) + Ports - 1;
 
-    public int ProxyPort => WatchdogPort - 1;
+    public int AgentPort => WatchdogPort - 1;
 
     /// <summary>Takes a number nobody uses, together with the reaper that will give it back.</summary>
     public static async Task<(LabSlot Slot, Reaper Reaper)> ClaimAsync(LabOptions options)
@@ -73,7 +75,7 @@ internal sealed class LabSlot
     private bool IsFree(LabOptions options) =>
         !System.IO.Directory.Exists(Directory)
         && CanListen(WatchdogPort)
-        && CanListen(ProxyPort)
+        && CanListen(AgentPort)
         && (options.Namespaces ? IsNetworkFree(options) : ArePortsFree(options.Hosts.Count));
 
     private bool IsNetworkFree(LabOptions options) =>

@@ -23,9 +23,20 @@ public static partial class CrossChecks
         }
     }
 
+    /// <summary>Where AgentListen has the service listen; null where it is no such address.</summary>
+    internal static IPEndPoint? Agents(string written) =>
+        Uri.TryCreate(written, UriKind.Absolute, out var uri) && uri is { Scheme: "tcp", PathAndQuery: "" or "/", Port: > 0 } && IPAddress.TryParse(uri.DnsSafeHost, out var address)
+            ? new IPEndPoint(address, uri.Port)
+            : null;
+
     private static void Listening(WatchdogOptions options, List<string> errors)
     {
         const string Root = WatchdogOptions.SectionName;
+        if (options.AgentListen.Length > 0 && Agents(options.AgentListen) is null)
+        {
+            errors.Add($"{Root}:{nameof(options.AgentListen)} is '{options.AgentListen}'; give an IP address and a port, such as tcp://0.0.0.0:9188, "
+                + "or leave it empty");
+        }
         if (options.Listen.Length == 0)
             return; // said already: it is missing
         // A name other than localhost would make the server listen everywhere.

@@ -12,6 +12,9 @@ public sealed record Installation(Uri Listen, string StateDirectory, ImmutableAr
     /// <summary>Whom the service tells.</summary>
     public NotificationAccess Notifications { get; init; } = new(new NotificationOptions(), null);
 
+    /// <summary>Where HAProxy's agent-check asks; null: nowhere.</summary>
+    public IPEndPoint? AgentListen { get; init; }
+
     /// <summary>What lets a person change something over HTTP; null: nobody may.</summary>
     public Secret? ApiToken { get; init; }
 

@@ -29,6 +29,7 @@ public static class InstallationLoader
         return errors.Count == 0
             ? new Installation(new Uri(options.Listen), options.StateDirectory, clusters)
             {
+                AgentListen = CrossChecks.Agents(options.AgentListen),
                 ApiToken = token,
                 Certificate = certificate,
                 Notifications = new NotificationAccess(options.Notifications, webhookToken),

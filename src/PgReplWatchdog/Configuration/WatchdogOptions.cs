@@ -12,6 +12,12 @@ public sealed class WatchdogOptions
     [Required]
     public string Listen { get; set; } = "http://127.0.0.1:9187";
 
+    /// <summary>
+    /// Where HAProxy's agent-check asks who is the primary, such as tcp://0.0.0.0:9188 (deploy/haproxy). It has no encryption, and tells
+    /// nothing else. Empty: nowhere.
+    /// </summary>
+    public string AgentListen { get; set; } = "";
+
     /// <summary>For a Listen with https: the certificate and those that signed it, in PEM format. Read at start.</summary>
     public string CertificateFile { get; set; } = "";
 

@@ -1,4 +1,5 @@
 using System.Threading.RateLimiting;
+using Microsoft.AspNetCore.Connections;
 using Microsoft.AspNetCore.RateLimiting;
 using Microsoft.AspNetCore.Server.Kestrel.Core;
 using PgReplWatchdog.Configuration;
@@ -52,8 +53,12 @@ public static class HttpRules
     {
         ArgumentNullException.ThrowIfNull(builder);
         ArgumentNullException.ThrowIfNull(installation);
-        builder.WebHost.UseUrls(installation.Listen.ToString()).ConfigureKestrel(kestrel =>
+        builder.WebHost.ConfigureKestrel(kestrel =>
         {
+            // As configuration, not as UseUrls, which does not go together with an address of its own for agents.
+            kestrel.Configure(new ConfigurationBuilder().AddInMemoryCollection([new("Endpoints:Http:Url", installation.Listen.ToString())]).Build());
+            if (installation.AgentListen is { } agents)
+                kestrel.Listen(agents, listen => listen.UseConnectionHandler<AgentConnection>());
             kestrel.AddServerHeader = false;
             kestrel.Limits.MaxRequestBodySize = BodyBytes;
             kestrel.Limits.RequestHeadersTimeout = HeadersLimit;

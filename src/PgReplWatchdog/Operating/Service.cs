@@ -51,6 +51,7 @@ public static class Service
             services.AddSingleton(provider => ActivatorUtilities.CreateInstance<Watchdog>(provider, cluster.Spec, eyes, hands, cluster.FreezeWindows, TimeProvider.System));
         }
         services.AddSingleton<WatchedClusters>();
+        services.AddSingleton(provider => new AgentAnswers(provider.GetRequiredService<WatchedClusters>(), TimeProvider.System));
         services.AddSingleton(installation);
         services.AddSingleton(new ApiToken(installation.ApiToken));
         services.Configure<HostOptions>(host => host.BackgroundServiceExceptionBehavior = BackgroundServiceExceptionBehavior.Ignore); // no helper's end is the watchdog's

@@ -1,5 +1,6 @@
 using PgReplWatchdog.Lab;
 using PgReplWatchdog.Lab.Faults;
+using PgReplWatchdog.Tests.Operating;
 
 namespace PgReplWatchdog.Tests.Faults;
 
@@ -60,6 +61,9 @@ public sealed class HoldTests
         await using var outside = new ClientWriter(cluster.Lab.Hosts);
         pinned.Start();
         outside.Start();
+        await using var proxy = await ProxyProcess.StartAsync(cluster.Lab, Cancellation);
+        await proxy.LeadsToAsync("alpha", Cancellation);
+        await using var behind = await ProxiedSession.OpenAsync(proxy, Cancellation);
         var scene = await Scene.FindAsync(cluster.Lab, Cancellation);
         foreach (var fault in faults)
         {
@@ -69,9 +73,11 @@ public sealed class HoldTests
             Assert.Null(await scene.NewPrimaryAsync(Cancellation));
             var before = pinned.Acknowledged.Count;
             await SetUp.SetUpTests.EventuallyAsync(() => Task.FromResult(pinned.Acknowledged.Count > before), $"{fault}: the primary is undisturbed");
+            await behind.WritesAsync();
             await fault.EndAsync(scene, Cancellation);
             await cluster.UntilAsync(status => scene.Standbys.All(standby => status.Ready(standby.Name)), $"{fault}: all is as before");
         }
+        Assert.Empty(proxy.TwoUp);
         await pinned.StopAsync();
         await outside.StopAsync();
         Assert.Equal(cluster.Alpha, (await Scene.FindAsync(cluster.Lab, Cancellation)).Primary);

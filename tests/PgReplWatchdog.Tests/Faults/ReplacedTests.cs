@@ -3,6 +3,7 @@ using System.Globalization;
 using System.Text.Json;
 using PgReplWatchdog.Lab;
 using PgReplWatchdog.Lab.Faults;
+using PgReplWatchdog.Tests.Operating;
 
 namespace PgReplWatchdog.Tests.Faults;
 
@@ -26,6 +27,8 @@ public sealed class ReplacedTests
         await using var outside = new ClientWriter(cluster.Lab.Hosts);
         pinned.Start();
         outside.Start();
+        await using var proxy = await ProxyProcess.StartAsync(cluster.Lab, Cancellation);
+        await proxy.LeadsToAsync("alpha", Cancellation);
         await SetUp.SetUpTests.EventuallyAsync(() => Task.FromResult(pinned.Acknowledged.Count > 50 && outside.Acknowledged.Count > 50), "rows are written");
 
         var scene = await Scene.FindAsync(cluster.Lab, Cancellation);
@@ -33,11 +36,14 @@ public sealed class ReplacedTests
         await fault.StartAsync(scene, Cancellation);
         await cluster.UntilAsync(status => status is { Verdict: "Serving", IntendedPrimary: "beta" }, "beta is primary");
         await SetUp.SetUpTests.EventuallyAsync(() => Task.FromResult(outside.Acknowledged[^1].By == cluster.Beta), "the client writes to beta");
+        await proxy.LeadsToAsync("beta", Cancellation);
         await fault.EndAsync(scene, Cancellation);
         await cluster.UntilAsync(status => status.Verdict == "Serving" && status.Streams("alpha"), "alpha streams from beta");
         await pinned.StopAsync();
         await outside.StopAsync();
 
+        Assert.Equal("beta", await proxy.UpAsync("primary", Cancellation));
+        Assert.Empty(proxy.TwoUp);
         var account = WriteAccount.Of(pinned, outside);
         Assert.Equal(TimeSpan.Zero, account.OverlapOf(cluster.Alpha, cluster.Beta));
         var lost = await account.LostOnAsync(cluster.Beta, Cancellation);

@@ -74,8 +74,8 @@ public sealed class RoleEndpointTests
     {
         await using var cluster = await WatchedAsync();
         await using var proxy = await ProxyProcess.StartAsync(cluster.Lab, Cancellation);
-        await LeadsToAsync(cluster, proxy, proxy.PrimaryPort, cluster.Alpha.PostgresPort);
-        await LeadsToAsync(cluster, proxy, proxy.ReplicaPort, cluster.Beta.PostgresPort);
+        await LeadsToAsync(proxy.PrimaryPort, cluster.Alpha.PostgresPort);
+        await LeadsToAsync(proxy.ReplicaPort, cluster.Beta.PostgresPort);
     }
 
     [Fact]
@@ -83,16 +83,16 @@ public sealed class RoleEndpointTests
     {
         await using var cluster = await RunningCluster.StartAsync();
         await using var proxy = await ProxyProcess.StartAsync(cluster.Lab, Cancellation);
-        await LeadsToAsync(cluster, proxy, proxy.PrimaryPort, cluster.Alpha.PostgresPort);
+        await LeadsToAsync(proxy.PrimaryPort, cluster.Alpha.PostgresPort);
         await WritesAsync(1, cluster.Alpha.PostgresPort);
 
         await cluster.Alpha.KillPostgresAsync(Cancellation);
         await cluster.UntilAsync(status => status is { Verdict: "Serving", IntendedPrimary: "beta" }, "beta is primary");
-        await LeadsToAsync(cluster, proxy, proxy.PrimaryPort, cluster.Beta.PostgresPort);
+        await LeadsToAsync(proxy.PrimaryPort, cluster.Beta.PostgresPort);
         await WritesAsync(2, cluster.Beta.PostgresPort);
         Assert.Equal(HttpStatusCode.ServiceUnavailable, await StatusAsync(cluster, HttpMethod.Get, "/nodes/alpha/primary"));
 
-        async Task WritesAsync(int row, int port) => Assert.Equal(port, await proxy.AskAsync(cluster.Alpha, proxy.PrimaryPort,
+        async Task WritesAsync(int row, int port) => Assert.Equal(port, await ProxyProcess.AskAsync(proxy.PrimaryPort,
             $"INSERT INTO deed (id) VALUES ({row}) RETURNING current_setting('port')::int", Cancellation));
     }
 
@@ -105,12 +105,12 @@ public sealed class RoleEndpointTests
         return cluster;
     }
 
-    /// <summary>More than once: until its first check of each HAProxy takes every server for good, one after the other.</summary>
-    private static Task LeadsToAsync(RunningCluster cluster, ProxyProcess proxy, int port, int server) => SetUpTests.EventuallyAsync(async () =>
+    /// <summary>More than once: it takes its servers by turns.</summary>
+    private static Task LeadsToAsync(int port, int server) => SetUpTests.EventuallyAsync(async () =>
     {
         for (var ask = 1; ask <= 4; ask++)
         {
-            if (await proxy.AskAsync(cluster.Alpha, port, ct: Cancellation) != server)
+            if (await ProxyProcess.AskAsync(port, ct: Cancellation) != server)
                 return false;
         }
         return true;
@@ -119,7 +119,7 @@ public sealed class RoleEndpointTests
     private static async Task AnswersAsync(RunningCluster cluster, HttpMethod method, HttpStatusCode code, params string[] paths)
     {
         foreach (var path in paths)
-            Assert.Equal((method.Method, path, code), (method.Method, path, await StatusAsync(cluster, method, path)));
+            await SetUpTests.EventuallyAsync(async () => await StatusAsync(cluster, method, path) == code, $"{method.Method} {path} is answered with {code}");
     }
 
     private static async Task<HttpStatusCode> StatusAsync(RunningCluster cluster, HttpMethod method, string path)
