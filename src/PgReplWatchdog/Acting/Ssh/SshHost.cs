@@ -1,3 +1,4 @@
+using System.Diagnostics;
 using System.Globalization;
 using System.Net.Sockets;
 using System.Text;
@@ -23,11 +24,14 @@ public sealed class SshHost(ClusterAccess cluster, HostAccess host) : IDisposabl
 
     private static readonly TimeSpan KeepAlive = TimeSpan.FromSeconds(15);
 
+    /// <summary>Two clocks go apart by seconds a day, and a connection is kept for weeks.</summary>
+    private static readonly TimeSpan ClockAge = TimeSpan.FromMinutes(1);
+
     private readonly string user = cluster.SshUser;
     private readonly string keyFile = cluster.SshKeyFile;
 
     private readonly SemaphoreSlim connecting = new(1, 1);
-    private SshClient? client;
+    private Connection? client;
 
     public HostAccess Host => host;
 
@@ -74,11 +78,13 @@ public sealed class SshHost(ClusterAccess cluster, HostAccess host) : IDisposabl
     {
         using var deadline = CancellationTokenSource.CreateLinkedTokenSource(cancellation);
         deadline.CancelAfter(timeout);
-        SshClient? connected = null;
+        var until = Stopwatch.GetTimestamp() + (long)(timeout.TotalSeconds * Stopwatch.Frequency);
+        Connection? connected = null;
         try
         {
             connected = await ConnectAsync(deadline.Token, cancellation);
-            using var command = connected.CreateCommand(AsServer(script), encoding ?? Encoding.UTF8);
+            var text = AsServer(connected.Clock.Guarded(script, until));
+            using var command = connected.Client.CreateCommand(text, encoding ?? Encoding.UTF8);
             var running = command.ExecuteAsync(deadline.Token);
             if (feed is not null)
             {
@@ -86,7 +92,10 @@ public sealed class SshHost(ClusterAccess cluster, HostAccess host) : IDisposabl
                 await feed(standardInput, deadline.Token);
             }
             await running;
-            return new SshResult(command.ExitStatus, command.Result, command.Error);
+            if (command.ExitStatus != HostClock.TooLate)
+                return new SshResult(command.ExitStatus, command.Result, command.Error);
+            Drop(connected); // in time here and too late there: the host's clock has jumped, and is read anew
+            throw new SshFailureException(SshFailureKind.TimedOut, $"{host.Node.Name}: {command.Error.Trim()}");
         }
         catch (OperationCanceledException) when (!cancellation.IsCancellationRequested)
         {
@@ -120,13 +129,26 @@ public sealed class SshHost(ClusterAccess cluster, HostAccess host) : IDisposabl
         return new SshFailureException(SshFailureKind.CommandFailed, $"{host.Node.Name}: {(said.Length > 0 ? said : $"a command ended with {status}")}");
     }
 
-    private async Task<SshClient> ConnectAsync(CancellationToken deadline, CancellationToken cancellation)
+    private async Task<Connection> ConnectAsync(CancellationToken deadline, CancellationToken cancellation)
     {
         await connecting.WaitAsync(deadline);
         try
         {
-            if (client is { IsConnected: true } kept)
-                return kept;
+            if (client is { Client.IsConnected: true } kept)
+            {
+                if (Stopwatch.GetElapsedTime(kept.Clock.AskedAt) <= ClockAge)
+                    return kept;
+                try
+                {
+                    kept.Clock = await ReadClockAsync(kept.Client, deadline);
+                    return kept;
+                }
+                catch
+                {
+                    Drop(kept);
+                    throw;
+                }
+            }
             Drop(client);
             client = await OpenAsync(deadline, cancellation);
             return client;
@@ -137,7 +159,7 @@ public sealed class SshHost(ClusterAccess cluster, HostAccess host) : IDisposabl
         }
     }
 
-    private async Task<SshClient> OpenAsync(CancellationToken deadline, CancellationToken cancellation)
+    private async Task<Connection> OpenAsync(CancellationToken deadline, CancellationToken cancellation)
     {
         using var key = new PrivateKeyFile(keyFile);
         var target = new Renci.SshNet.ConnectionInfo(host.Node.Host, host.SshPort, user, new PrivateKeyAuthenticationMethod(user, key)) { Timeout = ConnectTimeout };
@@ -152,7 +174,7 @@ public sealed class SshHost(ClusterAccess cluster, HostAccess host) : IDisposabl
         try
         {
             await fresh.ConnectAsync(deadline);
-            return fresh;
+            return new Connection(fresh, await ReadClockAsync(fresh, deadline));
         }
         catch (Exception failure)
         {
@@ -163,8 +185,19 @@ public sealed class SshHost(ClusterAccess cluster, HostAccess host) : IDisposabl
         }
     }
 
+    private async Task<HostClock> ReadClockAsync(SshClient fresh, CancellationToken deadline)
+    {
+        var askedAt = Stopwatch.GetTimestamp();
+        using var question = fresh.CreateCommand(HostClock.Question);
+        await question.ExecuteAsync(deadline);
+        // Without it no script could know that it is late, and no fence could see a process.
+        return HostClock.Read(question.Result, askedAt) ?? throw new SshFailureException(SshFailureKind.CommandFailed,
+            $"{host.Node.Name}: {user} cannot read /proc/uptime there ({question.Error.Trim()}); the watchdog does nothing on a host without /proc");
+    }
+
     private SshFailureException Explain(Exception failure, string? refusedKey) => failure switch
     {
+        SshFailureException known => known,
         _ when refusedKey is not null => new(SshFailureKind.HostKeyChanged,
             $"{host.Node.Name}: the host key of {host.Node.Host}:{host.SshPort} is {refusedKey}, HostKeyFingerprints has {string.Join(", ", host.HostKeyFingerprints)}; "
             + "if the host was installed anew, put the new fingerprint there; if not, somebody may stand between", failure),
@@ -179,15 +212,22 @@ public sealed class SshHost(ClusterAccess cluster, HostAccess host) : IDisposabl
     };
 
     /// <summary>Ends the connection that was used, and only that: another command may have opened a new one meanwhile.</summary>
-    private void Drop(SshClient? used)
+    private void Drop(Connection? used)
     {
         if (used is not null && ReferenceEquals(Interlocked.CompareExchange(ref client, null, used), used))
-            _ = Task.Run(used.Dispose); // it says goodbye, and waits for an answer
+            _ = Task.Run(used.Client.Dispose); // it says goodbye, and waits for an answer
     }
 
     public void Dispose()
     {
         Drop(client);
         connecting.Dispose();
+    }
+
+    /// <summary>An open connection, and its host's clock.</summary>
+    private sealed class Connection(SshClient client, HostClock clock)
+    {
+        public SshClient Client => client;
+        public HostClock Clock { get; set; } = clock;
     }
 }
