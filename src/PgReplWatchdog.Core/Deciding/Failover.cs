@@ -206,7 +206,8 @@ public static class Failover
         var method = Method(now, procedure, server, attempt);
         return new NextStep(
             memory with { Procedure = procedure with { Attempts = attempt } },
-            new WatchdogAction.Promote(procedure.To, method),
+            // One that nothing stops may go on feeding it: BestEffort means to promote all the same.
+            new WatchdogAction.Promote(procedure.To, method) { Elected = procedure.FencedBy == FencedBy.Nothing ? null : procedure.PromotedAt },
             [attempt == 1
                 ? new(EventKind.FailoverStep, $"promoting {procedure.To} at {procedure.PromotedAt} (epoch {memory.Epoch}); {procedure.From} is {Fenced(procedure)}{Salvaged(procedure)}")
                 : new(EventKind.PromotionTried, $"{procedure.To} is not primary yet: attempt {attempt} of {now.Policy.PromotionAttempts}, by {method}")]);

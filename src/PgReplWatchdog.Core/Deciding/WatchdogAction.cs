@@ -55,7 +55,13 @@ public abstract record WatchdogAction
     public sealed record Salvage(string Node, string To, Lsn From, Lsn After, uint Timeline) : WatchdogAction;
 
     /// <summary>Ask the node to promote itself until it is primary, within a limit.</summary>
-    public sealed record Promote(string Node, PromotionMethod Method) : WatchdogAction;
+    public sealed record Promote(string Node, PromotionMethod Method) : WatchdogAction
+    {
+        /// <summary>
+        /// Where its WAL ended when it was elected. A walreceiver that has received more is fed by a primary that lives: then nothing is promoted. Null: that is not looked at.
+        /// </summary>
+        public Lsn? Elected { get; init; }
+    }
 
     /// <summary>Remove the trigger file: it was not heeded, or is not needed any more.</summary>
     public sealed record WithdrawPromotion(string Node) : WatchdogAction;

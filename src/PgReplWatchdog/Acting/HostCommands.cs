@@ -1,3 +1,4 @@
+using System.Globalization;
 using PgReplWatchdog.Acting.Ssh;
 using PgReplWatchdog.Configuration;
 using PgReplWatchdog.Planning;
@@ -16,9 +17,10 @@ public static class HostCommands
     /// as the first thing of a promotion. Without a signal an idle standby looks every 5 s; a single one can be slept through
     /// (it may come in the moment before the process goes to sleep between two connection attempts).
     /// </summary>
-    public static string CreateTriggerFile(HostAccess host, string triggerFile, int signals) => Shell.Script($$"""
-        : > {0} || exit 1
+    public static string CreateTriggerFile(HostAccess host, string triggerFile, int signals, Lsn? elected) => Shell.Script($$"""
         postmaster=$(head -n 1 {1}/postmaster.pid) || exit 1
+        {{RefuseWhereFed(elected)}}
+        : > {0} || exit 1
         tries=0
         while [ -e {0} ]; do
           [ $tries -lt {{signals}} ] || exit {{NotHeeded}}
@@ -44,7 +46,24 @@ public static class HostCommands
         """, host.BinDirectory, host.Node.DataDirectory);
 
     /// <summary>pg_ctl promote, without waiting: that the server is primary is asked of the server.</summary>
-    public static string PgCtlPromote(HostAccess host) => Shell.Script("{0}/pg_ctl promote -D {1} -W", host.BinDirectory, host.Node.DataDirectory);
+    public static string PgCtlPromote(HostAccess host, Lsn? elected) => Shell.Script($$"""
+        postmaster=$(head -n 1 {1}/postmaster.pid) || exit 1
+        {{RefuseWhereFed(elected)}}
+        {0}/pg_ctl promote -D {1} -W
+        """, host.BinDirectory, host.Node.DataDirectory);
+
+    /// <summary>
+    /// Positions stand still from the election to the promotion. A walreceiver whose process title names a position beyond the elected one is fed by a primary that lives.
+    /// One that only waits for a primary that is gone keeps the position that it had.
+    /// </summary>
+    private static string RefuseWhereFed(Lsn? elected) => elected is not { } position ? "" : string.Create(CultureInfo.InvariantCulture, $$"""
+        received=$(pgrep -a -P "$postmaster" -f 'wal ?receiver' |
+          sed -nE 's/.*streaming ([0-9A-F]{1,8})\/([0-9A-F]{1,8}).*/(0x\1 << 32) + 0x\2/p')
+        [ -z "$received" ] || [ $(($received)) -le {{position.Value}} ] || {
+          echo "it streams and has received WAL beyond {{position}}, at which it was elected: a primary lives; nothing is promoted" >&2
+          exit 1
+        }
+        """);
 
     /// <summary>
     /// First the start block, so that nobody and nothing starts it again (manual, "recovery.conf file merged into postgresql.conf": from 12 a server refuses to

@@ -1,5 +1,6 @@
 using System.Net.Sockets;
 using Npgsql;
+using NpgsqlTypes;
 using PgReplWatchdog.Acting.Ssh;
 using PgReplWatchdog.Configuration;
 using PgReplWatchdog.Deciding;
@@ -19,6 +20,21 @@ public sealed class Promotion(ClusterAccess cluster, SshHosts hosts, TimeProvide
     private static readonly TimeSpan RepeatInterval = TimeSpan.FromMilliseconds(100);
     private const int SignalsPerAttempt = 25; // 100 ms each: within the limit
 
+    /// <summary>
+    /// True where it was heeded: on a primary pg_promote() is an error. A request that is late in its own session does nothing, nor does one to a standby that has received
+    /// more since it was elected.
+    /// </summary>
+    private const string Request = """
+        SELECT CASE WHEN NOT pg_is_in_recovery() THEN true
+                    WHEN clock_timestamp() - backend_start < $1
+                     AND ($2 IS NULL OR pg_last_wal_receive_lsn() <= CAST($2 AS pg_lsn)
+                          OR NOT EXISTS (SELECT FROM pg_stat_wal_receiver WHERE status = 'streaming'))
+                    THEN pg_promote(false) IS NULL
+                    ELSE false END
+          FROM pg_stat_activity
+         WHERE pid = pg_backend_pid()
+        """;
+
     public async Task<string> RunAsync(WatchdogAction.Promote promote, CancellationToken cancellation)
     {
         ArgumentNullException.ThrowIfNull(promote);
@@ -37,9 +53,10 @@ public sealed class Promotion(ClusterAccess cluster, SshHosts hosts, TimeProvide
     /// <summary>Null where the request was taken, else why not.</summary>
     private Task<string?> AskAsync(WatchdogAction.Promote promote, CancellationToken deadline) => promote.Method switch
     {
-        PromotionMethod.Sql => AskBySqlAsync(promote.Node, deadline),
-        PromotionMethod.PgCtl => AskOverSshAsync(promote.Node, host => HostCommands.PgCtlPromote(host), deadline),
-        _ => AskOverSshAsync(promote.Node, host => HostCommands.CreateTriggerFile(host, host.Node.TriggerFile, SignalsPerAttempt), deadline),
+        PromotionMethod.Sql => AskBySqlAsync(promote, deadline),
+        PromotionMethod.PgCtl => AskOverSshAsync(promote.Node, host => HostCommands.PgCtlPromote(host, promote.Elected), deadline),
+        _ => AskOverSshAsync(promote.Node,
+            host => HostCommands.CreateTriggerFile(host, host.Node.TriggerFile, SignalsPerAttempt, promote.Elected), deadline),
     };
 
     private async Task<string?> AskOverSshAsync(string node, Func<HostAccess, string> script, CancellationToken deadline)
@@ -53,14 +70,15 @@ public sealed class Promotion(ClusterAccess cluster, SshHosts hosts, TimeProvide
         };
     }
 
-    private async Task<string?> AskBySqlAsync(string node, CancellationToken deadline)
+    private async Task<string?> AskBySqlAsync(WatchdogAction.Promote promote, CancellationToken deadline)
     {
         try
         {
-            await using var source = PostgresConnections.SourceFor(cluster, cluster.Spec.Node(node));
+            await using var source = PostgresConnections.SourceFor(cluster, cluster.Spec.Node(promote.Node));
             await using var connection = await source.OpenConnectionAsync(deadline);
-            // On a primary it is an error: then it was heeded.
-            await using var request = new NpgsqlCommand("SELECT CASE WHEN pg_is_in_recovery() THEN pg_promote(false) END IS NULL", connection);
+            await using var request = new NpgsqlCommand(Request, connection);
+            request.Parameters.Add(new NpgsqlParameter<TimeSpan> { TypedValue = Limit });
+            request.Parameters.Add(new NpgsqlParameter { Value = promote.Elected?.ToString() ?? (object)DBNull.Value, NpgsqlDbType = NpgsqlDbType.Text });
             while (await request.ExecuteScalarAsync(deadline) is not true)
                 await Task.Delay(RepeatInterval, clock, deadline);
             return null;

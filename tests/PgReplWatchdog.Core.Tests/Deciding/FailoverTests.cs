@@ -6,7 +6,7 @@ namespace PgReplWatchdog.Core.Tests.Deciding;
 public class FailoverTests
 {
     private static readonly Policy Five = new() { PromotionAttempts = 5 };
-    private static readonly WatchdogAction Promote = new WatchdogAction.Promote(Beta, PromotionMethod.TriggerFile);
+    private static readonly WatchdogAction Promote = new WatchdogAction.Promote(Beta, PromotionMethod.TriggerFile) { Elected = Here };
     private static readonly WatchdogAction Withdraw = new WatchdogAction.WithdrawPromotion(Beta);
 
     private static NextStep Continue(ClusterMemory memory, ClusterObservation seen, Policy? policy = null) => Failover.Continue(Now(memory, seen, policy ?? Five), memory.Procedure!);
@@ -126,7 +126,7 @@ public class FailoverTests
         Assert.IsType<WatchdogAction.Freeze>(Continue(first.Memory, Reporting(deaf, nameof(WatchdogAction.Freeze), "beta,gamma", succeeded: false)).Action);
         Assert.IsType<WatchdogAction.Freeze>(Continue(first.Memory, Reporting(deaf, nameof(WatchdogAction.Freeze), Beta)).Action); // gamma was not there then
         var second = Continue(first.Memory, Reporting(deaf, nameof(WatchdogAction.Freeze), "beta,gamma"));
-        Assert.Equal(new WatchdogAction.Promote(Gamma, PromotionMethod.TriggerFile), second.Action);
+        Assert.Equal(new WatchdogAction.Promote(Gamma, PromotionMethod.TriggerFile) { Elected = Here }, second.Action);
         Assert.Equal((Gamma, 2L), (second.Memory.IntendedPrimary, second.Memory.Epoch));
         Assert.Equal([Beta], second.Memory.Following);
     }
@@ -259,7 +259,7 @@ public class FailoverTests
     [InlineData(3, PromotionMethod.Sql)]
     [InlineData(6, PromotionMethod.PgCtl)]
     [InlineData(9, PromotionMethod.TriggerFile)]
-    public void Each_means_of_promotion_is_tried_three_times(int attempts, PromotionMethod method) => Assert.Equal(new WatchdogAction.Promote(Beta, method),
+    public void Each_means_of_promotion_is_tried_three_times(int attempts, PromotionMethod method) => Assert.Equal(new WatchdogAction.Promote(Beta, method) { Elected = Here },
         Continue(Tried(Promoting, attempts), At(3, Unreachable(), Deaf().With(server => server with { MayPromote = true })), new Policy()).Action);
 
     [Theory]
