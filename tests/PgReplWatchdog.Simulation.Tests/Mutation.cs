@@ -65,6 +65,9 @@ public sealed record Mutation(string Name, string Invariant, params Patch[] Patc
             "return (MUTANT ? null : Guarding.TakeBack(now with { Memory = learned.Memory }, guardToldAt)) ?? learned;")),
         new("lease-left-by-a-watchdog-that-stops", "I8", new Patch("src/PgReplWatchdog/Watchdog.cs",
             "if (spec.Has(memory.Guard?.Node ?? working.MayBeArmed) is not { } node)", "if (spec.Has(MUTANT ? null : memory.Guard?.Node ?? working.MayBeArmed) is not { } node)")),
+        new("late-request-is-obeyed", "Whole",
+            new Patch("tests/PgReplWatchdog.Simulation/Runner.cs", "if (Reaches(node) && arrives <= deadline)", "if (Reaches(node) && (MUTANT || arrives <= deadline))"),
+            new Patch("tests/PgReplWatchdog.Simulation/Faults.Late.cs", "(2, (_, until) => RequestsAreLate(until))", "(MUTANT ? 20 : 2, (_, until) => RequestsAreLate(until))")),
     ];
 
     public override string ToString() => Name;

@@ -84,6 +84,7 @@ internal sealed partial class Faults(World world, Journal journal, Crash crash)
     [
         .. Basic(),
         .. Guards(),
+        .. Late(),
     ];
 
     private (int Weight, Action<Node, double> Strike)[] Basic() =>

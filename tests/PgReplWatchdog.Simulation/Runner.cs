@@ -19,7 +19,7 @@ internal sealed class Runner(World world, Journal journal, Prober prober, Crash 
             WatchdogAction.FenceByCommand command => FenceByCommand(world.Find(command.Node)),
             WatchdogAction.Freeze freeze => Freeze(freeze),
             WatchdogAction.Salvage salvage => (bytes = Salvage(world.Find(salvage.Node), world.Find(salvage.To))) is not null,
-            WatchdogAction.Promote promote => Promote(world.Find(promote.Node), promote.Method),
+            WatchdogAction.Promote promote => Promote(world.Find(promote.Node), promote),
             WatchdogAction.WithdrawPromotion withdraw => OnHost(world.Find(withdraw.Node), Withdraw),
             WatchdogAction.Reserve reserve => world.Find(reserve.Node).IsServing && OnHost(world.Find(reserve.Node), node => node.Slots.Add(reserve.For)),
             WatchdogAction.Repoint repoint => world.Find(repoint.Primary).IsServing && OnHost(world.Find(repoint.Node), node => Point(node, world.Find(repoint.Primary))),
@@ -67,6 +67,8 @@ internal sealed class Runner(World world, Journal journal, Prober prober, Crash 
     /// <summary>By SSH: a request that arrives is carried out, also where the way back is cut meanwhile.</summary>
     private bool OnHost(Node node, Action<Node> change, double least = 0.03, double most = 0.3)
     {
+        if (world.Now < world.LateUntil && world.Chance(0.3))
+            return Late(node, change);
         if (!Reaches(node) || (!world.Network.IsUp(node.Index, world.Watchdog, world.Now) && world.Chance(0.5)))
             return !Wait(world.Between(1, 4));
         world.Advance(world.Between(least, most) + world.Network.RoundTrip(node.Index, world.Watchdog, world.Now));
@@ -74,6 +76,23 @@ internal sealed class Runner(World world, Journal journal, Prober prober, Crash 
             return !Wait(world.Between(1, 4));
         change(node);
         return world.Network.IsUp(node.Index, world.Watchdog, world.Now) || !Wait(world.Between(1, 4));
+    }
+
+    /// <summary>A script knows until when it is waited for, to within half a second: later it does nothing (docs/decisions/0017).</summary>
+    private bool Late(Node node, Action<Node> change)
+    {
+        var limit = world.Between(1, 4);
+        var arrives = world.Now + limit + (world.Chance(0.5) ? world.Between(0, 1) : world.Between(0, 60));
+        var deadline = world.Now + limit + 0.6;
+        world.At(arrives, () =>
+        {
+            if (Reaches(node) && arrives <= deadline)
+            {
+                world.Tell($"a request to {node} arrives late, and is obeyed");
+                change(node);
+            }
+        });
+        return !Wait(limit);
     }
 
     private bool Fence(Node node)
@@ -123,14 +142,17 @@ internal sealed class Runner(World world, Journal journal, Prober prober, Crash 
         return (long)bytes;
     }
 
-    private bool Promote(Node node, PromotionMethod method)
+    private bool Promote(Node node, WatchdogAction.Promote promote)
     {
+        var method = promote.Method;
         if (journal.Memory.Procedure is { Attempts: <= 1 } procedure)
             Judge(node, world.Find(procedure.From));
         world.Truth.Asked.TryAdd(node, (world.Now, journal.Memory.Epoch, journal.Memory.Procedure?.SalvagedBytes is not null));
         var promoting = false;
         OnHost(node, host =>
         {
+            if (promote.Elected is { } elected && world.Receiver(host) is not null && host.Position > elected.Value)
+                return; // a primary that lives feeds it
             if (method == PromotionMethod.TriggerFile)
                 host.TriggerFile |= !host.DiskFull;
             promoting = host is { IsRunning: true, IsStandby: true, Hang: Hang.None } && (method != PromotionMethod.TriggerFile || host.TriggerFile) && !world.Chance(0.05);

@@ -52,6 +52,9 @@ internal sealed class World
     /// <summary>Until then servers refuse the watchdog's role: its password was changed.</summary>
     public double LockedOutUntil { get; set; }
 
+    /// <summary>Until then some requests arrive after the watchdog has given them up.</summary>
+    public double LateUntil { get; set; }
+
     /// <summary>A session of the watchdog's was closed by a dying postmaster: a check runs at once.</summary>
     public bool Alarm { get; set; }
 
