@@ -17,6 +17,11 @@ public static class Decider
     /// <summary>One look alone never leads to a failover; where a host itself says that PostgreSQL is gone, the second comes soon.</summary>
     private static readonly TimeSpan SecondLookInterval = TimeSpan.FromMilliseconds(20);
 
+    /// <summary>
+    /// Timers run out some milliseconds early. A look that ends just before the threshold decides nothing, and the next one takes as long again.
+    /// </summary>
+    private static readonly TimeSpan TimerMargin = TimeSpan.FromMilliseconds(20);
+
     public static Decision Decide(ClusterSpec spec, ClusterMemory memory, WorkingMemory working, ClusterObservation observation)
     {
         ArgumentNullException.ThrowIfNull(spec);
@@ -102,7 +107,7 @@ public static class Decider
         if (now.Diagnosis.Verdict.IsFailure() && gates.All(gate => gate.Gate is Gate.ThresholdNotReached or Gate.OldPrimaryNotFenced) && now.StillToWait is { } wait)
         {
             // A look at a silent node takes as long as it is waited for: it is to end when the threshold is reached.
-            var takes = now.Diagnosis.Verdict == Verdict.Down ? now.Policy.ProbeTimeout : TimeSpan.Zero;
+            var takes = now.Diagnosis.Verdict == Verdict.Down ? now.Policy.ProbeTimeout - TimerMargin : TimeSpan.Zero;
             if (gates.All(gate => gate.Gate != Gate.OldPrimaryNotFenced))
                 return Longest(wait - takes, SecondLookInterval);
             if (now.GuardStillToWait is { } guard)

@@ -6,14 +6,26 @@ namespace PgReplWatchdog.Core.Tests.Deciding;
 public class NextLookTests
 {
     [Theory]
-    [InlineData(1, 8.2, false)]
-    [InlineData(7.4, 1.8, false)] // a scheduled look in between has just the time to end
-    [InlineData(7.5, 1.7, true)]
+    [InlineData(1, 8.22, false)]
+    [InlineData(7.4, 1.82, false)] // a scheduled look in between has just the time to end
+    [InlineData(7.5, 1.72, true)]
     [InlineData(9.5, 0.02, true)]
     public void Next_look_at_a_silent_primary_ends_when_the_threshold_is_reached_and_none_goes_on_then(double at, double lookAgainIn, bool notSooner)
     {
         var decision = DownUntil(at);
         Assert.Equal((Seconds(lookAgainIn), notSooner), (decision.LookAgainIn, decision.NotSooner));
+    }
+
+    [Theory]
+    [InlineData(0)]
+    [InlineData(-0.015)]
+    public void Look_that_is_due_at_the_threshold_decides_also_where_its_timers_run_out_a_little_early(double early)
+    {
+        var watch = new Watch(Two(new Policy { Fencing = Fencing.BestEffort }));
+        watch.Look(0, Primary(), Standby());
+        var due = watch.LookFrom(1, 8, Unreachable(), Deaf()).LookAgainIn!.Value.TotalSeconds;
+        var ends = 8 + due + new Policy().ProbeTimeout.TotalSeconds + early;
+        Assert.NotNull(watch.Look(ends, Unreachable(), Deaf()).Memory.Procedure);
     }
 
     private static Decision DownUntil(double at, HostObservation? host = null, Policy? policy = null)
@@ -81,7 +93,7 @@ public class NextLookTests
     {
         var watch = new Watch(Two(new Policy { GuardTimeToLive = Seconds(12) }), Known);
         watch.Look(0, Primary(), Standby());
-        Assert.Equal(Seconds(14.5) - new Policy().ProbeTimeout, watch.Look(1, Unreachable(), Deaf()).LookAgainIn);
+        Assert.Equal(Seconds(14.52) - new Policy().ProbeTimeout, watch.Look(1, Unreachable(), Deaf()).LookAgainIn);
     }
 
     [Fact]
