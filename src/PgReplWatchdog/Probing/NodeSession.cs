@@ -60,7 +60,15 @@ public sealed class NodeSession(ClusterAccess cluster, NodeSpec node) : IAsyncDi
             {
             }
         }
-        return await AskAsync(await OpenAsync(deadline), deadline);
+        try
+        {
+            return await AskAsync(await OpenAsync(deadline), deadline);
+        }
+        // A server that dies resets what it has not accepted yet. How things are then the next connection tells.
+        catch (Exception broken) when (!deadline.IsCancellationRequested && ProbeFailure.IsReset(broken))
+        {
+            return await AskAsync(await OpenAsync(deadline), deadline);
+        }
     }
 
     /// <summary>A session is kept again only after it has answered: one in an unknown state is never asked again.</summary>

@@ -19,6 +19,15 @@ public static class ProbeFailure
         _ => (Reach.Failed, Talk(host, port, failure)),
     };
 
+    /// <summary>The connection was there and broke: the server has died, or what stands at its address wants no guests.</summary>
+    public static bool IsReset(Exception? failure) => failure switch
+    {
+        null or PostgresException => false,
+        SocketException { SocketErrorCode: SocketError.ConnectionReset or SocketError.ConnectionAborted or SocketError.Shutdown } => true,
+        EndOfStreamException => true,
+        _ => IsReset(failure.InnerException),
+    };
+
     private static (Reach Reach, string Detail) Classify(SocketException failure, string host, int port) => failure.SocketErrorCode switch
     {
         SocketError.ConnectionRefused => (Reach.Refused, $"{host}:{port} refuses connections"),
