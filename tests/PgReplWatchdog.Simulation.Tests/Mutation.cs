@@ -52,7 +52,7 @@ public sealed record Mutation(string Name, string Invariant, params Patch[] Patc
             new Patch(Deciding + "Decider.cs", "=> observation.Find(node) is { IsServingPrimary: true, Server: { } server }", "=> !MUTANT && observation.Find(node) is { IsServingPrimary: true, Server: { } server }")),
         new("trigger-file-left-behind", "Trigger",
             new Patch(Deciding + "Failover.cs", "if (procedure.PromotedAt is not null && !(Reports(", "if (!MUTANT && procedure.PromotedAt is not null && !(Reports("),
-            new Patch(Deciding + "Failover.cs", "if (procedure.PromotedAt is not null && now.Observation.Time -", "if (!MUTANT && procedure.PromotedAt is not null && now.Observation.Time -")),
+            new Patch(Deciding + "Failover.cs", "if (procedure.PromotedAt is not null && now.Since(", "if (!MUTANT && procedure.PromotedAt is not null && now.Since(")),
         new("rejoin-given-up-at-once", "Whole",
             new Patch(Deciding + "Returning.cs", "return before is { Step: ReturnStep.Rejoin } ||", "return (!MUTANT && before is { Step: ReturnStep.Rejoin }) ||")),
         new("salvage-reported-and-not-done", "Lost", new Patch("tests/PgReplWatchdog.Simulation/Runner.cs",
@@ -68,6 +68,8 @@ public sealed record Mutation(string Name, string Invariant, params Patch[] Patc
         new("late-request-is-obeyed", "Whole",
             new Patch("tests/PgReplWatchdog.Simulation/Runner.cs", "if (Reaches(node) && arrives <= deadline)", "if (Reaches(node) && (MUTANT || arrives <= deadline))"),
             new Patch("tests/PgReplWatchdog.Simulation/Faults.Late.cs", "(2, (_, until) => RequestsAreLate(until))", "(MUTANT ? 20 : 2, (_, until) => RequestsAreLate(until))")),
+        new("delays-by-the-wall-clock", "I6", new Patch("src/PgReplWatchdog.Core/Remembering/Moments.cs",
+            "if (ByTime.TryGetValue(time, out var moment))", "if (!MUTANT && ByTime.TryGetValue(time, out var moment))")),
     ];
 
     public override string ToString() => Name;

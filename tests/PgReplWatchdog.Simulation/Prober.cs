@@ -21,7 +21,7 @@ internal sealed class Prober(World world, Clock clock, Crash crash) : IProber
     public double BeganAt { get; private set; }
 
     /// <summary>When this process last saw a node serve as primary, or else first looked, by its own clock; and how many looks ago.</summary>
-    private readonly (DateTimeOffset At, int Look)[] served = new (DateTimeOffset, int)[Setting.MostNodes];
+    private readonly (TimeSpan At, int Look)[] served = new (TimeSpan, int)[Setting.MostNodes];
 
     /// <summary>Where each node was when it answered in the last look; for the truth.</summary>
     public ClusterObservation? Last { get; private set; }
@@ -52,7 +52,7 @@ internal sealed class Prober(World world, Clock clock, Crash crash) : IProber
         foreach (var node in world.Nodes)
         {
             if (looks == 1 || answers[node.Index].IsServingPrimary)
-                served[node.Index] = (Last.Time, looks);
+                served[node.Index] = (Last.At, looks);
         }
         crash.Step();
         return Task.FromResult(Last);
@@ -64,8 +64,9 @@ internal sealed class Prober(World world, Clock clock, Crash crash) : IProber
         var policy = world.Setting.Spec.Policy;
         var threshold = decided.Verdict == nameof(Verdict.Crashed) ? policy.CrashedThreshold : policy.UnreachableThreshold;
         var (at, look) = served[world.Find(decided.From).Index];
-        if (decided.DecidedAt - at < threshold)
-            world.Truth.Violated("Threshold", $"{decided.From} is replaced {(decided.DecidedAt - at).TotalSeconds:0.00} s after it was seen serving; the threshold is {threshold.TotalSeconds} s");
+        var waited = Last!.At - at;
+        if (waited < threshold)
+            world.Truth.Violated("Threshold", $"{decided.From} is replaced {waited.TotalSeconds:0.00} s after it was seen serving; the threshold is {threshold.TotalSeconds} s");
         if (looks - look < 2 && looks > 2)
             world.Truth.Violated("Looks", $"{decided.From} is replaced after one look at which it did not serve");
     }

@@ -55,6 +55,9 @@ internal sealed class World
     /// <summary>Until then some requests arrive after the watchdog has given them up.</summary>
     public double LateUntil { get; set; }
 
+    /// <summary>By how much the wall clock of the watchdog's host has been set.</summary>
+    public TimeSpan WallClockStep { get; set; }
+
     /// <summary>A session of the watchdog's was closed by a dying postmaster: a check runs at once.</summary>
     public bool Alarm { get; set; }
 

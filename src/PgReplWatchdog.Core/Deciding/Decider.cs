@@ -52,6 +52,7 @@ public static class Decider
             ServedAt = servedAt,
             KnownPosition = known,
             Receipts = receipts,
+            Moments = working.Moments.Looked(memory, observation),
             Candidates = CandidateSelection.Assess(spec, memory, known, diagnosis.Primary, observation),
         };
         var gates = Gates.Shut(now);
@@ -77,6 +78,7 @@ public static class Decider
                 Flushing = flushing,
                 Arrivals = arrivals,
                 Claim = claim,
+                Moments = now.Moments.Looked(step.Memory, observation),
                 StartedAt = startedAt,
                 GuardSeenAt = step.Memory.Guard is { } armed && !armed.IsSameAs(memory.Guard) ? observation.At : guardSeenAt,
                 GuardToldAt = step.Action is WatchdogAction.ArmGuard or WatchdogAction.DisarmGuard ? observation.At : working.GuardToldAt,

@@ -94,10 +94,12 @@ public static class Failover
                 $"{procedure.From} is alive: {string.Join("; ", now.Diagnosis.Evidence)}",
             _ when !fenced && !now.Policy.Automatic => "Automatic is false",
             _ when !fenced && now.Observation.Wish.Paused => "failover was paused",
-            _ when !fenced && now.Observation.Time - procedure.DecidedAt > now.Policy.ProcedureLimit => $"it was decided at {procedure.DecidedAt:u}, too long ago to go on with",
+            _ when !fenced && now.Since(procedure.DecidedAt) > now.Policy.ProcedureLimit => $"it was decided at {procedure.DecidedAt:u}, too long ago to go on with",
+            _ when !fenced && !now.Moments.IsKnown(procedure.DecidedAt, now.Observation) =>
+                $"it was decided at {procedure.DecidedAt:u}, which is in the future: a wall clock is wrong, and nobody knows how long ago it was",
             _ when procedure.Step == ProcedureStep.Promote && procedure.Attempts >= now.Policy.PromotionAttempts => $"{procedure.To} is not primary after {procedure.Attempts} attempts",
             _ when procedure is { Step: ProcedureStep.Promote, Phases: [.., { At: var asked }] } && now.Observation.Find(procedure.To) is not { IsServingStandby: true }
-                && now.Observation.Time - asked > now.Policy.ProcedureLimit => $"{procedure.To} does not answer any more since its promotion was asked for at {asked:u}",
+                && now.Since(asked) > now.Policy.ProcedureLimit => $"{procedure.To} does not answer any more since its promotion was asked for at {asked:u}",
             _ => null,
         };
     }
@@ -121,7 +123,7 @@ public static class Failover
         {
             // A watchdog that was started anew knows no receipt of before, but the silence that is on record. Both are known to within a look.
             var unheard = by == FencedBy.Nothing || now.Receipts.Since(procedure.To) is not { } since ? (TimeSpan?)null
-                : Max(now.Observation.At - since, now.Observation.Time - procedure.SilentSince) + (2 * now.Policy.ProbeTimeout);
+                : Max(now.Observation.At - since, SilentFor(now, procedure)) + (2 * now.Policy.ProbeTimeout);
             var next = Freeze(now, Enter(now, procedure with { FencedBy = by, NotReceivedFor = unheard }, ProcedureStep.Freeze));
             return by != FencedBy.Nothing ? next : next with
             {
@@ -171,7 +173,7 @@ public static class Failover
         var began = procedure.Phases[^1].At;
         var standby = now.Observation.Find(procedure.To)?.Server;
         var known = procedure.KnownPosition is not null; // else nobody knows what would be lost: it is tried until it works
-        if (known && (procedure.Attempts >= SalvageAttempts || now.Observation.Time - began >= now.Policy.SalvageLimit))
+        if (known && (procedure.Attempts >= SalvageAttempts || now.Since(began) >= now.Policy.SalvageLimit))
             return Promote(now, Enter(now, procedure, ProcedureStep.Promote));
         if (now.Observation.Host(procedure.From) is not { IsDead: true } || standby is null || Position(standby) is not { } position)
             return known ? Promote(now, Enter(now, procedure, ProcedureStep.Promote)) : NextStep.Wait(With(now, procedure));
@@ -229,7 +231,7 @@ public static class Failover
     private static NextStep Succeed(Situation now, Procedure procedure, ServerFacts promoted)
     {
         var finished = procedure with { Phases = [.. procedure.Phases, new(ProcedureStep.HookAfter, now.Observation.Time)], Attempts = 0, Step = ProcedureStep.HookAfter };
-        var sinceDecision = now.Observation.Time - procedure.DecidedAt;
+        var sinceDecision = now.Since(procedure.DecidedAt);
         var loss = EstimatedLoss(procedure);
         return new NextStep(
             now.Memory with
@@ -242,7 +244,7 @@ public static class Failover
             now.Observation.Find(procedure.From) is { IsServingPrimary: true } ? new WatchdogAction.Fence(procedure.From) : new WatchdogAction.WithdrawPromotion(procedure.To),
             [new(EventKind.FailoverSucceeded, FormattableString.Invariant(
                 $"{procedure.To} is primary on timeline {promoted.Timeline}, {sinceDecision.TotalSeconds:0.00} s after the decision ")
-                + FormattableString.Invariant($"and {(now.Observation.Time - procedure.SilentSince).TotalSeconds:0.0} s after the last sign of life of {procedure.From}; ")
+                + FormattableString.Invariant($"and {SilentFor(now, procedure).TotalSeconds:0.0} s after the last sign of life of {procedure.From}; ")
                 + $"estimated loss: {(loss is { } bytes ? $"{bytes} bytes of WAL" : "unknown")}{Unseen(procedure)}{Salvaged(procedure)}")]);
     }
 
@@ -273,7 +275,7 @@ public static class Failover
             || (now.Observation.Find(procedure.To) is { Reach: Reach.Refused } && now.Observation.Host(procedure.To) is { IsReachable: true, StandbySignal: true });
         if (procedure.PromotedAt is not null && !(Reports(now, nameof(WatchdogAction.WithdrawPromotion), procedure.To) && stillStandby))
             return new NextStep(With(now, procedure), new WatchdogAction.WithdrawPromotion(procedure.To), told is null ? [] : [told]);
-        if (procedure.PromotedAt is not null && now.Observation.Time - procedure.Phases[^1].At < PromotionTakes)
+        if (procedure.PromotedAt is not null && now.Since(procedure.Phases[^1].At) < PromotionTakes)
             return NextStep.Wait(With(now, procedure));
         return GiveUp(now, procedure, told is null ? [] : [told]);
     }
@@ -324,6 +326,8 @@ public static class Failover
         { FencedBy: FencedBy.Nothing } => " seen and not received, and what is acknowledged unseen until it is stopped",
         _ => "",
     };
+
+    private static TimeSpan SilentFor(Situation now, Procedure procedure) => now.Since(procedure.DecidedAt) + (procedure.DecidedAt - procedure.SilentSince);
 
     private static Procedure Enter(Situation now, Procedure procedure, ProcedureStep step) =>
         procedure with { Step = step, Attempts = 0, Phases = [.. procedure.Phases, new(step, now.Observation.Time)] };

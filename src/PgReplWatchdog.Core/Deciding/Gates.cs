@@ -55,14 +55,16 @@ public static class Gates
     {
         if (IsTooSoon(now) && now.Memory.LastFailover is { } last)
         {
+            // The two clocks are read one after the other: a whole second must not fall short by a microsecond.
+            var next = now.Observation.Time + now.Policy.MinimumInterval - now.Since(last.FinishedAt) + TimeSpan.FromMilliseconds(1);
             yield return new(Gate.RecentFailover, null, FormattableString.Invariant($"the last failover ended at {last.FinishedAt:u}; MinimumInterval is {now.Policy.MinimumInterval}, ")
-                + FormattableString.Invariant($"so the next may start at {last.FinishedAt + now.Policy.MinimumInterval:u}, or once somebody has seen to it: pgwatchdog acknowledge {now.Spec.Name}"));
+                + FormattableString.Invariant($"so the next may start at {next:u}, or once somebody has seen to it: pgwatchdog acknowledge {now.Spec.Name}"));
         }
     }
 
     /// <summary>MinimumInterval has not passed since the last failover, and nobody has acknowledged that one.</summary>
     internal static bool IsTooSoon(Situation now) => now.Memory.LastFailover is { } last
-        && last.FinishedAt + now.Policy.MinimumInterval > now.Observation.Time && now.Observation.Wish.AcknowledgedEpoch < last.Epoch;
+        && now.Since(last.FinishedAt) < now.Policy.MinimumInterval && now.Observation.Wish.AcknowledgedEpoch < last.Epoch;
 
     private static IEnumerable<ShutGate> JournalUnwritable(Situation now)
     {

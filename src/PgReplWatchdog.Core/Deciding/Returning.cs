@@ -75,7 +75,7 @@ public static class Returning
     private static NextStep? Reserve(Situation now, ClusterMemory memory, string node)
     {
         var before = memory.Returning.FirstOrDefault(other => other.Node == node);
-        var due = before is null || (before is { Step: ReturnStep.Reserve, Attempts: < ReserveAttempts } && now.Observation.Time - before.TriedAt >= BetweenRepoints);
+        var due = before is null || (before is { Step: ReturnStep.Reserve, Attempts: < ReserveAttempts } && now.Since(before.TriedAt) >= BetweenRepoints);
         return due && now.Observation.Find(node) is not { IsServingStandby: true }
             && now.Observation.Find(memory.IntendedPrimary)?.Server is { LimitsSlots: true } primary && primary.Slots.All(slot => slot.Name != now.Spec.Node(node).SlotName)
             ? Try(now, memory, node, ReturnStep.Reserve, before, new WatchdogAction.Reserve(memory.IntendedPrimary!, node, primary.Version))
@@ -94,7 +94,7 @@ public static class Returning
             return GiveUp(memory, before, host?.Job?.Words ?? "no reason given");
         if (now.Observation.Find(node) is { IsServingStandby: true, Server: { } standby } && before is not { Step: ReturnStep.Rejoin })
         {
-            if (before is { Step: ReturnStep.Repoint } && now.Observation.Time - before.TriedAt < BetweenRepoints)
+            if (before is { Step: ReturnStep.Repoint } && now.Since(before.TriedAt) < BetweenRepoints)
                 return null;
             return before is { Step: ReturnStep.Repoint, Attempts: >= RepointAttempts } || IsBeyondSwitchPoint(memory, standby)
                 ? Rejoin(now, memory, node, before, host)
@@ -108,7 +108,7 @@ public static class Returning
     private static NextStep? Rejoin(Situation now, ClusterMemory memory, string node, ReturningNode? before, HostObservation? host) =>
         !now.Policy.Rejoin ? GiveUp(memory, before ?? new ReturningNode(node, ReturnStep.Rejoin, 0, now.Observation.Time), "Rejoin is false")
         : host is not { IsReachable: true, StorageHangs: false } || memory.Returning.Any(other => other.Node != node && other.Step == ReturnStep.Rejoin && IsAtWork(now, other)) ? null
-        : before is { Step: ReturnStep.Rejoin } && now.Observation.Time - before.TriedAt < BetweenRejoins[Math.Min(before.Attempts, BetweenRejoins.Length) - 1] ? null
+        : before is { Step: ReturnStep.Rejoin } && now.Since(before.TriedAt) < BetweenRejoins[Math.Min(before.Attempts, BetweenRejoins.Length) - 1] ? null
         : NeedsCheckpoint(now) && before is not { Step: ReturnStep.Rejoin } ? Checkpoint(now, memory, node, before)
         : Try(now, memory, node, ReturnStep.Rejoin, before, new WatchdogAction.Rejoin(node, memory.IntendedPrimary!, Version(now), memory.Epoch,
             FreshCopy: before is { Step: ReturnStep.Rejoin } && host.Job?.Epoch == memory.Epoch && !HasTouchedNothing(memory, host)));
@@ -126,7 +126,7 @@ public static class Returning
         now.Observation.Find(now.Memory.IntendedPrimary)?.Server is { CheckpointTimeline: { } checkpoint } primary && checkpoint < primary.Timeline;
 
     private static NextStep? Checkpoint(Situation now, ClusterMemory memory, string node, ReturningNode? before) =>
-        before is { Step: ReturnStep.Checkpoint } && now.Observation.Time - before.TriedAt < BetweenCheckpoints ? null
+        before is { Step: ReturnStep.Checkpoint } && now.Since(before.TriedAt) < BetweenCheckpoints ? null
         : Try(now, memory, node, ReturnStep.Checkpoint, before, new WatchdogAction.Checkpoint(memory.IntendedPrimary!));
 
     private static NextStep Try(Situation now, ClusterMemory memory, string node, ReturnStep step, ReturningNode? before, WatchdogAction action)
@@ -157,7 +157,7 @@ public static class Returning
     private static bool IsAtWork(Situation now, ReturningNode before)
     {
         var job = now.Observation.Host(before.Node)?.Job;
-        var sinceTried = now.Observation.Time - before.TriedAt;
+        var sinceTried = now.Since(before.TriedAt);
         if (job is { Running: false, ExitStatus: not (null or 0) } && job.Epoch == now.Memory.Epoch)
             return false;
         return job is { Running: true } && job.Epoch == now.Memory.Epoch

@@ -13,6 +13,12 @@ public sealed record Situation(ClusterSpec Spec, ClusterMemory Memory, Diagnosis
     /// <summary>Since when each standby has received nothing new.</summary>
     public Receipts Receipts { get; init; } = Receipts.None;
 
+    /// <summary>The times on record, on the monotonic clock.</summary>
+    public Moments Moments { get; init; } = Moments.None;
+
+    /// <summary>How long ago a time on record was.</summary>
+    public TimeSpan Since(DateTimeOffset time) => Moments.Since(time, Observation);
+
     /// <summary>Every node but the primary, best candidate first.</summary>
     public ImmutableArray<Candidate> Candidates { get; init; } = [];
 

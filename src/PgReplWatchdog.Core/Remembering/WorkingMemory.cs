@@ -14,6 +14,7 @@ public sealed record WorkingMemory
     public Flushing Flushing { get; init; } = Flushing.None;
     public Arrivals Arrivals { get; init; } = Arrivals.None;
     public Claim Claim { get; init; } = Claim.None;
+    public Moments Moments { get; init; } = Moments.None;
 
     /// <summary>The process's first look, on the monotonic clock.</summary>
     public TimeSpan? StartedAt { get; init; }
