@@ -67,6 +67,7 @@ internal sealed class Node(int index, Guard guard)
 
     public bool ReplayPaused { get; set; }
     public bool StartBlocked { get; set; }
+    public bool BlockedByGuard { get; set; }
     public bool DiskFull { get; set; }
 
     /// <summary>A command took its power away: whoever gives it back sees to it that PostgreSQL does not start by itself.</summary>

@@ -62,7 +62,8 @@ internal sealed class Prober(World world, Clock clock, Crash crash) : IProber
     public void Judge(Procedure decided)
     {
         var policy = world.Setting.Spec.Policy;
-        var threshold = decided.Verdict == nameof(Verdict.Crashed) ? policy.CrashedThreshold : policy.UnreachableThreshold;
+        var threshold = decided.Verdict != nameof(Verdict.Crashed) ? policy.UnreachableThreshold
+            : Last!.Host(decided.From) is { BlockedByGuard: true } ? TimeSpan.Zero : policy.CrashedThreshold;
         var (at, look) = served[world.Find(decided.From).Index];
         var waited = Last!.At - at;
         if (waited < threshold)
@@ -209,6 +210,7 @@ internal sealed class Prober(World world, Clock clock, Crash crash) : IProber
             ControlState = node.Process == Process.Running ? "in production" : node.ControlState,
             LocalAnswer = Answer(node),
             StartBlocked = node.StartBlocked,
+            BlockedByGuard = node.BlockedByGuard,
             StandbySignal = node.IsStandby,
             TriggerDirectoryWritable = !node.DiskFull,
             FreeBytes = node.DiskFull ? 0 : 1_000_000_000,

@@ -100,9 +100,10 @@ internal sealed class Runner(World world, Journal journal, Prober prober, Crash 
         var answered = OnHost(node, host =>
         {
             host.StartBlocked |= !host.DiskFull;
+            host.BlockedByGuard &= host.DiskFull;
             world.Kill(host);
         });
-        return answered && node.StartBlocked;
+        return answered && node is { StartBlocked: true, BlockedByGuard: false };
     }
 
     private bool FenceByCommand(Node node)

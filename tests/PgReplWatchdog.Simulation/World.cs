@@ -104,6 +104,7 @@ internal sealed class World
                     Tell($"the guard of {node} stops it{(node.DiskFull ? ", and cannot block its start" : "")}");
                 if (Setting.Story == Story.PrimaryLives)
                     Truth.Violated("I8", $"the guard stops {node}, which is healthy, and the cluster has not failed");
+                node.BlockedByGuard |= !node.DiskFull && !node.StartBlocked;
                 node.StartBlocked |= !node.DiskFull;
                 Kill(node);
             }
@@ -255,6 +256,7 @@ internal sealed class World
             return;
         (node.Branch, node.Position, node.Replayed) = (source.Branch, source.Position, source.Position);
         (node.IsStandby, node.StartBlocked, node.TriggerFile, node.ReplayPaused, node.FencedByCommand, node.Upstream, node.Guard.Order) = (true, false, false, false, false, source, null);
+        node.BlockedByGuard = false;
         node.Slots.Clear();
         Start(node);
     }

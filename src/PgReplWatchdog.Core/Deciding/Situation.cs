@@ -37,6 +37,8 @@ public sealed record Situation(ClusterSpec Spec, ClusterMemory Memory, Diagnosis
         {
             var (since, threshold) = Diagnosis.Verdict switch
             {
+                // Its guard has stopped it: it was silent for the guard's time, and does not start again by itself.
+                Verdict.Crashed when Observation.Host(Diagnosis.Primary) is { IsDead: true, BlockedByGuard: true } => (TimeSpan.Zero, TimeSpan.Zero),
                 Verdict.Crashed => (Suspicion.StandsFor(Observation.At), Policy.CrashedThreshold),
                 Verdict.Stopped when Policy.FailoverWhenStopped => (Suspicion.StandsFor(Observation.At), Policy.UnreachableThreshold),
                 Verdict.Hung => (Suspicion.StandsFor(Observation.At), Policy.UnreachableThreshold),

@@ -22,6 +22,9 @@ public sealed record HostObservation(string Node, HostReach Reach, string Detail
     /// <summary>The start block is there: PostgreSQL refuses to start (manual, "recovery.conf file merged into postgresql.conf").</summary>
     public bool StartBlocked { get; init; }
 
+    /// <summary>The start block is the guard's. It says that the guard has stopped the primary, and it is no fence: the guard may lift what it has put there.</summary>
+    public bool BlockedByGuard { get; init; }
+
     /// <summary>standby.signal is there; until PostgreSQL 11, recovery.conf with standby_mode.</summary>
     public bool StandbySignal { get; init; }
 
@@ -53,8 +56,8 @@ public sealed record HostObservation(string Node, HostReach Reach, string Detail
 
     private const long WalSegmentBytes = 16 * 1024 * 1024;
 
-    /// <summary>Stopped, and cannot start.</summary>
-    public bool IsFenced => IsDead && StartBlocked;
+    /// <summary>Stopped, and cannot start before the watchdog lets it.</summary>
+    public bool IsFenced => IsDead && StartBlocked && !BlockedByGuard;
 }
 
 /// <summary>How far a question to a host got.</summary>

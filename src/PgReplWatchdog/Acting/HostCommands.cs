@@ -73,9 +73,12 @@ public static class HostCommands
     /// </summary>
     public static string Fence(HostAccess host, string why, int rounds) => $"{Shell.Living}\n{Shell.Ended}\n" + Shell.OnServer(host, $$"""
         [ -d "$data" ] && [ -O "$data" ] || { echo "$data is not a directory of this account" >&2; exit 1; }
+        # The guard takes this lock before it lifts a block of its own. Its block becomes the watchdog's.
         # Until 11 one with a restore_command lets it start: it is not ours, and is moved aside.
-        { [ ! -e "$data/recovery.conf" ] || is_blocked || is_standby || mv "$data/recovery.conf" "$data/recovery.conf.before-pgwatchdog"
-          [ -e "$data/recovery.conf" ] || printf '%s\n' {0} > "$data/recovery.conf"; blocked=$?; rm -f "$data.pgwatchdog/guard.armed"; exit $blocked; } > /dev/null 2>&1 < /dev/null &
+        { if true >> "$state/block.lock"; then exec 4>> "$state/block.lock"; flock -w 1 4; fi
+          [ ! -e "$data/recovery.conf" ] || is_blocked || is_standby || mv "$data/recovery.conf" "$data/recovery.conf.before-pgwatchdog"
+          { [ -e "$data/recovery.conf" ] && ! is_guards_block; } || printf '%s\n' {0} > "$data/recovery.conf"
+          blocked=$?; rm -f "$data.pgwatchdog/guard.armed"; exit $blocked; } > /dev/null 2>&1 < /dev/null &
         blocking=$!
         ended $blocking 30
         blocked=$?

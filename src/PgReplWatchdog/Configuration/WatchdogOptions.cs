@@ -77,7 +77,10 @@ public sealed class ClusterOptions
     [Range(typeof(TimeSpan), "00:00:00", "7.00:00:00", ConvertValueInInvariantCulture = true, ParseLimitsInInvariantCulture = true)]
     public TimeSpan MinimumInterval { get; set; } = Defaults.MinimumInterval;
 
-    /// <summary>How long a primary must be found crashed (its host answers, PostgreSQL is gone, nobody shut it down) before a standby is promoted.</summary>
+    /// <summary>
+    /// How long a primary must be found crashed (its host answers, PostgreSQL is gone, nobody shut it down) before a standby is promoted.
+    /// One that its guard has stopped is replaced at once.
+    /// </summary>
     [Range(typeof(TimeSpan), "00:00:00", "01:00:00", ConvertValueInInvariantCulture = true, ParseLimitsInInvariantCulture = true)]
     public TimeSpan CrashedThreshold { get; set; } = Defaults.CrashedThreshold;
 

@@ -134,6 +134,7 @@ public sealed class HostProber(ClusterAccess cluster, SshHosts hosts, TimeProvid
             ControlState = said.GetValueOrDefault("control_state"),
             LocalAnswer = Number(said, "answer") is { } status ? Answer((int)status) : PortAnswer.Unknown,
             StartBlocked = said.ContainsKey("blocked"),
+            BlockedByGuard = said.GetValueOrDefault("blocked_by") == "guard",
             StandbySignal = said.ContainsKey("standby_signal"),
             TriggerFile = said.GetValueOrDefault("trigger_file", ""),
             TriggerDirectoryWritable = said.ContainsKey("writable"),

@@ -30,6 +30,7 @@ public static class HostScripts
           fi
           echo "processes=$(echo "$processes" | grep -c .)"
           if is_blocked; then echo blocked=yes; fi
+          if is_guards_block; then echo blocked_by=guard; fi
           if is_standby; then echo standby_signal=yes; fi
           sed -n "s/^trigger_file = '\(.*\)'/trigger_file=\1/p" "$data/recovery.conf" 2> /dev/null
         fi

@@ -77,6 +77,18 @@ public class NextLookTests
         Assert.Equal(again, decision.Inquiry.Again);
     }
 
+    /// <summary>It was silent for the guard's time already, and does not start again by itself. Two looks find it, and it is fenced first.</summary>
+    [Fact]
+    public void Primary_that_its_guard_has_stopped_is_replaced_without_CrashedThreshold()
+    {
+        var watch = new Watch(Two());
+        var stopped = HostDead(blocked: true) with { BlockedByGuard = true };
+        watch.Look(0, Primary(), Standby());
+        var first = watch.Look(At(1, Refused(), Deaf()).With(stopped));
+        Assert.Equal((Verdict.Crashed, Seconds(0.02), null), (first.Diagnosis.Verdict, first.LookAgainIn, first.Memory.Procedure));
+        Assert.Equal(new WatchdogAction.Fence(Alpha), watch.Look(At(1.02, Refused(), Deaf()).With(stopped)).Action);
+    }
+
     [Fact]
     public void Looks_are_not_hurried_while_nothing_can_come_of_them()
     {

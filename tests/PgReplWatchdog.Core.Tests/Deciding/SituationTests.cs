@@ -72,6 +72,7 @@ public class SituationTests
         Assert.Equal(FencedBy.Unknown, After(Seconds(50), host: HostHung()).FencedBy);
         Assert.Equal(FencedBy.Unknown, After(Seconds(50), host: HostDead()).FencedBy); // it may be started again
         Assert.Equal(FencedBy.Ssh, After(Seconds(50), host: HostDead(blocked: true)).FencedBy);
+        Assert.Equal(FencedBy.Unknown, After(Seconds(50), host: HostDead(blocked: true) with { BlockedByGuard = true }).FencedBy); // the guard may lift it
     }
 
     [Theory]
