@@ -108,7 +108,7 @@ public sealed class NodeRolesTests
     public void A_standby_that_only_says_that_it_is_primary_is_none_until_it_is_adopted()
     {
         var beta = Looks.Primary("beta", timeline: 2);
-        Assert.Equal((false, false, false), Primaries(Roles(Looks.Known, Looks.Gone(), beta)));
+        Assert.Equal((true, true, false), Primaries(Roles(Looks.Known, Looks.Gone(), beta))); // a claim takes nothing from the primary on record
         Assert.Equal((true, false, true), Primaries(Roles(Looks.Known with { IntendedPrimary = "beta", NewestTimeline = 2 }, Looks.Gone(), beta)));
     }
 
