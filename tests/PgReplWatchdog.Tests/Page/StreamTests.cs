@@ -107,8 +107,11 @@ public sealed class StreamTests
         var ready = JsonNode.Parse(await host.GetAsync("/api/v1/clusters/main/readiness"))!;
         Assert.False((bool)ready["ready"]!);
         Assert.StartsWith("nothing can be said: the last check ended", (string)ready["sentences"]![0]!, StringComparison.Ordinal);
-        using var role = await host.Http.GetAsync("/clusters/main/primary", Cancellation);
-        Assert.Equal(HttpStatusCode.ServiceUnavailable, role.StatusCode);
+        foreach (var (path, code) in new[] { ("/clusters/main/primary", HttpStatusCode.OK), ("/nodes/beta/replica", HttpStatusCode.ServiceUnavailable) })
+        {
+            using var role = await host.Http.GetAsync(path, Cancellation); // the record holds; how far a standby is behind is not known any more
+            Assert.Equal((path, code), (path, role.StatusCode));
+        }
         host.World.GoOn();
         await host.ShowsAsync("/clusters/main", "Yes, all nodes are well", "it is not any more");
     }
