@@ -17,7 +17,7 @@ public static class LabConfiguration
         File.WriteAllText(Path.Combine(lab.Directory, LabIdFile), lab.Id);
         return Write(lab.Directory, httpPort, lab.Hosts[0].SshUser, lab.ClientKeyFile, lab.Hosts.Select(Node), cluster =>
         {
-            if (httpPort == lab.WatchdogPort)
+            if (httpPort == lab.WatchdogPort) // a second watchdog of a lab has no agents
                 cluster.Parent!.Parent!["AgentListen"] = $"tcp://{lab.WatchdogAddress}:{lab.AgentPort}";
             change?.Invoke(cluster);
         }, fileName);

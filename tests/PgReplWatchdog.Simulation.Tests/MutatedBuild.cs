@@ -37,9 +37,10 @@ public sealed class MutatedBuild : IDisposable
         Assert.True(built.ExitCode == 0, built.Output);
     }
 
-    /// <summary>Runs seeds until the first violation; the mutation is switched on, or none if the name is empty.</summary>
-    public (int ExitCode, string Output) Hunt(string mutation, int seeds) => Run(RunLimit, mutation,
-        Path.Combine(scratch.FullName, "tests/PgReplWatchdog.Simulation/bin/Release/net10.0/PgReplWatchdog.Simulation"), "hunt", FormattableString.Invariant($"{seeds}"));
+    /// <summary>Runs seeds until the invariant is violated, any where none is given; the mutation is switched on, or none if its name is empty.</summary>
+    public (int ExitCode, string Output) Hunt(string mutation, int seeds, params string[] invariant) => Run(RunLimit, mutation,
+        Path.Combine(scratch.FullName, "tests/PgReplWatchdog.Simulation/bin/Release/net10.0/PgReplWatchdog.Simulation"),
+        ["hunt", FormattableString.Invariant($"{seeds}"), .. invariant]);
 
     private void Apply(string mutation, Patch patch)
     {

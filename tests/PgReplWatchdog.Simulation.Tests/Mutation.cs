@@ -8,7 +8,7 @@ public sealed record Patch(string File, string Original, string Mutated);
 
 /// <summary>A mistake that the simulator must find.</summary>
 /// <param name="Name">Switches it on.</param>
-/// <param name="Invariant">What it violates; where the draw decides which comes first: one or the other.</param>
+/// <param name="Invariant">What it violates.</param>
 /// <param name="Patches">What it changes.</param>
 public sealed record Mutation(string Name, string Invariant, params Patch[] Patches)
 {
@@ -50,7 +50,7 @@ public sealed record Mutation(string Name, string Invariant, params Patch[] Patc
                 ".ThenByDescending(candidate => MUTANT ? new Lsn(ulong.MaxValue - (candidate.Position ?? default).Value) : candidate.Position ?? default)")),
         new("stale-primary-not-fenced", "Whole",
             new Patch(Deciding + "Decider.cs", "=> observation.Find(node) is { IsServingPrimary: true, Server: { } server }", "=> !MUTANT && observation.Find(node) is { IsServingPrimary: true, Server: { } server }")),
-        new("trigger-file-left-behind", "Trigger or I1",
+        new("trigger-file-left-behind", "Trigger",
             new Patch(Deciding + "Failover.cs", "if (procedure.PromotedAt is not null && !(Reports(", "if (!MUTANT && procedure.PromotedAt is not null && !(Reports("),
             new Patch(Deciding + "Failover.cs", "if (procedure.PromotedAt is not null && now.Since(", "if (!MUTANT && procedure.PromotedAt is not null && now.Since(")),
         new("rejoin-given-up-at-once", "Whole",
@@ -65,7 +65,7 @@ public sealed record Mutation(string Name, string Invariant, params Patch[] Patc
             "return (MUTANT ? null : Guarding.TakeBack(now with { Memory = learned.Memory }, guardToldAt)) ?? learned;")),
         new("lease-left-by-a-watchdog-that-stops", "I8", new Patch("src/PgReplWatchdog/Watchdog.cs",
             "if (spec.Has(memory.Guard?.Node ?? working.MayBeArmed) is not { } node)", "if (spec.Has(MUTANT ? null : memory.Guard?.Node ?? working.MayBeArmed) is not { } node)")),
-        new("late-request-is-obeyed", "Whole or I1",
+        new("late-request-is-obeyed", "Whole",
             new Patch("tests/PgReplWatchdog.Simulation/Runner.cs", "if (Reaches(node) && arrives <= deadline)", "if (Reaches(node) && (MUTANT || arrives <= deadline))"),
             new Patch("tests/PgReplWatchdog.Simulation/Faults.Late.cs", "(2, (_, until) => RequestsAreLate(until))", "(MUTANT ? 20 : 2, (_, until) => RequestsAreLate(until))")),
         new("delays-by-the-wall-clock", "I6", new Patch("src/PgReplWatchdog.Core/Remembering/Moments.cs",

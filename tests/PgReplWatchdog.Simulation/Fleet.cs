@@ -11,7 +11,10 @@ internal static class Fleet
     private const int MostShown = 5;
 
     /// <summary>True if nothing was violated.</summary>
-    public static bool Play(int first, int seeds, bool untilFirstViolation)
+    /// <param name="first">The first seed.</param>
+    /// <param name="seeds">How many.</param>
+    /// <param name="until">Ends at the first violation of this kind; null: plays all.</param>
+    public static bool Play(int first, int seeds, Func<Violation, bool>? until)
     {
         var watch = Stopwatch.StartNew();
         var violated = new ConcurrentBag<(int Seed, Violation Violation)>();
@@ -21,7 +24,7 @@ internal static class Fleet
         Parallel.For(0, Environment.ProcessorCount, _ =>
         {
             var metrics = new WatchdogMetrics();
-            while (!(untilFirstViolation && !violated.IsEmpty) && Interlocked.Increment(ref next) is var seed && seed < first + seeds)
+            while (!(until is not null && violated.Any(found => until(found.Violation))) && Interlocked.Increment(ref next) is var seed && seed < first + seeds)
             {
                 var outcome = Run.Of(seed, tracing: false, metrics);
                 foreach (var violation in outcome.Violations)

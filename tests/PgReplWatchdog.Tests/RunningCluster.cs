@@ -80,12 +80,16 @@ public sealed class RunningCluster : IAsyncDisposable
     public Task<ServiceStatus> UntilAsync(Func<ServiceStatus, bool> condition, string what) => Service.UntilAsync(condition, what, Patience, Cancellation);
 
     /// <summary>Watches for a while that something does not happen: each check's status must pass.</summary>
-    public async Task HoldsForAsync(TimeSpan time, Action<ServiceStatus> assert)
+    public Task HoldsForAsync(TimeSpan time, Action<ServiceStatus> assert) =>
+        HoldsForAsync(time, async () => assert(await Service.StatusAsync(Cancellation) ?? throw new LabException("the service does not answer")));
+
+    /// <summary>The same for what is asked of others.</summary>
+    public static async Task HoldsForAsync(TimeSpan time, Func<Task> assert)
     {
         using var over = new CancellationTokenSource(time);
         while (!over.IsCancellationRequested)
         {
-            assert(await Service.StatusAsync(Cancellation) ?? throw new LabException("the service does not answer"));
+            await assert();
             await Task.WhenAny(Task.Delay(TimeSpan.FromMilliseconds(100), over.Token));
         }
     }

@@ -138,7 +138,7 @@ public static class Decider
         if (Displaced(memory, now.Observation).FirstOrDefault(node => MayStart(now.Observation, node)) is { } unblocked)
         {
             return new NextStep(memory, new WatchdogAction.Fence(unblocked),
-                [new(EventKind.FencingDecided, $"{unblocked} is to be a standby, is stopped, and nothing keeps it from starting as a primary: blocking it")]);
+                [new(EventKind.FencingDecided, $"{unblocked} is to be a standby, is stopped, and has no start block of the watchdog: blocking it")]);
         }
         var learned = Learn(now);
         if (now.Diagnosis.Verdict != Verdict.Serving || learned.Memory.IntendedPrimary != now.Diagnosis.Primary)

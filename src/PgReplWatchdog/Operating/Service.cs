@@ -51,7 +51,8 @@ public static class Service
             services.AddSingleton(provider => ActivatorUtilities.CreateInstance<Watchdog>(provider, cluster.Spec, eyes, hands, cluster.FreezeWindows, TimeProvider.System));
         }
         services.AddSingleton<WatchedClusters>();
-        services.AddSingleton(provider => new AgentAnswers(provider.GetRequiredService<WatchedClusters>(), TimeProvider.System));
+        services.AddSingleton(provider => new AgentAnswers(
+            cluster => provider.GetRequiredService<WatchedClusters>().Find(cluster) is { } watchdog ? NodeRoles.Of(watchdog) : null, TimeProvider.System));
         services.AddSingleton(installation);
         services.AddSingleton(new ApiToken(installation.ApiToken));
         services.Configure<HostOptions>(host => host.BackgroundServiceExceptionBehavior = BackgroundServiceExceptionBehavior.Ignore); // no helper's end is the watchdog's

@@ -25,6 +25,15 @@ public sealed class ServiceMistakes(WatchedLab watched) : IClassFixture<WatchedL
     }
 
     [Fact]
+    public async Task A_port_for_agents_that_is_taken_is_named()
+    {
+        await using var stranger = new NotPostgres(Stranger.Silent);
+        var agents = $"tcp://127.0.0.1:{stranger.Port}";
+        var result = await watched.RunAsync(cluster => cluster.Section()["AgentListen"] = agents, "run");
+        result.Says(ExitCode.Unavailable, $"AgentListen is {agents}", "something listens there already", "give another port");
+    }
+
+    [Fact]
     public async Task A_second_service_does_not_start_and_leaves_the_first_alone()
     {
         var configuration = watched.Configuration();

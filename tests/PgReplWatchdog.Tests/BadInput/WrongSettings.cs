@@ -118,6 +118,16 @@ public sealed class WrongSettings(ConfigurationFolder folder) : IClassFixture<Co
     public Task An_address_to_listen_on_that_is_none_is_named_with_an_example(string listen) =>
         IsOneErrorAsync("Listen", $"\"{listen}\"", [$"PgReplWatchdog:Listen is '{listen}'; give an address with http or https and a port, such as http://127.0.0.1:9187"]);
 
+    [Theory]
+    [InlineData("0.0.0.0:9188")]
+    [InlineData("http://0.0.0.0:9188")]
+    [InlineData("tcp://0.0.0.0")]
+    [InlineData("tcp://0.0.0.0:99999")]
+    [InlineData("tcp://localhost:9188")] // a name may stand for several addresses
+    [InlineData("tcp://0.0.0.0:9188/main")]
+    public Task An_address_for_agents_that_is_none_is_named_with_an_example(string listen) => IsOneErrorAsync("AgentListen", $"\"{listen}\"",
+        [$"PgReplWatchdog:AgentListen is '{listen}'; give an IP address and a port, such as tcp://0.0.0.0:9188, or leave it empty"]);
+
     [Fact]
     public async Task An_empty_address_to_listen_on_is_missing() =>
         (await folder.ValidateAsync(("Listen", "\"\""))).Says(ExitCode.Configuration, "PgReplWatchdog:Listen is missing");

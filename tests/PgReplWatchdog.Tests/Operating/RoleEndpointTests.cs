@@ -119,7 +119,7 @@ public sealed class RoleEndpointTests
     private static async Task AnswersAsync(RunningCluster cluster, HttpMethod method, HttpStatusCode code, params string[] paths)
     {
         foreach (var path in paths)
-            await SetUpTests.EventuallyAsync(async () => await StatusAsync(cluster, method, path) == code, $"{method.Method} {path} is answered with {code}");
+            Assert.Equal((method.Method, path, code), (method.Method, path, await StatusAsync(cluster, method, path)));
     }
 
     private static async Task<HttpStatusCode> StatusAsync(RunningCluster cluster, HttpMethod method, string path)

@@ -21,18 +21,14 @@ public static class RunCommand
             {
                 await service.StartAsync(cancellation);
             }
-            catch (Exception failure) when (failure is SocketException or IOException { InnerException: not AddressInUseException })
+            catch (Exception failure) when (failure is SocketException or IOException)
             {
-                await Console.Error.WriteLineAsync(
-                    $"{file}: {WatchdogOptions.SectionName}:{nameof(WatchdogOptions.Listen)} is {installation.Listen}, "
-                    + $"and this machine cannot listen there ({failure.GetBaseException().Message}); give an address of this machine and a port that the account may use");
-                return ExitCode.Unavailable;
-            }
-            catch (IOException failure) when (failure.InnerException is AddressInUseException)
-            {
-                await Console.Error.WriteLineAsync(
-                    $"{file}: {WatchdogOptions.SectionName}:{nameof(WatchdogOptions.Listen)} is {installation.Listen}, "
-                    + "and something listens there already: is the service running? Else give another port");
+                var agents = installation.AgentListen is { } listen
+                    ? $" and {nameof(WatchdogOptions.AgentListen)} is tcp://{listen}" : "";
+                await Console.Error.WriteLineAsync($"{file}: {WatchdogOptions.SectionName}:{nameof(WatchdogOptions.Listen)} is {installation.Listen}{agents}, "
+                    + (failure.InnerException is AddressInUseException
+                        ? "and something listens there already: is the service running? Else give another port"
+                        : $"and this machine cannot listen there ({failure.GetBaseException().Message}); give an address of this machine and a port that the account may use"));
                 return ExitCode.Unavailable;
             }
             Service.Announce(service, installation);
