@@ -5,6 +5,7 @@ using PgReplWatchdog.Deciding;
 using PgReplWatchdog.Observing;
 using PgReplWatchdog.Probing;
 using PgReplWatchdog.Tests.BadInput;
+using PgReplWatchdog.Tests.SetUp;
 
 namespace PgReplWatchdog.Tests.Guarding;
 
@@ -35,8 +36,14 @@ public sealed class StartBlockTests : BareLab
 
         async Task<HostObservation> SeeAsync()
         {
-            var prober = new HostProber(access, hosts, TimeProvider.System, TimeProvider.System.GetTimestamp());
-            return (await prober.AskAsync(["alpha"], again: false, Cancellation)).Single(host => host.Node == "alpha");
+            HostObservation? seen = null;
+            await SetUpTests.EventuallyAsync(async () =>
+            {
+                var prober = new HostProber(access, hosts, TimeProvider.System, TimeProvider.System.GetTimestamp());
+                seen = (await prober.AskAsync(["alpha"], again: false, Cancellation)).Single(host => host.Node == "alpha");
+                return seen.IsReachable;
+            }, "the host of alpha answers");
+            return seen!;
         }
     }
 }
