@@ -85,6 +85,7 @@ internal sealed partial class Faults(World world, Journal journal, Crash crash)
         .. Basic(),
         .. Guards(),
         .. Late(),
+        .. Evidence(),
     ];
 
     private (int Weight, Action<Node, double> Strike)[] Basic() =>
@@ -289,6 +290,7 @@ internal sealed partial class Faults(World world, Journal journal, Crash crash)
         crash.Forget();
         foreach (var node in world.Nodes)
         {
+            world.LeadsTo[node.Index] = node;
             (node.DiskFull, node.ReplayPaused) = (false, false);
             if (node.Process == Process.Running)
                 node.Hang = Hang.None;

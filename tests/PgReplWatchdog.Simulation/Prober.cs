@@ -33,7 +33,7 @@ internal sealed class Prober(World world, Clock clock, Crash crash) : IProber
         var asked = clock.Elapsed;
         looks++;
         foreach (var node in world.Nodes)
-            answers[node.Index] = Ask(node);
+            answers[node.Index] = Ask(world.LeadsTo[node.Index]) with { Node = node.Name };
         var subject = inquiry.Subject is { } name ? world.Find(name) : null;
         var suspicious = subject is not null && (inquiry.Suspicious || !answers[subject.Index].IsServingPrimary);
         if (suspicious && !inquiry.Suspicious)
@@ -51,7 +51,7 @@ internal sealed class Prober(World world, Clock clock, Crash crash) : IProber
         };
         foreach (var node in world.Nodes)
         {
-            if (looks == 1 || answers[node.Index].IsServingPrimary)
+            if (looks == 1 || (answers[node.Index].IsServingPrimary && world.LeadsTo[node.Index] == node))
                 served[node.Index] = (Last.At, looks);
         }
         crash.Step();
@@ -148,7 +148,7 @@ internal sealed class Prober(World world, Clock clock, Crash crash) : IProber
             BootChecks = string.Join(' ', node.BootChecks.Where(check => check.Until > world.Now).Select(check => FormattableString.Invariant($"{check.At}"))),
             GuardOrderId = node.Guard.Shown,
             Slots = [.. node.Slots.Select(name => new ReplicationSlot(world.Setting.Spec.Node(name).SlotName, false, "reserved", null))],
-            WalReceiver = receiver is null ? null : new WalReceiver("streaming", TimeSpan.FromSeconds((world.Now - receiver.HeardAt) * node.Guard.Rate)),
+            WalReceiver = receiver is null ? null : new WalReceiver("streaming", TimeSpan.FromSeconds((world.Now - receiver.HeardAt) * node.Guard.Rate), receiver.Primary.Name),
             WalSenders = node.IsStandby ? [] :
             [
                 .. world.Streams.Where(stream => stream.Primary == node && stream.AtPrimary)
@@ -195,6 +195,8 @@ internal sealed class Prober(World world, Clock clock, Crash crash) : IProber
 
     private HostObservation AskHost(Node node)
     {
+        if (world.LeadsTo[node.Index] is var other && other != node)
+            return new HostObservation(node.Name, Shell(other) ? HostReach.Failed : HostReach.Unreachable, $"this is the host of {other}", clock.Elapsed);
         if (!Shell(node))
         {
             Costs(Timeout);
@@ -209,6 +211,7 @@ internal sealed class Prober(World world, Clock clock, Crash crash) : IProber
             Processes = world.Chance(world.Mischief) ? null : node.Process == Process.Stopped ? 0 : 7,
             ControlState = node.Process == Process.Running ? "in production" : node.ControlState,
             LocalAnswer = Answer(node),
+            History = History(node.Branch),
             StartBlocked = node.StartBlocked,
             BlockedByGuard = node.BlockedByGuard,
             StandbySignal = node.IsStandby,
@@ -216,6 +219,15 @@ internal sealed class Prober(World world, Clock clock, Crash crash) : IProber
             FreeBytes = node.DiskFull ? 0 : 1_000_000_000,
             Job = node.Job is { } job ? new HostJob(job.Epoch, job.ExitStatus is null, job.ExitStatus, "at work") : null,
         };
+    }
+
+    /// <summary>The newest history file: what is on disk is that of the node's own timeline.</summary>
+    private static TimelineHistory History(Branch branch)
+    {
+        var branches = "";
+        for (var at = branch; at.Parent is { } parent; at = parent)
+            branches = $"{parent.Timeline} {new Lsn(at.SwitchPoint)} {branches}";
+        return TimelineHistory.Parse(FormattableString.Invariant($"{branch.Timeline} {branches}"))!;
     }
 
     private static PortAnswer Answer(Node node) => node switch

@@ -158,13 +158,15 @@ internal sealed class Run
 
     /// <summary>
     /// What only a person mends, by the documents: a rejoin that was given up or is switched off, a failover that failed, a gate that stays shut, a standby that
-    /// was promoted after all when its failover had been taken back, a fence command's victim without power, a primary that a person shut down.
+    /// was promoted after all when its failover had been taken back, a fence command's victim without power, a primary that a person shut down,
+    /// a record that a role change out of sight has made old (verdict Unknown: pgwatchdog adopt).
     /// </summary>
     private bool IsForAPerson() =>
         journal.Memory.Returning.Any(node => node.Step == ReturnStep.GivenUp) || !world.Setting.Spec.Policy.Rejoin
         || Count(EventKind.FailoverFailed) > 0
         || (Count(EventKind.FailoverWithdrawn) > 0 && (Count(EventKind.PrimaryAdopted) > 1 || watchdog.Last?.Decision.Diagnosis.Verdict == Verdict.TwoPrimaries))
         || watchdog.Last?.Decision.Gates.Any(gate => gate.Gate == Gate.RecentFailover) == true
+        || (world.SwitchedOverUnseen && watchdog.Last?.Decision.Diagnosis.Verdict == Verdict.Unknown)
         || Array.Exists(world.Nodes, node => node is { HostUp: false, FencedByCommand: true })
         || (watchdog.Last?.Decision.Diagnosis.Verdict == Verdict.Stopped && !world.Setting.Spec.Policy.FailoverWhenStopped)
         || Array.Exists(world.Nodes, node => node.IsStandby && node.StartBlocked && node.Process == Process.Stopped && !journal.Memory.Replaced.Contains(node.Name));

@@ -62,7 +62,8 @@ internal sealed class Runner(World world, Journal journal, Prober prober, Crash 
         return true;
     }
 
-    private bool Reaches(Node node) => node.HostUp && world.Network.IsUp(world.Watchdog, node.Index, world.Now);
+    /// <summary>A script that arrives at another node's host refuses (server.conf).</summary>
+    private bool Reaches(Node node) => node.HostUp && world.LeadsTo[node.Index] == node && world.Network.IsUp(world.Watchdog, node.Index, world.Now);
 
     /// <summary>By SSH: a request that arrives is carried out, also where the way back is cut meanwhile.</summary>
     private bool OnHost(Node node, Action<Node> change, double least = 0.03, double most = 0.3)

@@ -18,6 +18,7 @@ internal sealed class World
     {
         (Setting, Random, Trace) = (setting, random, trace);
         Nodes = [.. setting.Spec.Nodes.Select((_, index) => new Node(index, new Guard(Setting.DrawRate(random), random)))];
+        LeadsTo = [.. Nodes];
         Network = new Network(Nodes.Length + 1);
         Watchdog = Nodes.Length;
         writtenAt = new double[Nodes.Length];
@@ -38,7 +39,14 @@ internal sealed class World
     public StringWriter? Trace { get; }
     public Node[] Nodes { get; }
     public Network Network { get; }
+
+    /// <summary>The node to which each node's address leads the watchdog.</summary>
+    public Node[] LeadsTo { get; }
     public Truth Truth { get; }
+
+    /// <summary>An operator switched over while the watchdog saw nothing.</summary>
+    public bool SwitchedOverUnseen { get; set; }
+
     public List<Stream> Streams { get; } = [];
 
     /// <summary>The watchdog's place in the network.</summary>
@@ -174,7 +182,7 @@ internal sealed class World
         if (node is not { IsRunning: true, IsStandby: true, Hang: not Hang.All, Upstream: { } upstream } || Now < node.ConnectAt || Receiver(node) is not null)
             return;
         node.ConnectAt = Now + ConnectInterval;
-        if (upstream is { IsServing: true, IsStandby: false } && Network.BothUp(node.Index, upstream.Index, Now)
+        if (upstream is { IsServing: true } && (!upstream.IsStandby || upstream.Position >= node.Position) && Network.BothUp(node.Index, upstream.Index, Now)
             && upstream.Branch.Contains(node.Branch, node.Position, upstream.Position))
             Streams.Add(new Stream(upstream, node, Now));
     }

@@ -70,6 +70,8 @@ public static class CandidateSelection
             yield return Shut(Gate.CandidateOtherSystem, $"{node.Name} has system identifier {server.SystemIdentifier}, the cluster's is {system}");
         if (server.Timeline < memory.NewestTimeline)
             yield return Shut(Gate.CandidateTimeline, $"{node.Name} follows timeline {server.Timeline}, the newest known is {memory.NewestTimeline}");
+        else if (memory.History is { } record && server.Timeline == record.Timeline && host?.History?.Of(record.Timeline) is { } history && history != record)
+            yield return Shut(Gate.CandidateTimeline, $"{node.Name} follows another timeline {server.Timeline} than the primary wrote: the histories differ");
         if (missing is null && !mayBeShipped)
             yield return Shut(Gate.CandidateTooFarBehind, $"how far {node.Name} is behind is unknown: the primary's position has not been seen");
         else if (missing > policy.MaximumLagBytes)

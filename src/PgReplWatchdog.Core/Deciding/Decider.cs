@@ -33,8 +33,11 @@ public static class Decider
         var arrivals = working.Arrivals.Looked(observation, memory, spec.Policy.LateAfter);
         var claim = working.Claim.Looked(spec.Policy, memory, observation, Diagnostician.IsHeard(observation, memory),
             silentFor: observation.At - working.Suspicion.LastHeard);
+        var sight = working.Sight.Looked(
+            observation, memory, IsAlive(memory, observation), IsFresh(spec.Policy, memory, observation), spec.Policy.LateAfter);
         var diagnosis = Diagnostician.Diagnose(memory, observation, flushing.HangsFor(observation.At), claim.IsProven ? claim.Node : null,
-            memory.Procedure is { Step: ProcedureStep.Salvage or ProcedureStep.Promote } ? [] : arrivals.Receiving); // what is salvaged arrives as well
+            memory.Procedure is { Step: ProcedureStep.Salvage or ProcedureStep.Promote } ? [] : arrivals.Receiving, // what is salvaged arrives as well
+            sight.Unaccounted);
         var primary = observation.Find(diagnosis.Primary)?.Server is { Role: Role.Primary } serving
             && (memory.SystemIdentifier ?? serving.SystemIdentifier) == serving.SystemIdentifier ? serving : null; // another server's position is none of this cluster's
         var suspicion = working.Suspicion.Looked(observation.At, SignOfLife(diagnosis, observation), spec.Policy.LateAfter,
@@ -53,11 +56,12 @@ public static class Decider
             KnownPosition = known,
             Receipts = receipts,
             Moments = working.Moments.Looked(memory, observation),
+            SeenTimeline = working.SeenTimeline,
             Candidates = CandidateSelection.Assess(spec, memory, known, diagnosis.Primary, observation),
         };
         var gates = Gates.Shut(now);
         var startedAt = working.StartedAt ?? observation.At;
-        var step = Next(now, gates, working.GuardToldAt, startedAt);
+        var step = Adoption.Tell(now, working.AdoptionTold, Next(now, gates, working.GuardToldAt, startedAt));
 
         var lookAgainIn = LookAgainIn(now, step.Memory, gates);
 
@@ -79,6 +83,9 @@ public static class Decider
                 Arrivals = arrivals,
                 Claim = claim,
                 Moments = now.Moments.Looked(step.Memory, observation),
+                Sight = sight,
+                SeenTimeline = observation.Find(memory.IntendedPrimary)?.Server is { Role: Role.Primary, Timeline: var timeline } ? timeline : 0,
+                AdoptionTold = observation.Wish.Adopt,
                 StartedAt = startedAt,
                 GuardSeenAt = step.Memory.Guard is { } armed && !armed.IsSameAs(memory.Guard) ? observation.At : guardSeenAt,
                 GuardToldAt = step.Action is WatchdogAction.ArmGuard or WatchdogAction.DisarmGuard ? observation.At : working.GuardToldAt,
@@ -88,7 +95,7 @@ public static class Decider
             Action = step.Action,
             Events = step.Events,
             Inquiry = new Inquiry(spec.Has(step.Memory.Procedure?.From ?? step.Memory.IntendedPrimary), diagnosis.Verdict is not (Verdict.Serving or Verdict.Busy),
-                [.. Watched(step.Memory)], Again: step is { Action: not WatchdogAction.None, Memory.Procedure: not null }),
+                [.. Watched(step.Memory).Union(claim.Node is { } claimant ? [claimant] : [])], Again: step is { Action: not WatchdogAction.None, Memory.Procedure: not null }),
             LookAgainIn = lookAgainIn,
             NotSooner = diagnosis.Verdict == Verdict.Down && step.Memory.Procedure is null && lookAgainIn < spec.Policy.CheckInterval + spec.Policy.ProbeTimeout,
         };
@@ -127,6 +134,8 @@ public static class Decider
     private static NextStep Next(Situation now, ImmutableArray<ShutGate> gates, TimeSpan? guardToldAt, TimeSpan startedAt)
     {
         var memory = now.Memory;
+        if (Adoption.AsRequested(now) is { } adopted)
+            return adopted;
         // The one that is being replaced is the procedure's own business: if it serves again before it is replaced, the failover is taken back.
         var beingReplaced = memory.Procedure is { Step: not ProcedureStep.HookAfter } underWay ? underWay.From : null;
         if (memory.Replaced.FirstOrDefault(node => node != beingReplaced && IsStale(memory, now.Observation, node)) is { } replaced)
@@ -150,18 +159,22 @@ public static class Decider
     }
 
     /// <summary>
-    /// A primary of this cluster on an older timeline than the one that replaced it, or on one that is no newer than that of the intended primary, which serves. On a newer one a person
-    /// has promoted it since, and with another system identifier it is another server: neither is ours to stop.
+    /// A primary of this cluster on an older timeline than the one that replaced it. While the intended primary serves also a copy of it, and one on
+    /// a timeline that an operator gave up. On a newer timeline, or on another one of the same number, an operator has promoted it since. With
+    /// another system identifier it is another server. None of those is ours to stop.
     /// </summary>
     private static bool IsStale(ClusterMemory memory, ClusterObservation observation, string node) => observation.Find(node) is { IsServingPrimary: true, Server: { } server }
         && server.SystemIdentifier == memory.SystemIdentifier
         && (server.Timeline < memory.NewestTimeline
             || (node != memory.IntendedPrimary && observation.Find(memory.IntendedPrimary) is { IsServingPrimary: true, Server: { } intended }
-                && intended.SystemIdentifier == memory.SystemIdentifier && server.Timeline <= intended.Timeline));
+                && intended.SystemIdentifier == memory.SystemIdentifier
+                && (server.Timeline < intended.Timeline || memory.HasAbandoned(node, server.Timeline)
+                    || (server.Timeline == intended.Timeline && Histories.IsCopied(memory, observation, node)))));
 
     /// <summary>Nodes whose data may be that of a primary: those that were replaced, and those on which a rewind or a copy was begun.</summary>
     private static IEnumerable<string> Displaced(ClusterMemory memory, ClusterObservation observation) =>
-        memory.Replaced.Union(memory.Following.Where(node => observation.Host(node)?.Job?.Epoch == memory.Epoch));
+        memory.Replaced.Union(memory.Following.Where(node => observation.Host(node)?.Job?.Epoch == memory.Epoch))
+            .Where(node => !Histories.WasPromotedManually(memory, observation, node));
 
     /// <summary>One that is stopped without a start block (its disk was full, it was fenced from afar). Where that just failed, the rest has its turn.</summary>
     private static bool MayStart(ClusterObservation observation, string node) =>
@@ -191,8 +204,12 @@ public static class Decider
                 Guard = null,
             };
         }
-        if (server.Timeline > memory.NewestTimeline)
+        // A new one takes two looks: an address that has moved, or a server that tells nonsense, would spoil the record for good.
+        if (server.Timeline > memory.NewestTimeline && (!events.IsEmpty || memory.NewestTimeline == 0 || now.SeenTimeline == server.Timeline))
             memory = memory with { NewestTimeline = server.Timeline };
+        if (server.Timeline == memory.NewestTimeline
+            && Histories.Learn(now.Memory, observation, name, server.Timeline) is var history && history != memory.History)
+            memory = memory with { History = history };
         if (server.CurrentLsn is { } position
             && !(memory.LastPosition is { } last && observation.Time - last.Time < PositionRecordInterval && observation.Time >= last.Time))
         {
@@ -243,6 +260,19 @@ public static class Decider
             return observation.At;
         return diagnosis.Verdict == Verdict.ServingElsewhere ? SignOfLife(diagnosis, observation)
             : observation.Nodes.Where(node => node.MayHear(diagnosis.Primary)).Max(node => observation.At - node.HeardAgo);
+    }
+
+    /// <summary>The expected primary serves, or a standby on no newer timeline than the record's hears it.</summary>
+    private static bool IsAlive(ClusterMemory memory, ClusterObservation observation) =>
+        observation.Find(memory.IntendedPrimary) is { IsServingPrimary: true, Server: { } server } && server.SystemIdentifier == memory.SystemIdentifier
+        || observation.Nodes.Any(node => Diagnostician.Hears(node, memory.IntendedPrimary) && node.Server!.Timeline <= memory.NewestTimeline);
+
+    /// <summary>The record was written so short a time ago that nobody can have switched over since: the watchdog was restarted.</summary>
+    private static bool IsFresh(Policy policy, ClusterMemory memory, ClusterObservation observation)
+    {
+        return Within(memory.LastPosition?.Time, PositionRecordInterval + policy.LateAfter) || Within(memory.Procedure?.DecidedAt, policy.ProcedureLimit);
+
+        bool Within(DateTimeOffset? time, TimeSpan longest) => time <= observation.Time && observation.Time - time <= longest;
     }
 
     /// <summary>

@@ -58,6 +58,12 @@ public enum EventKind
     VerdictChanged,
     GatesChanged,
     PrimaryAdopted,
+
+    /// <summary>An operator asked for a node to be adopted as primary.</summary>
+    AdoptionAsked,
+
+    /// <summary>That has to wait.</summary>
+    AdoptionWaits,
     FailoverDecided,
     FailoverStep,
     FailoverSucceeded,

@@ -1,3 +1,4 @@
+using PgReplWatchdog.Diagnosing;
 using PgReplWatchdog.Observing;
 using PgReplWatchdog.Remembering;
 using PgReplWatchdog.Topology;
@@ -97,6 +98,7 @@ public static class Returning
             if (before is { Step: ReturnStep.Repoint } && now.Since(before.TriedAt) < BetweenRepoints)
                 return null;
             return before is { Step: ReturnStep.Repoint, Attempts: >= RepointAttempts } || IsBeyondSwitchPoint(memory, standby)
+                || Histories.IsOther(memory, now.Observation, node)
                 ? Rejoin(now, memory, node, before, host)
                 : Try(now, memory, node, ReturnStep.Repoint, before, new WatchdogAction.Repoint(node, memory.IntendedPrimary!, standby.Version));
         }
@@ -104,14 +106,18 @@ public static class Returning
         return before is { Step: ReturnStep.Rejoin } || (memory.Replaced.Contains(node) && host is { IsDead: true }) ? Rejoin(now, memory, node, before, host) : null;
     }
 
-    /// <summary>A fresh copy where an attempt did not come out well; not where it found its source out of reach and touched nothing, or has not even begun.</summary>
+    /// <summary>
+    /// A fresh copy where the node may be on another timeline of the same number: pg_rewind compares numbers, finds nothing to do, and leaves
+    /// what the primary never had. Also where an attempt did not come out well; not where it found its source out of reach and touched nothing, or has not even begun.
+    /// </summary>
     private static NextStep? Rejoin(Situation now, ClusterMemory memory, string node, ReturningNode? before, HostObservation? host) =>
         !now.Policy.Rejoin ? GiveUp(memory, before ?? new ReturningNode(node, ReturnStep.Rejoin, 0, now.Observation.Time), "Rejoin is false")
         : host is not { IsReachable: true, StorageHangs: false } || memory.Returning.Any(other => other.Node != node && other.Step == ReturnStep.Rejoin && IsAtWork(now, other)) ? null
         : before is { Step: ReturnStep.Rejoin } && now.Since(before.TriedAt) < BetweenRejoins[Math.Min(before.Attempts, BetweenRejoins.Length) - 1] ? null
         : NeedsCheckpoint(now) && before is not { Step: ReturnStep.Rejoin } ? Checkpoint(now, memory, node, before)
         : Try(now, memory, node, ReturnStep.Rejoin, before, new WatchdogAction.Rejoin(node, memory.IntendedPrimary!, Version(now), memory.Epoch,
-            FreshCopy: before is { Step: ReturnStep.Rejoin } && host.Job?.Epoch == memory.Epoch && !HasTouchedNothing(memory, host)));
+            FreshCopy: Histories.MayDiverge(memory, now.Observation, node)
+                || (before is { Step: ReturnStep.Rejoin } && host.Job?.Epoch == memory.Epoch && !HasTouchedNothing(memory, host))));
 
     /// <summary>The last attempt did not reach its source: a link that is cut for an hour is no reason to give the node up.</summary>
     private static bool HasTouchedNothing(ClusterMemory memory, HostObservation? host) => host?.Job is { ExitStatus: HostJob.SourceNotReached } job && job.Epoch == memory.Epoch;

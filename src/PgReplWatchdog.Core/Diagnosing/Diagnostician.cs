@@ -11,20 +11,22 @@ public static class Diagnostician
     /// <param name="observation">The look.</param>
     /// <param name="flushHangsFor">For how long WAL of the one that is to be primary has not reached its disk (<see cref="Flushing"/>).</param>
     /// <param name="heir">The node whose claim to be primary has stood the proof (<see cref="Claim"/>); null where none has.</param>
+    /// <param name="unaccounted">Nodes that may have been promoted while the watchdog saw nothing (<see cref="Sight"/>).</param>
     /// <param name="receiving">Standbys that have received WAL since the look before, in which the intended primary did not serve either (<see cref="Arrivals"/>).</param>
     public static Diagnosis Diagnose(
-        ClusterMemory memory, ClusterObservation observation, TimeSpan flushHangsFor = default, string? heir = null, ImmutableArray<string> receiving = default)
+        ClusterMemory memory, ClusterObservation observation, TimeSpan flushHangsFor = default, string? heir = null, ImmutableArray<string> receiving = default,
+        ImmutableArray<string> unaccounted = default)
     {
         ArgumentNullException.ThrowIfNull(memory);
         ArgumentNullException.ThrowIfNull(observation);
         var primaries = observation.Nodes.Where(node => node.IsServingPrimary).ToImmutableArray();
         var intended = observation.Find(Subject(memory, observation));
 
-        return TwoPrimaries(primaries, memory)
+        var found = TwoPrimaries(primaries, memory, observation)
             ?? OtherSystem(intended, memory)
             ?? StorageHangs(primaries, intended, observation, flushHangsFor)
             ?? Serving(primaries, intended, memory, heir)
-            ?? StrayPrimary(primaries, intended, memory)
+            ?? StrayPrimary(primaries, intended, memory, observation)
             ?? NoPrimaryKnown(intended, observation)
             ?? Busy(intended!)
             ?? InRecovery(intended!)
@@ -39,7 +41,15 @@ public static class Diagnostician
             ?? Down(intended!, observation)
             ?? new Diagnosis(Verdict.Unknown, intended!.Node,
                 [Say(intended), "no standby can say whether it hears the primary", .. Witnesses(intended, observation)]);
+        return found.Verdict.IsFailure() && unaccounted is { IsDefaultOrEmpty: false } ? Blind(found, unaccounted) : found;
     }
+
+    /// <summary>The record may be older than the gap: another node may be the primary, and nobody who can be asked would know.</summary>
+    private static Diagnosis Blind(Diagnosis found, ImmutableArray<string> unaccounted) => new(Verdict.Unknown, found.Primary,
+    [
+        $"{string.Join(", ", unaccounted)} may have been promoted while the watchdog saw nothing: not seen as a standby since; make it answer, or promote manually the node that is to be primary",
+        .. found.Evidence,
+    ]);
 
     /// <summary>Longer than any disk takes that works.</summary>
     private static readonly TimeSpan FlushPatience = TimeSpan.FromSeconds(5);
@@ -48,13 +58,14 @@ public static class Diagnostician
     public static string? Subject(ClusterMemory memory, ClusterObservation observation) =>
         memory.Procedure is { } procedure && observation.Find(procedure.To) is not { IsServingPrimary: true } ? procedure.From : memory.IntendedPrimary;
 
-    private static Diagnosis? TwoPrimaries(ImmutableArray<NodeObservation> primaries, ClusterMemory memory) =>
+    private static Diagnosis? TwoPrimaries(ImmutableArray<NodeObservation> primaries, ClusterMemory memory, ClusterObservation observation) =>
         primaries.Length < 2 ? null : new Diagnosis(Verdict.TwoPrimaries, memory.IntendedPrimary,
         [
             .. primaries.Select(Say),
             memory.IntendedPrimary is { } intended
                 ? $"{intended} is the intended primary (epoch {memory.Epoch.ToString(CultureInfo.InvariantCulture)})"
                 : "no record says which of them is the intended primary",
+            .. Histories.Doubts(memory, observation),
         ]);
 
     private static Diagnosis? OtherSystem(NodeObservation? intended, ClusterMemory memory) =>
@@ -83,7 +94,7 @@ public static class Diagnostician
     }
 
     /// <summary>Whatever has become of the intended primary: nothing is promoted beside a node that takes writes.</summary>
-    private static Diagnosis? StrayPrimary(ImmutableArray<NodeObservation> primaries, NodeObservation? intended, ClusterMemory memory) =>
+    private static Diagnosis? StrayPrimary(ImmutableArray<NodeObservation> primaries, NodeObservation? intended, ClusterMemory memory, ClusterObservation observation) =>
         primaries.IsEmpty ? null : new Diagnosis(Verdict.Unknown, intended?.Node,
         [
             .. primaries.Select(Say),
@@ -92,6 +103,7 @@ public static class Diagnostician
                     + "or until it and its host are silent for UnreachableThreshold"
                 : "it is not the intended primary, and not on a newer timeline of this cluster",
             .. intended is null ? [] : new[] { Say(intended) },
+            .. Histories.Advice(memory, observation, primaries[0]),
         ]);
 
     /// <summary>Evidence that the record is older than the world: a role change happened out of the watchdog's sight. Nothing is concluded from such a record.</summary>

@@ -81,7 +81,17 @@ public sealed record Inquiry(string? Subject, bool Suspicious, ImmutableArray<st
 public sealed record OperatorWish(bool Paused, long AcknowledgedEpoch)
 {
     public static readonly OperatorWish None = new(false, 0);
+
+    /// <summary>Make this node the primary on record; null where nobody asked for it.</summary>
+    public AdoptionRequest? Adopt { get; init; }
 }
+
+/// <summary>An operator says which node is the primary.</summary>
+/// <param name="Node">The node.</param>
+/// <param name="Epoch">The epoch on record when it was asked: another one makes the request void.</param>
+/// <param name="By">Who asked.</param>
+/// <param name="At">When.</param>
+public sealed record AdoptionRequest(string Node, long Epoch, string By, DateTimeOffset At);
 
 /// <summary>What came of the last action.</summary>
 /// <param name="Action">The kind, as <c>WatchdogAction</c> names it.</param>

@@ -1,3 +1,5 @@
+using PgReplWatchdog.Topology;
+
 namespace PgReplWatchdog.Observing;
 
 /// <summary>What one host said over SSH. Not being reached is the same record with other contents.</summary>
@@ -27,6 +29,9 @@ public sealed record HostObservation(string Node, HostReach Reach, string Detail
 
     /// <summary>standby.signal is there; until PostgreSQL 11, recovery.conf with standby_mode.</summary>
     public bool StandbySignal { get; init; }
+
+    /// <summary>The newest timeline whose history file is in pg_wal; null where that is not known.</summary>
+    public TimelineHistory? History { get; init; }
 
     /// <summary>trigger_file in recovery.conf, until PostgreSQL 11; empty where there is none.</summary>
     public string TriggerFile { get; init; } = "";

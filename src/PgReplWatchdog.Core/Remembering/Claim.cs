@@ -22,7 +22,7 @@ public sealed record Claim(string? Node, int Looks)
         ArgumentNullException.ThrowIfNull(memory);
         ArgumentNullException.ThrowIfNull(node);
         return node is { IsServingPrimary: true, Server: { } server } && node.Node != memory.IntendedPrimary
-            && server.SystemIdentifier == memory.SystemIdentifier && server.Timeline > memory.NewestTimeline;
+            && server.SystemIdentifier == memory.SystemIdentifier && server.Timeline > memory.NewestTimeline && !memory.HasAbandoned(node.Node, server.Timeline);
     }
 
     /// <summary>
@@ -38,7 +38,20 @@ public sealed record Claim(string? Node, int Looks)
         if (primaries is not [var claimant] || !IsNewer(memory, claimant))
             return None;
         var claim = claimant.Node == Node ? this with { Looks = Looks + 1 } : new Claim(claimant.Node, 1);
-        return claim with { IsProven = claim.Looks > 1 && HasGivenUp(policy, memory, observation, isHeard, silentFor) };
+        return claim with
+        {
+            IsProven = claim.Looks > 1 && ContinuesTheRecord(memory, observation, claimant) && HasGivenUp(policy, memory, observation, isHeard, silentFor),
+        };
+    }
+
+    /// <summary>Its host has the history file of the claimed timeline, which has the timeline on record among its ancestors. A host that tells none contradicts nothing.</summary>
+    public static bool ContinuesTheRecord(ClusterMemory memory, ClusterObservation observation, NodeObservation claimant)
+    {
+        ArgumentNullException.ThrowIfNull(memory);
+        ArgumentNullException.ThrowIfNull(observation);
+        ArgumentNullException.ThrowIfNull(claimant);
+        return observation.Host(claimant.Node)?.History is not { } newest
+            || (newest.Of(claimant.Server?.Timeline ?? 0) is { } history && (memory.History is not { } record || history.Continues(record)));
     }
 
     /// <summary>It answers as a standby, its host says that nothing runs or that its data is a standby's, or nobody has had a sign of it for long enough.</summary>

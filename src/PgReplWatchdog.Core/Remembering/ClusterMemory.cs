@@ -22,6 +22,12 @@ public sealed record ClusterMemory
     /// <summary>The newest timeline seen on the intended primary.</summary>
     public uint NewestTimeline { get; init; }
 
+    /// <summary>The history of that timeline, by the host of the intended primary; null where it has not told.</summary>
+    public TimelineHistory? History { get; init; }
+
+    /// <summary>What an operator gave up by naming another primary: a replaced node that serves on it, or on one before, is stale. Null where nothing was.</summary>
+    public AbandonedTimeline? Abandoned { get; init; }
+
     /// <summary>Where the primary's WAL was, recorded now and then, so that a restarted watchdog can still judge a candidate.</summary>
     public PrimaryPosition? LastPosition { get; init; }
 
@@ -43,6 +49,10 @@ public sealed record ClusterMemory
     /// <summary>The last automatic failover that ran to an end, good or bad.</summary>
     public FinishedFailover? LastFailover { get; init; }
 
+    /// <summary>The operator gave this timeline of a replaced node up.</summary>
+    public bool HasAbandoned(string node, uint timeline) =>
+        Abandoned is { } abandoned && abandoned.Epoch == Epoch && Replaced.Contains(node) && timeline <= abandoned.Timeline;
+
     /// <summary>Without what concerns nodes that have left the configuration since: nothing can be asked of them and nothing done there. The same instance where there are none.</summary>
     public ClusterMemory Within(ClusterSpec spec)
     {
@@ -63,6 +73,11 @@ public sealed record ClusterMemory
 
 /// <summary>A WAL position of the primary and when it was seen.</summary>
 public sealed record PrimaryPosition(Lsn Lsn, DateTimeOffset Time);
+
+/// <summary>A timeline that an operator gave up by naming another primary.</summary>
+/// <param name="Timeline">The newest number on record then.</param>
+/// <param name="Epoch">The epoch that began with it: in a later one it says nothing.</param>
+public sealed record AbandonedTimeline(uint Timeline, long Epoch);
 
 /// <summary>A guard that was seen armed, on a primary.</summary>
 /// <param name="Node">The primary.</param>

@@ -15,6 +15,13 @@ public sealed record WorkingMemory
     public Arrivals Arrivals { get; init; } = Arrivals.None;
     public Claim Claim { get; init; } = Claim.None;
     public Moments Moments { get; init; } = Moments.None;
+    public Sight Sight { get; init; } = Sight.None;
+
+    /// <summary>The timeline that the expected primary wrote in the last look: one look alone puts none on record.</summary>
+    public uint SeenTimeline { get; init; }
+
+    /// <summary>The operator's request of the last look: what keeps it waiting is said once.</summary>
+    public AdoptionRequest? AdoptionTold { get; init; }
 
     /// <summary>The process's first look, on the monotonic clock.</summary>
     public TimeSpan? StartedAt { get; init; }

@@ -10,15 +10,20 @@ public readonly record struct Lsn(ulong Value) : IComparable<Lsn>
 {
     /// <summary>Reads PostgreSQL's notation.</summary>
     /// <exception cref="FormatException">The text is not two hexadecimal words with a slash between them.</exception>
-    public static Lsn Parse(string text)
+    public static Lsn Parse(string text) =>
+        TryParse(text, out var position) ? position : throw new FormatException($"'{text}' is not an LSN such as 16/B374D848");
+
+    public static bool TryParse(string text, out Lsn position)
     {
         ArgumentNullException.ThrowIfNull(text);
         var slash = text.IndexOf('/', StringComparison.Ordinal);
-        return slash > 0
-            && uint.TryParse(text.AsSpan(0, slash), NumberStyles.AllowHexSpecifier, CultureInfo.InvariantCulture, out var high)
-            && uint.TryParse(text.AsSpan(slash + 1), NumberStyles.AllowHexSpecifier, CultureInfo.InvariantCulture, out var low)
-            ? new Lsn(((ulong)high << 32) | low)
-            : throw new FormatException($"'{text}' is not an LSN such as 16/B374D848");
+        position = default;
+        if (slash <= 0
+            || !uint.TryParse(text.AsSpan(0, slash), NumberStyles.AllowHexSpecifier, CultureInfo.InvariantCulture, out var high)
+            || !uint.TryParse(text.AsSpan(slash + 1), NumberStyles.AllowHexSpecifier, CultureInfo.InvariantCulture, out var low))
+            return false;
+        position = new Lsn(((ulong)high << 32) | low);
+        return true;
     }
 
     /// <summary>Bytes of WAL from <paramref name="earlier"/> up to here; 0 where it is not earlier at all.</summary>

@@ -44,7 +44,13 @@ public sealed class JournalReader : IDisposable
 
     internal static OperatorWish Wish(SqliteConnection connection, string cluster) =>
         connection.Read(row => new OperatorWish(row.GetBoolean(0), row.GetInt64(1)), "SELECT paused, acknowledged_epoch FROM operator_wish WHERE cluster = $cluster", ("$cluster", cluster))
-            .FirstOrDefault(OperatorWish.None);
+            .FirstOrDefault(OperatorWish.None) with { Adopt = Request(connection, cluster) };
+
+    /// <summary>A journal that no service of this version has opened yet has no such table.</summary>
+    private static AdoptionRequest? Request(SqliteConnection connection, string cluster) =>
+        connection.Read(row => row.GetInt64(0), "SELECT 1 FROM sqlite_schema WHERE name = 'adoption_request'").Count == 0 ? null
+        : connection.Read(row => new AdoptionRequest(row.GetString(0), row.GetInt64(1), row.GetString(2), row.Time(3)),
+            "SELECT node, epoch, asked_by, asked_at FROM adoption_request WHERE cluster = $cluster", ("$cluster", cluster)).FirstOrDefault();
 
     internal static IReadOnlyList<FinishedFailover> Failovers(SqliteConnection connection, string cluster) =>
         connection.Read(row => Understood<FinishedFailover>(row.GetString(0)), "SELECT report FROM failover WHERE cluster = $cluster ORDER BY finished_at", ("$cluster", cluster))

@@ -1,5 +1,6 @@
 using Microsoft.Data.Sqlite;
 using PgReplWatchdog.Deciding;
+using PgReplWatchdog.Remembering;
 
 namespace PgReplWatchdog.Journaling;
 
@@ -28,13 +29,30 @@ public sealed class OperatorWishes(string stateDirectory, TimeProvider clock, st
     /// <returns>Its epoch; null where there is none that was not acknowledged already.</returns>
     public long? Acknowledge(string cluster) => Change<long?>(cluster, connection =>
     {
-        var text = connection.Read(row => row.GetString(0), "SELECT memory FROM cluster_memory WHERE cluster = $cluster", ("$cluster", cluster)).FirstOrDefault("{}");
-        if (MemoryText.Read(text).Memory.LastFailover is not { } last || JournalReader.Wish(connection, cluster).AcknowledgedEpoch >= last.Epoch)
+        if (Memory(connection, cluster).LastFailover is not { } last || JournalReader.Wish(connection, cluster).AcknowledgedEpoch >= last.Epoch)
             return null;
         Put(connection, cluster, "acknowledged_epoch", last.Epoch);
         Tell(connection, cluster, EventKind.Acknowledged, FormattableString.Invariant($"the failover from {last.From} to {last.To} (epoch {last.Epoch}) is acknowledged by {By}"));
         return last.Epoch;
     });
+
+    /// <summary>This node is the primary, whatever the record says.</summary>
+    /// <returns>The node that the record had; null where it is that node already.</returns>
+    public AdoptionAsked? Adopt(string cluster, string node) => Change<AdoptionAsked?>(cluster, connection =>
+    {
+        var memory = Memory(connection, cluster);
+        if (memory.IntendedPrimary == node)
+            return null;
+        connection.Execute("INSERT INTO adoption_request VALUES ($cluster, $node, $epoch, $by, $at) ON CONFLICT (cluster) DO UPDATE "
+            + "SET node = excluded.node, epoch = excluded.epoch, asked_by = excluded.asked_by, asked_at = excluded.asked_at",
+            ("$cluster", cluster), ("$node", node), ("$epoch", memory.Epoch), ("$by", By), ("$at", clock.GetUtcNow().Text()));
+        Tell(connection, cluster, EventKind.AdoptionAsked,
+            $"{By} asks to adopt {node} as primary{(memory.IntendedPrimary is { } before ? $", in place of {before}" : "")}");
+        return new AdoptionAsked(memory.IntendedPrimary);
+    });
+
+    private static ClusterMemory Memory(SqliteConnection connection, string cluster) => MemoryText.Read(
+        connection.Read(row => row.GetString(0), "SELECT memory FROM cluster_memory WHERE cluster = $cluster", ("$cluster", cluster)).FirstOrDefault("{}")).Memory;
 
     private string By => by ?? Account;
 
@@ -74,3 +92,7 @@ public sealed class OperatorWishes(string stateDirectory, TimeProvider clock, st
         }
     }
 }
+
+/// <summary>A request to adopt a node was put on record.</summary>
+/// <param name="Before">The primary on record; null where there is none.</param>
+public sealed record AdoptionAsked(string? Before);

@@ -34,3 +34,12 @@ CREATE TABLE IF NOT EXISTS operator_wish (
     changed_by         TEXT NOT NULL,  -- the account
     changed_at         TEXT NOT NULL   -- ISO 8601, UTC
 ) STRICT;
+
+-- Which node an operator said is the primary: pgwatchdog adopt.
+CREATE TABLE IF NOT EXISTS adoption_request (
+    cluster  TEXT PRIMARY KEY,
+    node     TEXT NOT NULL,
+    epoch    INTEGER NOT NULL,       -- on record when it was asked: another one makes it void
+    asked_by TEXT NOT NULL,          -- the account
+    asked_at TEXT NOT NULL           -- ISO 8601, UTC
+) STRICT;

@@ -44,6 +44,8 @@ public static class Sentences
         ArgumentNullException.ThrowIfNull(cluster);
         if (cluster.Wish.Paused)
             yield return $"failover is paused: pgwatchdog resume {cluster.Name}";
+        if (cluster.Wish.Adopt is { } request && request.Epoch == cluster.Epoch && request.Node != cluster.IntendedPrimary)
+            yield return Invariant($"{request.By} asked at {request.At:u} to adopt {request.Node} as primary; the request ends at {request.At + Adoption.RequestHolds:u}");
         if (cluster.Guard is { } guard)
             yield return Invariant($"the guard of {guard.Node} is armed: without a word from outside for {guard.Order.TimeToLive.TotalSeconds:0.#} s it stops PostgreSQL; ")
                 + $"vouchers: {string.Join(", ", guard.Order.Vouchers)}";

@@ -4,6 +4,7 @@ using System.Net.Sockets;
 using PgReplWatchdog.Acting.Ssh;
 using PgReplWatchdog.Configuration;
 using PgReplWatchdog.Observing;
+using PgReplWatchdog.Topology;
 
 namespace PgReplWatchdog.Probing;
 
@@ -136,6 +137,7 @@ public sealed class HostProber(ClusterAccess cluster, SshHosts hosts, TimeProvid
             StartBlocked = said.ContainsKey("blocked"),
             BlockedByGuard = said.GetValueOrDefault("blocked_by") == "guard",
             StandbySignal = said.ContainsKey("standby_signal"),
+            History = TimelineHistory.Parse(said.GetValueOrDefault("history", "")),
             TriggerFile = said.GetValueOrDefault("trigger_file", ""),
             TriggerDirectoryWritable = said.ContainsKey("writable"),
             FreeBytes = Number(said, "free_kilobytes") * 1024,

@@ -49,7 +49,13 @@ public static class HostScripts
           echo "job_words=$(tail -n 1 "$state/job.log" 2>/dev/null | cut -c 1-300)"
         fi
         ended $writing 10
-        case $? in 0) echo writable=yes ;; 2) echo storage=hangs ;; esac
+        case $? in 0) echo writable=yes ;; 2) echo storage=hangs; exit ;; esac
+        newest=$(ls "$data/$wal" 2> /dev/null | grep -x '[0-9A-F]\{8\}\.history' | sort | tail -n 1)
+        if [ -n "$newest" ]; then
+          echo "history=$((0x${newest%.history})) $(sed -n 's/^[[:space:]]*\([0-9][0-9]*\)[[:space:]]*\([0-9A-F]*\/[0-9A-F]*\).*/\1 \2/p' "$data/$wal/$newest" \
+            | head -n 501 | tr '\n' ' ')"
+        elif [ -r "$data/$wal" ]; then echo history=1
+        fi
         """, host.Node.Host);
 
     /// <summary>Another node's port from this host; the exit status is pg_isready's (manual, "pg_isready"), 124 where it had to be ended.</summary>

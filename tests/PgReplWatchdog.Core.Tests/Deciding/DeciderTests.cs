@@ -240,8 +240,13 @@ public class DeciderTests
     }
 
     [Fact]
-    public void Replaced_node_that_serves_beside_the_new_primary_on_the_same_timeline_is_fenced() =>
-        Assert.Equal(new WatchdogAction.Fence(Alpha), new Watch(Two(), FailedOver).Look(0, Primary(timeline: 2), Primary(Beta, timeline: 2)).Action);
+    public void Copy_of_the_new_primary_that_serves_beside_it_is_fenced()
+    {
+        var history = TimelineHistory.Parse("2 1 0/3000000");
+        var look = At(0, Primary(timeline: 2), Primary(Beta, timeline: 2))
+            .With(HostUp(Alpha) with { History = history, Job = new HostJob(2, false, 0, "") });
+        Assert.Equal(new WatchdogAction.Fence(Alpha), new Watch(Two(), FailedOver with { History = history }).Look(look).Action);
+    }
 
     [Theory]
     [InlineData(1, false, false)] // somebody has stopped it: what the watchdog did there is over
@@ -406,8 +411,13 @@ public class DeciderTests
     }
 
     [Fact]
-    public void Newer_timeline_of_the_primary_goes_on_record() =>
-        Assert.Equal(4u, new Watch(Two()).Look(0, Primary(timeline: 4), Standby()).Memory.NewestTimeline);
+    public void Newer_timeline_of_the_primary_goes_on_record_after_two_looks()
+    {
+        var watch = new Watch(Two());
+        Assert.Equal(1u, watch.Look(0, Primary(timeline: 2_000_000_000), Standby()).Memory.NewestTimeline); // an address that has moved, or nonsense
+        Assert.Equal(1u, watch.Look(1, Primary(timeline: 4), Standby()).Memory.NewestTimeline);
+        Assert.Equal(4u, watch.Look(2, Primary(timeline: 4), Standby()).Memory.NewestTimeline);
+    }
 
     [Fact]
     public void Older_timeline_of_the_primary_changes_nothing() =>

@@ -111,6 +111,20 @@ public class ReturningTests
         Assert.Equal(Repoint, Next(memory, Unreachable(), Deaf(Gamma), HostGone()).Action);
     }
 
+    /// <summary>pg_rewind compares timelines by number, and a walreceiver asks for WAL by number: neither sees that the histories differ.</summary>
+    [Fact]
+    public void Node_that_may_be_on_another_timeline_of_the_same_number_is_copied_anew()
+    {
+        var memory = After() with { History = TimelineHistory.Parse("2 1 0/2000000") };
+        var other = TimelineHistory.Parse("2 1 0/2000100");
+        Assert.Equal(FreshRejoin, Next(memory, Refused(), Streaming, HostDead(blocked: true) with { History = other }).Action);
+        // Two promotions from the same position have equal histories.
+        Assert.Equal(FreshRejoin, Next(memory, Refused(), Streaming, HostDead(blocked: true) with { History = memory.History }).Action);
+        Assert.Equal(Rejoin, Next(memory, Refused(), Streaming, HostDead(blocked: true) with { History = TimelineHistory.Parse("1") }).Action);
+        Assert.Equal(new WatchdogAction.Rejoin(Gamma, Beta, Fifteen, 2, FreshCopy: true),
+            Next(memory, Unreachable(), Deaf(Gamma, timeline: 2), HostUp(Gamma) with { History = other }).Action);
+    }
+
     private static readonly NodeObservation Streaming = Standby(Gamma, timeline: 2);
 
     [Fact]

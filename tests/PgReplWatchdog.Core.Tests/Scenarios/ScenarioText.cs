@@ -41,7 +41,7 @@ internal static class ScenarioText
     /// <summary>One look: what each part says, and what follows from it where no part does. The last action has succeeded unless a part says otherwise.</summary>
     public static ClusterObservation Observation(string[] parts, double at, Decision? last, string? guard)
     {
-        var kinds = parts.ToLookup(part => part.Split(' ')[0] is "host" or "port" or "references" or "journal" or "action" or "salvaged" or "paused" or "freeze" or "acknowledged"
+        var kinds = parts.ToLookup(part => part.Split(' ')[0] is "host" or "port" or "references" or "journal" or "action" or "salvaged" or "paused" or "freeze" or "acknowledged" or "adopt"
             ? part.Split(' ')[0] : "node");
         var nodes = kinds["node"].Select(part => Node(part, at))
             .Select(node => node.IsServingPrimary ? node.With(server => server with { GuardOrderId = guard }) : node).ToArray();
@@ -51,11 +51,18 @@ internal static class ScenarioText
             References = kinds["references"].Select(part => Enum.Parse<ReferenceAnswer>(part.Split(' ')[1], ignoreCase: true)).FirstOrDefault(),
             JournalWritable = !kinds["journal"].Any(),
             InFreezeWindow = kinds["freeze"].Any(),
-            Wish = new OperatorWish(kinds["paused"].Any(), kinds["acknowledged"].Select(part => long.Parse(part.Split(' ')[1], CultureInfo.InvariantCulture)).FirstOrDefault()),
+            Wish = new OperatorWish(kinds["paused"].Any(), kinds["acknowledged"].Select(part => long.Parse(part.Split(' ')[1], CultureInfo.InvariantCulture)).FirstOrDefault())
+            {
+                Adopt = kinds["adopt"].Select(part => part.Split(' ')).Select(words => Request(words[1], words[3], at)).FirstOrDefault(),
+            },
             Report = last?.Action is null or WatchdogAction.None ? null : new ActionReport(last.Action.Kind, last.Action.Node, !kinds["action"].Any(),
                 kinds["salvaged"].Select(part => (long?)long.Parse(part.Split(' ')[1], CultureInfo.InvariantCulture)).FirstOrDefault()),
         };
     }
+
+    /// <summary>"adopt beta epoch 2 at 60.0".</summary>
+    private static AdoptionRequest Request(string node, string epoch, double at) =>
+        new(node, long.Parse(epoch, CultureInfo.InvariantCulture), "mary", Clusters.Start.AddSeconds(at));
 
     private static HostObservation Host(string[] words)
     {
@@ -74,11 +81,12 @@ internal static class ScenarioText
         return words.Length == 2 ? host : words[2] switch
         {
             "standby" => host with { StandbySignal = true },
+            "history" => host with { History = TimelineHistory.Parse(string.Join(' ', words[3..])) },
             "unwritable" => host with { TriggerDirectoryWritable = false },
             "full" => host with { TriggerDirectoryWritable = false, FreeBytes = 4096, Filling = "pg_wal 180000 kB" },
             "hanging" => host with { TriggerDirectoryWritable = false, StorageHangs = true },
             "job" => host with { Job = new HostJob(long.Parse(words[3], CultureInfo.InvariantCulture), words[4] == "running", words[4] == "exit" ? int.Parse(words[5], CultureInfo.InvariantCulture) : null, "its last line") },
-            _ => throw new FormatException($"'{words[2]}' says nothing more of a host: standby, unwritable, full, hanging, job EPOCH running, job EPOCH exit STATUS"),
+            _ => throw new FormatException($"'{words[2]}' says nothing more of a host: standby, history, unwritable, full, hanging, job EPOCH running, job EPOCH exit STATUS"),
         };
     }
 
@@ -120,13 +128,18 @@ internal static class ScenarioText
                 "lacks" => Lacks(words[++next]),
                 "may-promote" => seen.With(server => server with { MayPromote = true }),
                 "sees" => Sees(words[++next].Split(':')),
-                _ => throw new FormatException($"'{words[next]}' says nothing of a server: silent, heard, unreadable, flushed, inserted, paused, replayed, timeline, system, trigger, version, lacks, may-promote, sees"),
+                "upstream" => Upstream(words[++next]),
+                "started" => Started(Number(words[++next])),
+                _ => throw new FormatException($"'{words[next]}' says nothing of a server: silent, heard, unreadable, flushed, inserted, paused, replayed, "
+                    + "timeline, system, trigger, version, lacks, may-promote, sees, upstream, started"),
             };
         }
         return seen;
 
         NodeObservation Sees(string[] standby) => seen.With(server => server with { WalSenders = [new WalSender(standby[0], standby[1], "async", null, null, null)] });
         NodeObservation Heard(double when) => seen.With(server => server with { WalReceiver = new WalReceiver("streaming", Clusters.Seconds(at - when)) });
+        NodeObservation Upstream(string node) => seen.With(server => server with { WalReceiver = server.WalReceiver! with { Upstream = node } });
+        NodeObservation Started(double second) => seen.With(server => server with { StartedAt = Clusters.Start.AddSeconds(second) });
         NodeObservation Flushed(Lsn position) => seen.With(server => server with { FlushLsn = position });
         NodeObservation Inserted(Lsn position) => seen.With(server => server with { InsertLsn = position });
         NodeObservation Replayed(Lsn position) => seen.With(server => server with { ReplayedLsn = position });

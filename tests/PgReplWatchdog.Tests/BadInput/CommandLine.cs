@@ -56,6 +56,7 @@ public sealed class CommandLine(ConfigurationFolder folder) : IClassFixture<Conf
     [InlineData("pgwatchdog pause main", "pause")]
     [InlineData("pgwatchdog resume main", "resume")]
     [InlineData("pgwatchdog acknowledge main", "acknowledge")]
+    [InlineData("pgwatchdog adopt main beta", "adopt")]
     [InlineData("pgwatchdog config validate", "config")]
     [InlineData("pgwatchdog config validate --config", "config", "validate")]
     public async Task Help_has_examples_and_exit_codes(string example, params string[] command)
@@ -76,6 +77,7 @@ public sealed class CommandLine(ConfigurationFolder folder) : IClassFixture<Conf
     [InlineData("replay", 0, 1, 64, 78)]
     [InlineData("pause", 0, 1, 64, 78)]
     [InlineData("acknowledge", 0, 1, 64, 78)]
+    [InlineData("adopt", 0, 1, 64, 78)]
     public async Task Help_tells_every_exit_code_that_the_command_can_end_with(string command, params int[] codes)
     {
         var help = (await UserCommand.RunAsync(command, "--help")).Output;
@@ -106,6 +108,7 @@ public sealed class CommandLine(ConfigurationFolder folder) : IClassFixture<Conf
     [InlineData("pause", "mian")]
     [InlineData("resume", "mian")]
     [InlineData("acknowledge", "mian")]
+    [InlineData("adopt", "mian", "beta")]
     public async Task An_unknown_cluster_is_named_with_those_there_are(params string[] command)
     {
         var result = await UserCommand.RunAsync([.. command, "--config", folder.Write()]);

@@ -56,6 +56,36 @@ public sealed class CommandsOnAJournal(ConfigurationFolder folder) : IClassFixtu
     }
 
     [Fact]
+    public async Task Adopt_says_what_it_means_and_asks_the_service_for_it()
+    {
+        var state = WithJournal("adopt");
+        (await RunAsync(state, "adopt", "omega", "--yes")).Says(ExitCode.Usage, "main has no node omega; it has alpha, beta").InOneLine();
+        (await RunAsync(state, "adopt", "beta", "--yes")).Shows(ExitCode.Ok, "beta is the primary of main on record already");
+        var unconfirmed = await RunAsync(state, "adopt", "alpha");
+        Assert.Equal(ExitCode.Failed, unconfirmed.ExitCode);
+        Assert.Contains("rows that only beta has are lost", unconfirmed.Output, StringComparison.Ordinal);
+        Assert.Contains("give --yes", unconfirmed.Error, StringComparison.Ordinal);
+
+        using var service = new SqliteJournal(state);
+        Assert.Null(service.Wish("main").Adopt);
+        var asking = RunAsync(state, "adopt", "alpha", "--yes");
+        await SetUp.SetUpTests.EventuallyAsync(() => Task.FromResult(service.Wish("main").Adopt is { Node: "alpha", Epoch: 2 }), "the service has the request");
+        service.Append("main", Remembered with { IntendedPrimary = "alpha", Epoch = 3 }, []);
+        (await asking).Shows(ExitCode.Ok, "alpha is the primary of main");
+    }
+
+    [Fact]
+    public async Task Adopt_says_why_the_service_lets_it_wait()
+    {
+        var state = WithJournal("adopt-waits");
+        using var service = new SqliteJournal(state);
+        var asking = RunAsync(state, "adopt", "alpha", "--yes");
+        await SetUp.SetUpTests.EventuallyAsync(() => Task.FromResult(service.Wish("main").Adopt is not null), "the service has the request");
+        service.Append("main", Remembered, [new(Looks.Start, EventKind.AdoptionWaits, "alpha is a standby: promote it first")]);
+        (await asking).Says(ExitCode.Failed, "alpha is a standby: promote it first").InOneLine();
+    }
+
+    [Fact]
     public async Task A_journal_that_another_process_holds_is_told_after_a_short_wait()
     {
         var state = WithJournal("locked");

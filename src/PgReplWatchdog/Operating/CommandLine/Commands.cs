@@ -37,6 +37,7 @@ public static class Commands
             WishCommands.Pause(),
             WishCommands.Resume(),
             WishCommands.Acknowledge(),
+            AdoptCommand.Create(),
             CheckCommand.Create(),
             NotifyCommand.Create(),
             ConfigCommand.Create(),

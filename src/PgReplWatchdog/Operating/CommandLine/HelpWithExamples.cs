@@ -27,6 +27,7 @@ public sealed class HelpWithExamples(HelpAction help) : SynchronousCommandLineAc
             "watch" => Text.WatchMore,
             "replay" => Text.ReplayMore,
             "pause" or "resume" or "acknowledge" => Text.WishMore,
+            "adopt" => Text.AdoptMore,
             "check" => Text.CheckMore,
             "notify" => Text.NotifyMore,
             "validate" => Text.ConfigValidateMore,

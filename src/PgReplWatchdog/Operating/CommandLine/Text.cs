@@ -122,6 +122,19 @@ public static class Text
         Exit codes: 0 it is so now, 1 the journal cannot be changed or there is nothing to acknowledge, 64 wrong command line or no such cluster, 78 wrong configuration.
         """;
 
+    public const string Adopt = "Say which node is the primary, where the record is wrong or the watchdog has too little evidence.";
+
+    public const string AdoptMore = """
+        NODE must serve as primary. The service's next check takes it for the primary, also on an older timeline. The former primary is stopped where it
+        serves, and made a standby: rows that only the former primary has are lost then. The request ends after 5 minutes, or when the primary changes.
+
+        Examples:
+          pgwatchdog adopt main beta
+          pgwatchdog adopt main beta --yes
+
+        Exit codes: 0 NODE is the primary on record, 1 not yet (the reason is printed), 64 wrong command line or no such cluster or node, 78 wrong configuration.
+        """;
+
     public const string Check = "One check now, without a service: ask all nodes once and say what a watchdog would conclude. Changes nothing.";
 
     public const string CheckMore = """

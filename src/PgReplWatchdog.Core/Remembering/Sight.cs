@@ -1,0 +1,50 @@
+using PgReplWatchdog.Observing;
+
+namespace PgReplWatchdog.Remembering;
+
+/// <summary>
+/// Which nodes may have been promoted while the watchdog saw nothing: it was down, cut off, or its record is an old one. Until the expected primary is seen or heard
+/// again, that is every node that has not been seen as a standby since.
+/// </summary>
+public sealed record Sight
+{
+    public static readonly Sight None = new();
+
+    /// <summary>The last look in which any node answered; null before the first.</summary>
+    private TimeSpan? LastSawAt { get; init; }
+
+    /// <summary>No gap since the expected primary was seen or heard.</summary>
+    private bool IsContinuous { get; init; }
+
+    /// <summary>Seen as standbys, or stopped with a start block, since the gap.</summary>
+    private ImmutableHashSet<string> Standbys { get; init; } = [];
+
+    /// <summary>Nodes that may have been promoted in the gap; empty where there was none.</summary>
+    public ImmutableArray<string> Unaccounted { get; private init; } = [];
+
+    /// <param name="observation">The look.</param>
+    /// <param name="memory">The expected primary, and the one that is being replaced: what became of that is known.</param>
+    /// <param name="isAlive">It serves, or some standby hears it.</param>
+    /// <param name="isFresh">The record is as young as a restart of the watchdog takes; only asked of a new process.</param>
+    /// <param name="longest">No operator switches over within so short a time.</param>
+    public Sight Looked(ClusterObservation observation, ClusterMemory memory, bool isAlive, bool isFresh, TimeSpan longest)
+    {
+        ArgumentNullException.ThrowIfNull(observation);
+        ArgumentNullException.ThrowIfNull(memory);
+        var sees = observation.Nodes.Any(node => node.Reach is not (Reach.Unreachable or Reach.Unknown));
+        var hasGap = LastSawAt is { } last ? sees && observation.At - last > longest : !isFresh;
+        var isContinuous = isAlive || (!hasGap && (LastSawAt is null || IsContinuous));
+        var standbys = isAlive ? [] : (hasGap ? [] : Standbys).Union(observation.Nodes.Where(node => IsStandby(observation, node)).Select(node => node.Node));
+        return new Sight
+        {
+            LastSawAt = sees || LastSawAt is null ? observation.At : LastSawAt,
+            IsContinuous = isContinuous,
+            Standbys = standbys,
+            Unaccounted = isContinuous ? []
+                : [.. observation.Nodes.Select(node => node.Node).Where(node => node != memory.IntendedPrimary && node != memory.Procedure?.From && !standbys.Contains(node))],
+        };
+    }
+
+    private static bool IsStandby(ClusterObservation observation, NodeObservation node) =>
+        node.IsServingStandby || observation.Host(node.Node) is { IsReachable: true, StandbySignal: true } or { IsFenced: true };
+}

@@ -1,0 +1,68 @@
+using static PgReplWatchdog.Core.Tests.Clusters;
+
+namespace PgReplWatchdog.Core.Tests.Observing;
+
+/// <summary>What happened while the watchdog saw nothing, nobody can tell it who did not see it either.</summary>
+public class SightTests
+{
+    private static readonly ClusterMemory Old = Known with { LastPosition = new PrimaryPosition(Here, Start.AddDays(-1)), Guard = null };
+
+    private static Decision After(Watch watch, double from, double to, params NodeObservation[] nodes)
+    {
+        var last = watch.Look(At(from, nodes).With(HostDead()));
+        for (var second = from + 1; second <= to; second++)
+            last = watch.Look(At(second, nodes).With(HostDead()));
+        return last;
+    }
+
+    [Fact]
+    public void Node_that_was_not_seen_since_an_old_record_may_be_the_primary()
+    {
+        var last = After(new Watch(Three(), Old), 0, 60, Refused(), Unreachable(Beta), Deaf(Gamma));
+        Assert.Equal((Verdict.Unknown, WatchdogAction.Nothing), (last.Diagnosis.Verdict, last.Action));
+        Assert.Contains("beta may have been promoted while the watchdog saw nothing", last.Diagnosis.Evidence[0], StringComparison.Ordinal);
+    }
+
+    [Fact]
+    public void Old_record_is_good_once_all_other_nodes_are_seen_as_standbys()
+    {
+        var watch = new Watch(Three(), Old);
+        watch.Look(At(0, Refused(), Deaf(), Unreachable(Gamma)).With(HostDead()));
+        Assert.Equal(Verdict.Crashed, watch.Look(At(1, Refused(), Unreachable(Beta), Deaf(Gamma)).With(HostDead())).Diagnosis.Verdict);
+    }
+
+    [Fact]
+    public void Dead_standby_is_seen_by_its_host() => Assert.Equal(Verdict.Crashed,
+        new Watch(Three(), Old).Look(At(0, Refused(), Refused(Beta), Deaf(Gamma)).With(HostDead(), HostDead(Beta) with { StandbySignal = true })).Diagnosis.Verdict);
+
+    [Fact]
+    public void Restarted_watchdog_trusts_a_record_of_seconds_ago() =>
+        Assert.Equal(Verdict.Crashed, After(new Watch(Three(), Known), 5, 6, Refused(), Unreachable(Beta), Deaf(Gamma)).Diagnosis.Verdict);
+
+    [Fact]
+    public void Record_from_the_future_is_no_fresh_one() => Assert.Equal(Verdict.Unknown,
+        After(new Watch(Three(), Known with { LastPosition = new PrimaryPosition(Here, Start.AddDays(1)) }), 5, 6, Refused(), Unreachable(Beta), Deaf(Gamma)).Diagnosis.Verdict);
+
+    [Theory]
+    [InlineData(4, Verdict.Crashed)]
+    [InlineData(30, Verdict.Unknown)]
+    public void Watchdog_that_was_cut_off_for_long_does_not_know_what_happened_meanwhile(int seconds, Verdict verdict)
+    {
+        var watch = new Watch(Three());
+        watch.Look(0, Primary(), Standby(), Standby(Gamma));
+        watch.LookFrom(1, seconds, Unreachable(), Unreachable(Beta), Unreachable(Gamma));
+        Assert.Equal(verdict, After(watch, seconds + 1, seconds + 2, Refused(), Unreachable(Beta), Deaf(Gamma)).Diagnosis.Verdict);
+    }
+
+    [Fact]
+    public void Primary_that_is_seen_or_heard_again_confirms_the_record() => Assert.All([Primary(), Unreachable()], alpha =>
+    {
+        var watch = new Watch(Three(), Old);
+        watch.Look(0, alpha, Unreachable(Beta), Standby(Gamma));
+        Assert.Equal(Verdict.Crashed, After(watch, 1, 2, Refused(), Unreachable(Beta), Deaf(Gamma)).Diagnosis.Verdict);
+    });
+
+    [Fact]
+    public void Two_nodes_have_nobody_else_to_be_promoted() =>
+        Assert.Equal(Verdict.Crashed, After(new Watch(Two(), Old), 0, 1, Refused(), Deaf()).Diagnosis.Verdict);
+}

@@ -1,0 +1,83 @@
+namespace PgReplWatchdog.Simulation;
+
+/// <summary>What makes the record or a name wrong: a switchover out of sight, a standby that follows a standby, an address that moves to another node.</summary>
+internal sealed partial class Faults
+{
+    private (int Weight, Action<Node, double> Strike)[] Evidence() =>
+    [
+        (2, (_, until) => SwitchesOverUnseen(until)),
+        (1, (_, until) => Cascades(until)),
+        (1, (node, until) => AddressMoves(node, until)),
+    ];
+
+    /// <summary>
+    /// An operator switches over in the right order while the watchdog sees nothing. Then the watchdog sees all but the new primary, and the old one, a standby now, may die.
+    /// </summary>
+    private void SwitchesOverUnseen(double until)
+    {
+        var seesAgain = world.Now + world.Between(4, 12);
+        world.Tell($"the watchdog is blind until {seesAgain:0.0}");
+        foreach (var node in world.Nodes)
+            CutBoth(world.Watchdog, node.Index, Math.Min(HealedAt, seesAgain));
+        world.At(world.Now + world.Between(0.5, 3), () =>
+        {
+            if (Array.Find(world.Nodes, node => node is { IsPrimary: true, IsServing: true }) is not { } old
+                || Array.Find(world.Nodes, node => node is { IsServing: true, IsStandby: true, DiskFull: false, ReplayPaused: false } && world.Receiver(node)?.Primary == old
+                    && world.Network.BothUp(node.Index, old.Index, world.Now)) is not { } successor)
+                return;
+            SwitchOver(old, successor);
+            if (world.Chance(0.7))
+            {
+                CutBoth(world.Watchdog, successor.Index, Math.Min(HealedAt, Math.Max(until, seesAgain + 15)));
+                world.At(world.Between(world.Now + 1, seesAgain + 5), () => Crashes(old));
+            }
+            if (world.Chance(0.5))
+                world.At(seesAgain, () => crash.After(1));
+        });
+    }
+
+    /// <summary>A clean shutdown waits until the standbys have everything.</summary>
+    private void SwitchOver(Node old, Node successor)
+    {
+        world.Tell($"an operator switches over from {old} to {successor}");
+        world.SwitchedOverUnseen = true;
+        old.Guard.Order = null;
+        (successor.Position, successor.Branch, successor.PromotedAt) = (old.Position, old.Branch, world.Now);
+        world.Kill(old, "shut down");
+        foreach (var node in world.Nodes)
+        {
+            if (node != successor && (node.IsStandby || node == old))
+                (node.IsStandby, node.Upstream, node.ConnectAt) = (true, successor, world.Now + 1);
+        }
+        world.At(world.Now + 0.5, () => world.Start(old));
+    }
+
+    /// <summary>With three nodes: one standby follows the other one, until an operator points it at the primary again.</summary>
+    private void Cascades(double until)
+    {
+        var standbys = Array.FindAll(world.Nodes, node => node is { IsRunning: true, IsStandby: true });
+        if (standbys is not [var upstream, var below] || world.Receiver(below) is not { } stream)
+            return;
+        world.Tell($"{below} follows {upstream} until {until:0.0}");
+        stream.AtStandby = false;
+        (below.Upstream, below.ConnectAt) = (upstream, world.Now);
+        world.At(until, () =>
+        {
+            if (below is { IsStandby: true } && below.Upstream == upstream && upstream.IsStandby)
+                below.Upstream = Array.Find(world.Nodes, node => node.IsPrimary && node != below) ?? upstream.Upstream;
+            if (world.Receiver(below) is { } other && other.Primary == upstream && upstream.IsStandby)
+                other.AtStandby = false;
+        });
+    }
+
+    /// <summary>A node's name leads the watchdog to another node: a floating address, or DNS.</summary>
+    private void AddressMoves(Node node, double until)
+    {
+        var other = Anybody();
+        if (other == node)
+            return;
+        world.Tell($"the address of {node} leads to {other} until {until:0.0}");
+        world.LeadsTo[node.Index] = other;
+        world.At(until, () => world.LeadsTo[node.Index] = node);
+    }
+}
