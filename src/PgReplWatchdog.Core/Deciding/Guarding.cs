@@ -100,7 +100,8 @@ public static class Guarding
         if (now.Policy.GuardTimeToLive <= TimeSpan.Zero || !primary.Version.HasGuard || !now.Policy.Automatic || now.Observation.Wish.Paused || now.Observation.InFreezeWindow || Gates.IsTooSoon(now))
             return null;
         var vouchers = now.Spec.Nodes
-            .Where(node => node.Priority > 0 && now.Observation.Find(node.Name) is { IsServingStandby: true }
+            .Where(node => node.Priority > 0 && now.Observation.Find(node.Name) is { IsServingStandby: true, Server: { } standby }
+                && standby.Timeline >= now.Memory.NewestTimeline // gate CandidateTimeline
                 && primary.WalSenders.Any(sender => sender.ApplicationName == node.Name && sender.State == "streaming"))
             .Select(node => node.Name).Order(StringComparer.Ordinal).ToImmutableArray();
         return vouchers.IsEmpty ? null : new GuardOrder(now.Policy.GuardTimeToLive, vouchers);

@@ -44,7 +44,8 @@ public sealed class JournalReader : IDisposable
 
     internal static OperatorWish Wish(SqliteConnection connection, string cluster) =>
         connection.Read(row => new OperatorWish(row.GetBoolean(0), row.GetInt64(1)), "SELECT paused, acknowledged_epoch FROM operator_wish WHERE cluster = $cluster", ("$cluster", cluster))
-            .FirstOrDefault(OperatorWish.None) with { Adopt = Request(connection, cluster) };
+            .FirstOrDefault(OperatorWish.None) with
+        { Adopt = Request(connection, cluster) };
 
     /// <summary>A journal that no service of this version has opened yet has no such table.</summary>
     private static AdoptionRequest? Request(SqliteConnection connection, string cluster) =>

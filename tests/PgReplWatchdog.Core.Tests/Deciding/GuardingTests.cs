@@ -82,12 +82,14 @@ public class GuardingTests
         Assert.Null(next.Memory.Guard);
     }
 
-    public static TheoryData<string> Unwanted => ["paused", "freeze window", "automatic off", "a failover a short time ago", "no standby streams"];
+    public static TheoryData<string> Unwanted => ["paused", "freeze window", "automatic off", "a failover a short time ago", "no standby streams",
+        "the standby follows an older timeline"];
 
     [Theory, MemberData(nameof(Unwanted))]
     public void Guard_is_forgotten_and_disarmed_while_nobody_could_take_over(string why)
     {
-        var memory = why == "a failover a short time ago" ? Known with { LastFailover = Finished(1, Beta, Alpha, true, Start) } : Known;
+        var memory = why == "a failover a short time ago" ? Known with { LastFailover = Finished(1, Beta, Alpha, true, Start) }
+            : why == "the standby follows an older timeline" ? Known with { NewestTimeline = 2 } : Known;
         var next = Next(memory, BetaVouches.Id, policy: why == "automatic off" ? new Policy { Automatic = false } : null, freezeWindow: why == "freeze window",
             standby: why == "no standby streams" ? Deaf() : null, wish: new OperatorWish(why == "paused", 0));
         Assert.Equal((new WatchdogAction.DisarmGuard(Alpha), null), (next.Action, next.Memory.Guard));
