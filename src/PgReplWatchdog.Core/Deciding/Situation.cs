@@ -18,6 +18,7 @@ public sealed record Situation(ClusterSpec Spec, ClusterMemory Memory, Diagnosis
 
     /// <summary>How long ago a time on record was.</summary>
     public TimeSpan Since(DateTimeOffset time) => Moments.Since(time, Observation);
+
     /// <summary>The timeline that the expected primary wrote in the look before.</summary>
     public uint SeenTimeline { get; init; }
 
