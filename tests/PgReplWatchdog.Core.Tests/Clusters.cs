@@ -120,7 +120,7 @@ internal static class Clusters
     /// <summary>A look in which the hosts of serving nodes are well, the others were not asked, and a primary sees the standbys that stream.</summary>
     public static ClusterObservation At(double seconds, params NodeObservation[] nodes) => new(Seconds(seconds), Start.AddSeconds(seconds), [.. nodes.Select(node => Seeing(node, nodes))])
     {
-        Hosts = [.. nodes.Where(node => node.Server is not null).Select(node => HostUp(node.Node))],
+        Hosts = [.. nodes.Where(node => node.Server is not null).Select(node => HostUp(node.Node) with { At = Seconds(seconds) })],
     };
 
     /// <summary>The same look with what a host says, in place of what it said.</summary>

@@ -15,6 +15,9 @@ public sealed record Candidate(string Node, Lsn? Position, long? MissingBytes, I
 
     /// <summary>WAL that it has received and not replayed, bytes: all of it is replayed before a promotion is done. Null where unknown.</summary>
     public long? BacklogBytes { get; init; }
+
+    /// <summary>What would delay or spoil a failover to it (<see cref="CandidateDoubts"/>); it may be promoted all the same.</summary>
+    public ImmutableArray<ShutGate> Doubts { get; init; } = [];
 }
 
 /// <summary>Who could be promoted (a filter that keeps its reasons) and who would be (one comparer).</summary>
@@ -22,13 +25,21 @@ public static class CandidateSelection
 {
     /// <summary>All nodes but the primary, the best candidate first.</summary>
     public static ImmutableArray<Candidate> Assess(
-        ClusterSpec spec, ClusterMemory memory, Lsn? lastKnownPosition, string? primary, ClusterObservation observation) =>
+        ClusterSpec spec, ClusterMemory memory, Lsn? lastKnownPosition, string? primary, ClusterObservation observation,
+        CandidateDoubts? doubts = null) =>
     [
         .. spec.Nodes
             .Where(node => node.Name != primary)
             .Select(node => Assess(node, spec.Policy, memory, lastKnownPosition, MayBeShipped(primary, observation), observation.Find(node.Name), observation.Host(node.Name)))
+            .Select(candidate => !candidate.IsEligible ? candidate : candidate with
+            {
+                Doubts = [.. (doubts ?? CandidateDoubts.Nothing).About(candidate, spec.Policy, observation)],
+            })
             .OrderByDescending(candidate => candidate.IsEligible)
+            // What a standby lacks is copied from the old primary, if the standby can take it.
+            .ThenBy(candidate => MayBeShipped(primary, observation) ? candidate.Doubts.Length : 0)
             .ThenByDescending(candidate => candidate.Position ?? default)
+            .ThenBy(candidate => candidate.Doubts.Length)
             .ThenBy(candidate => candidate.BacklogBytes ?? long.MaxValue)
             .ThenByDescending(candidate => spec.Node(candidate.Node).Priority)
             .ThenBy(candidate => candidate.Node, StringComparer.Ordinal),

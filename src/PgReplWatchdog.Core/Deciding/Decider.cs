@@ -44,6 +44,8 @@ public static class Decider
             diagnosis.Verdict.IsFailure() ? diagnosis.Verdict.ToString() : "", Heard(diagnosis, observation, arrivals, memory.Procedure?.Frozen ?? []));
         var trail = primary?.CurrentLsn is { } current ? working.Trail.Add(observation.At, current) : working.Trail;
         var receipts = working.Receipts.Looked(observation);
+        var replays = working.Replays.Looked(observation, observation.Find(memory.IntendedPrimary) is { IsServingPrimary: true });
+        var hosts = working.Hosts.Looked(observation);
         var known = Known(spec.Policy, trail, memory, suspicion, observation);
         var guardSeenAt = GuardSeenAt(spec.Policy, memory, working, observation);
         var mayBeArmed = Guarding.MayBeArmed(spec.Policy, memory, working, observation);
@@ -57,7 +59,8 @@ public static class Decider
             Receipts = receipts,
             Moments = working.Moments.Looked(memory, observation),
             SeenTimeline = working.SeenTimeline,
-            Candidates = CandidateSelection.Assess(spec, memory, known, diagnosis.Primary, observation),
+            Hosts = hosts,
+            Candidates = CandidateSelection.Assess(spec, memory, known, diagnosis.Primary, observation, new CandidateDoubts(replays, hosts)),
         };
         var gates = Gates.Shut(now);
         var startedAt = working.StartedAt ?? observation.At;
@@ -79,6 +82,8 @@ public static class Decider
                 Suspicion = suspicion,
                 Trail = trail,
                 Receipts = receipts,
+                Replays = replays,
+                Hosts = hosts,
                 Flushing = flushing,
                 Arrivals = arrivals,
                 Claim = claim,

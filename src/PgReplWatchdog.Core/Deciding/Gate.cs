@@ -62,6 +62,14 @@ public enum Gate
     /// <summary>Its replay is paused.</summary>
     CandidateReplayPaused,
 
+    /// <summary>
+    /// It has received much WAL that it has not replayed, or its replay stands still: a promotion would wait. A due failover goes on.
+    /// </summary>
+    CandidateReplayBehind,
+
+    /// <summary>Its host has not answered over SSH for 30 s, and a failover needs that. A due failover goes on.</summary>
+    CandidateHostUnreachable,
+
     /// <summary>It could not be promoted by any means: its host does not answer over SSH or the trigger file's way is blocked, and the watchdog's role may not execute pg_promote().</summary>
     PromotionUnavailable,
 }

@@ -14,6 +14,7 @@ public static class Gates
         [
             .. ThresholdNotReached(now), .. AutomaticOff(now), .. Paused(now), .. FreezeWindow(now), .. RecentFailover(now), .. JournalUnwritable(now),
             .. PrimaryDiskFull(now), .. OldPrimaryNotFenced(now), .. NoCandidate(now),
+            .. EveryCandidateHasDoubts(now),
         ];
     }
 
@@ -115,4 +116,13 @@ public static class Gates
         now.Candidates.Any(candidate => candidate.IsEligible)
             ? []
             : [new(Gate.NoCandidate, null, "no standby may be promoted"), .. now.Candidates.SelectMany(candidate => candidate.Reasons)];
+
+    /// <summary>A failover that is due does not wait for it: no primary is worse than a slow promotion.</summary>
+    private static IEnumerable<ShutGate> EveryCandidateHasDoubts(Situation now)
+    {
+        var eligible = now.Candidates.Where(candidate => candidate.IsEligible).ToList();
+        return now.Diagnosis.Verdict.IsFailure() || eligible.Exists(candidate => candidate.Doubts.IsEmpty)
+            ? []
+            : eligible.SelectMany(candidate => candidate.Doubts);
+    }
 }

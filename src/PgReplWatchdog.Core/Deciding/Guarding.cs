@@ -102,6 +102,7 @@ public static class Guarding
         var vouchers = now.Spec.Nodes
             .Where(node => node.Priority > 0 && now.Observation.Find(node.Name) is { IsServingStandby: true, Server: { } standby }
                 && standby.Timeline >= now.Memory.NewestTimeline // gate CandidateTimeline
+                && now.Hosts.IsProven(node.Name, now.Observation) // it has to be detached before a failover rests on the guard
                 && primary.WalSenders.Any(sender => sender.ApplicationName == node.Name && sender.State == "streaming"))
             .Select(node => node.Name).Order(StringComparer.Ordinal).ToImmutableArray();
         return vouchers.IsEmpty ? null : new GuardOrder(now.Policy.GuardTimeToLive, vouchers);

@@ -11,6 +11,8 @@ public sealed record WorkingMemory
     public Suspicion Suspicion { get; init; } = Suspicion.None;
     public PrimaryTrail Trail { get; init; } = PrimaryTrail.Empty;
     public Receipts Receipts { get; init; } = Receipts.None;
+    public Replays Replays { get; init; } = Replays.None;
+    public HostProofs Hosts { get; init; } = HostProofs.None;
     public Flushing Flushing { get; init; } = Flushing.None;
     public Arrivals Arrivals { get; init; } = Arrivals.None;
     public Claim Claim { get; init; } = Claim.None;

@@ -41,7 +41,7 @@ internal sealed class DecisionMetrics
         candidateEligible = list.Gauge("candidate_eligible", "1 for a standby that may be promoted.", ofNode);
         candidateRank = list.Gauge("candidate_rank", "1 for the standby that would be promoted, 2 for the next best; 0 for one that may not be.", ofNode);
         candidateMissing = list.Gauge("candidate_missing_bytes", "WAL known to be written by the primary that the standby has not received; absent while unknown.", ofNode);
-        ineligible = list.StateSet("candidate_ineligible", "Why a standby may not be promoted; several may be 1.",
+        ineligible = list.StateSet("candidate_ineligible", "Why a standby may not be promoted, or would cause trouble (candidate_eligible is 1 then); several may be 1.",
             gates.Where(gate => gate is nameof(Gate.PromotionUnavailable) || gate.StartsWith("Candidate", StringComparison.Ordinal)), "cluster", "node", "gate");
 
         decisions = list.Counter("decisions_total", "Looks, by what was done about what they found.", "cluster", "action");
@@ -112,7 +112,7 @@ internal sealed class DecisionMetrics
         if (candidate is null)
             ineligible.Remove(labels);
         else
-            ineligible.Set(labels, candidate.Reasons.Select(reason => reason.Gate.ToString()));
+            ineligible.Set(labels, candidate.Reasons.Concat(candidate.Doubts).Select(reason => reason.Gate.ToString()));
     }
 
     /// <summary>The others are put on record by a command, in a process of its own, or when the journal is read.</summary>

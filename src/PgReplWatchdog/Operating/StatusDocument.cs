@@ -90,7 +90,8 @@ public sealed record ClusterStatus(
             Guard = decision.Memory.Guard,
             Returning = decision.Memory.Returning,
             Replaced = decision.Memory.Replaced,
-            Candidates = [.. decision.Candidates.Select(candidate => new CandidateStatus(candidate.Node, candidate.IsEligible, candidate.Position, candidate.MissingBytes, candidate.Reasons))],
+            Candidates = [.. decision.Candidates.Select(candidate => new CandidateStatus(candidate.Node, candidate.IsEligible, candidate.Position, candidate.MissingBytes,
+                [.. candidate.Reasons, .. candidate.Doubts]))],
             Hosts = observation.Hosts,
             PortViews = observation.PortViews,
             References = observation.References,
@@ -115,7 +116,7 @@ public sealed record ClusterStatus(
     }
 }
 
-/// <summary>A standby that could be promoted, or the reasons why not.</summary>
+/// <summary>A standby that could be promoted, or the reasons why not. An eligible one has the reasons why a failover to it would cause trouble.</summary>
 public sealed record CandidateStatus(string Node, bool Eligible, Lsn? Position, long? MissingBytes, ImmutableArray<ShutGate> Reasons);
 
 /// <summary>What GET /api/v1/events answers: newest first.</summary>

@@ -154,7 +154,8 @@ public class GatesTests
     public void Every_gate_has_a_row_here()
     {
         Gate[] seen = [.. Shut.Values.Select(row => row.Gate), Gate.ThresholdNotReached, Gate.NoCandidate, Gate.CandidateUnreachable,
-            Gate.CandidateUnreadable, Gate.CandidateNotInRecovery, Gate.PrimaryDiskFull];
+            Gate.CandidateUnreadable, Gate.CandidateNotInRecovery, Gate.PrimaryDiskFull,
+            .. CandidateDoubtsTests.Gates];
         Assert.Equal(Enum.GetValues<Gate>().Where(gate => gate != Gate.Unknown).Order(), seen.Distinct().Order());
     }
 

@@ -25,10 +25,12 @@ public static class CheckCommand
             var memory = Memory(installation.StateDirectory, access.Spec.Name);
             using var hosts = new SshHosts(access);
             await using var prober = new PostgresProber(access, hosts, TimeProvider.System);
-            var inquiry = new Inquiry(access.Spec.Has(memory.IntendedPrimary), false, []);
+            // The hosts as well: a failover needs them.
+            var inquiry = new Inquiry(access.Spec.Has(memory.IntendedPrimary), false, [.. access.Spec.Nodes.Select(node => node.Name)]);
             var first = await prober.ObserveAsync(inquiry, cancellation);
             // A process that has just started is slow: who missed the first look gets another.
-            var observation = first.Nodes.All(node => node.Reach != Reach.Unreachable) ? first : await prober.ObserveAsync(inquiry, cancellation);
+            var isComplete = first.Nodes.All(node => node.Reach != Reach.Unreachable) && first.Hosts.All(host => host.Reach != HostReach.Unreachable);
+            var observation = isComplete ? first : await prober.ObserveAsync(inquiry, cancellation);
             var decision = Decider.Decide(access.Spec, memory, WorkingMemory.Empty, observation);
             Commands.Screen().Write(StatusView.Cluster(ClusterStatus.Of(access.Spec, new Checked(observation, decision, observation.Time, 0), [])));
             return Code(decision);

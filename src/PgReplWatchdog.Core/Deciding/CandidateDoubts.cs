@@ -1,0 +1,60 @@
+using PgReplWatchdog.Observing;
+using PgReplWatchdog.Remembering;
+using PgReplWatchdog.Topology;
+
+namespace PgReplWatchdog.Deciding;
+
+/// <summary>
+/// What would delay or spoil a failover to a standby that may be promoted (docs/decisions/0015). The election prefers a standby
+/// without doubts. A sole candidate is promoted all the same: no primary at all is worse.
+/// </summary>
+public sealed record CandidateDoubts(Replays Replays, HostProofs Hosts)
+{
+    public static readonly CandidateDoubts Nothing = new(Replays.None, HostProofs.None);
+
+    /// <summary>Replay may stand still for some seconds: a short query, a slow disk.</summary>
+    public static readonly TimeSpan ReplayStandsStill = TimeSpan.FromSeconds(10);
+
+    public IEnumerable<ShutGate> About(Candidate candidate, Policy policy, ClusterObservation observation)
+    {
+        ArgumentNullException.ThrowIfNull(candidate);
+        ArgumentNullException.ThrowIfNull(policy);
+        ArgumentNullException.ThrowIfNull(observation);
+        return
+        [
+            .. ReplayBehind(candidate, policy, observation),
+            .. HostUnreachable(candidate.Node, observation),
+        ];
+    }
+
+    private IEnumerable<ShutGate> ReplayBehind(Candidate candidate, Policy policy, ClusterObservation observation)
+    {
+        var node = candidate.Node;
+        if (observation.Find(node) is not { Server.ReplayPaused: false } || candidate.BacklogBytes is not { } backlog)
+            yield break;
+        var still = Replays.StandsStillFor(node);
+        if (still >= ReplayStandsStill)
+        {
+            yield return new(Gate.CandidateReplayBehind, node, FormattableString.Invariant(
+                $"replay on {node} has not moved for {still.TotalSeconds:0} s, and {backlog} bytes of received WAL wait for it: ")
+                + $"find the query that holds it in pg_stat_activity on {node}, and end it");
+        }
+        else if (backlog > policy.MaximumLagBytes)
+        {
+            yield return new(Gate.CandidateReplayBehind, node, FormattableString.Invariant(
+                $"{node} has not replayed {backlog} bytes of received WAL, MaximumLagBytes is {policy.MaximumLagBytes}: ")
+                + "a promotion waits until it has");
+        }
+    }
+
+    private IEnumerable<ShutGate> HostUnreachable(string node, ClusterObservation observation)
+    {
+        if (Hosts.IsProven(node, observation))
+            yield break;
+        var since = Hosts.At(node) is not { } at ? "does not answer over SSH"
+            : FormattableString.Invariant($"has not answered over SSH for {(observation.At - at).TotalSeconds:0} s");
+        var why = observation.Host(node) is { Detail.Length: > 0 } host ? $": {host.Detail}" : "";
+        yield return new(Gate.CandidateHostUnreachable, node,
+            $"the host of {node} {since}{why}; a failover has to detach {node}, copy WAL to it and promote it there");
+    }
+}
