@@ -15,7 +15,7 @@ public sealed record CandidateDoubts(Replays Replays, HostProofs Hosts)
     /// <summary>Replay may stand still for some seconds: a short query, a slow disk.</summary>
     public static readonly TimeSpan ReplayStandsStill = TimeSpan.FromSeconds(10);
 
-    public IEnumerable<ShutGate> About(Candidate candidate, Policy policy, ClusterObservation observation)
+    public IEnumerable<ShutGate> About(Candidate candidate, Policy policy, string? primary, ClusterObservation observation)
     {
         ArgumentNullException.ThrowIfNull(candidate);
         ArgumentNullException.ThrowIfNull(policy);
@@ -24,6 +24,7 @@ public sealed record CandidateDoubts(Replays Replays, HostProofs Hosts)
         [
             .. ReplayBehind(candidate, policy, observation),
             .. HostUnreachable(candidate.Node, observation),
+            .. Synchronous(candidate.Node, primary, observation),
         ];
     }
 
@@ -56,5 +57,27 @@ public sealed record CandidateDoubts(Replays Replays, HostProofs Hosts)
         var why = observation.Host(node) is { Detail.Length: > 0 } host ? $": {host.Detail}" : "";
         yield return new(Gate.CandidateHostUnreachable, node,
             $"the host of {node} {since}{why}; a failover has to detach {node}, copy WAL to it and promote it there");
+    }
+
+    /// <summary>The old primary is not there to confirm a commit: the other standbys have to.</summary>
+    private static IEnumerable<ShutGate> Synchronous(string node, string? primary, ClusterObservation observation)
+    {
+        if (observation.Find(node)?.Server is not { } server)
+            yield break;
+        var others = observation.Nodes.Where(other => other.IsServingStandby && other.Node != node && other.Node != primary)
+            .Select(other => other.Node).ToList();
+        if (SynchronousStandbys.Parse(server.SynchronousStandbyNames)?.IsMetBy(others) != true)
+        {
+            yield return new(Gate.CandidateCommitsWait, node,
+                $"after a failover to {node} commits would wait there: synchronous_standby_names on {node} is {server.SynchronousStandbyNames}, and "
+                + $"{(others.Count == 0 ? "there is no other standby" : $"the other standbys are {string.Join(", ", others)}")}: change it on {node}");
+        }
+        else if (server.SynchronousStandbyNames.Trim().Length == 0 && others.Count > 0
+            && observation.Find(primary)?.Server is { Role: Role.Primary, SynchronousStandbyNames: var asked } && asked.Trim().Length > 0)
+        {
+            yield return new(Gate.CandidateNotSynchronous, node,
+                $"after a failover to {node} replication would be asynchronous: synchronous_standby_names is {asked} on {primary} and empty on {node}: "
+                + $"set it on {node}, with the names of the other standbys");
+        }
     }
 }

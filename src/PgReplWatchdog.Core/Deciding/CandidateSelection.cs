@@ -33,7 +33,7 @@ public static class CandidateSelection
             .Select(node => Assess(node, spec.Policy, memory, lastKnownPosition, MayBeShipped(primary, observation), observation.Find(node.Name), observation.Host(node.Name)))
             .Select(candidate => !candidate.IsEligible ? candidate : candidate with
             {
-                Doubts = [.. (doubts ?? CandidateDoubts.Nothing).About(candidate, spec.Policy, observation)],
+                Doubts = [.. (doubts ?? CandidateDoubts.Nothing).About(candidate, spec.Policy, primary, observation)],
             })
             .OrderByDescending(candidate => candidate.IsEligible)
             // What a standby lacks is copied from the old primary, if the standby can take it.

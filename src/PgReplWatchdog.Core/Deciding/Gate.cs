@@ -70,6 +70,12 @@ public enum Gate
     /// <summary>Its host has not answered over SSH for 30 s, and a failover needs that. A due failover goes on.</summary>
     CandidateHostUnreachable,
 
+    /// <summary>Its own synchronous_standby_names cannot be met without the old primary: commits on it would wait. A due failover goes on.</summary>
+    CandidateCommitsWait,
+
+    /// <summary>The primary replicates synchronously, and it would not, although another standby is there. A due failover goes on.</summary>
+    CandidateNotSynchronous,
+
     /// <summary>It could not be promoted by any means: its host does not answer over SSH or the trigger file's way is blocked, and the watchdog's role may not execute pg_promote().</summary>
     PromotionUnavailable,
 }

@@ -104,6 +104,9 @@ public sealed record ServerFacts
     /// <summary>The setting wal_receiver_timeout; zero where it is switched off. After half of it a silent walreceiver asks its upstream for an answer.</summary>
     public TimeSpan WalReceiverTimeout { get; init; } = TimeSpan.FromSeconds(60);
 
+    /// <summary>The setting synchronous_standby_names, at most its first 1000 characters; empty where none is set.</summary>
+    public string SynchronousStandbyNames { get; init; } = "";
+
     /// <summary>max_slot_wal_keep_size is set: what a slot holds has an end before the disk has. There since PostgreSQL 13.</summary>
     public bool LimitsSlots { get; init; }
 

@@ -140,6 +140,7 @@ public sealed class NodeSession(ClusterAccess cluster, NodeSpec node) : IAsyncDi
             ReadsStatistics = reader.GetBoolean(reader.GetOrdinal("reads_statistics")),
             MayPromote = reader.GetBoolean(reader.GetOrdinal("may_promote")),
             WalReceiverTimeout = TimeSpan.FromSeconds(reader.GetDouble(reader.GetOrdinal("wal_receiver_timeout_seconds"))),
+            SynchronousStandbyNames = reader.GetString(reader.GetOrdinal("synchronous_standby_names")),
             LimitsSlots = reader.GetBoolean(reader.GetOrdinal("limits_slots")),
             GuardOrderId = Text(reader, "guard_order_id"),
             BootChecks = Text(reader, "boot_checks") ?? "",

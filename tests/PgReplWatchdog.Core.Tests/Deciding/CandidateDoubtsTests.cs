@@ -6,7 +6,10 @@ namespace PgReplWatchdog.Core.Tests.Deciding;
 public class CandidateDoubtsTests
 {
     /// <summary>The gates that these tests are about.</summary>
-    internal static readonly Gate[] Gates = [Gate.CandidateReplayBehind, Gate.CandidateHostUnreachable];
+    internal static readonly Gate[] Gates = 
+    [
+        Gate.CandidateReplayBehind, Gate.CandidateHostUnreachable, Gate.CandidateCommitsWait, Gate.CandidateNotSynchronous,
+    ];
 
     private static readonly HostObservation WrongKey = new(Beta, HostReach.Failed, "its host key is another one", TimeSpan.Zero);
 
@@ -139,6 +142,28 @@ public class CandidateDoubtsTests
         var actions = Enumerable.Range(1, 4).Select(second => watch.Look(At(second, Refused(), deaf).With(HostDead(), WrongKey)).Action).ToList();
         Assert.Contains(actions, action => action is WatchdogAction.Fence);
     }
+
+    [Theory]
+    [InlineData("", "", null)]
+    [InlineData("FIRST 1 (beta)", "", null)] // with two nodes nobody could confirm a commit
+    [InlineData("FIRST 1 (beta)", "FIRST 1 (beta)", Gate.CandidateCommitsWait)]
+    [InlineData("", "*", Gate.CandidateCommitsWait)]
+    [InlineData("", "alpha", Gate.CandidateCommitsWait)]
+    public void Commits_of_a_pair_would_wait_where_the_standby_asks_for_a_standby(string primary, string standby, Gate? closed) =>
+        Assert.Equal(closed is { } gate ? [gate] : [], Closed(new Watch(Two()).Look(0, Asks(Primary(), primary), Asks(Standby(), standby))));
+
+    [Theory]
+    [InlineData("ANY 1 (beta, gamma)", "ANY 1 (alpha, GAMMA)", null)]
+    [InlineData("ANY 1 (beta, gamma)", "2 (alpha, gamma)", Gate.CandidateCommitsWait)]
+    [InlineData("ANY 1 (beta, gamma)", "rubbish (", Gate.CandidateCommitsWait)]
+    [InlineData("ANY 1 (beta, gamma)", "", Gate.CandidateNotSynchronous)]
+    public void Candidate_has_to_replicate_as_the_primary_does_where_another_standby_is_there(string primary, string standby, Gate? closed)
+    {
+        var look = At(0, Asks(Primary(), primary), Asks(Standby(), standby), Standby(Gamma));
+        Assert.Equal(closed is { } gate ? [gate] : [], Closed(new Watch(Three().WithPriority(Gamma, 0)).Look(look)));
+    }
+
+    private static NodeObservation Asks(NodeObservation node, string names) => node.With(server => server with { SynchronousStandbyNames = names });
 
     private static NodeObservation MayPromote() => Standby().With(server => server with { MayPromote = true });
 }

@@ -116,6 +116,7 @@ internal static class ScenarioText
             {
                 "silent" => seen.With(server => server with { WalReceiver = null }),
                 "heard" => Heard(Number(words[++next])),
+                "synchronous" => Synchronous(words[++next]),
                 "unreadable" => seen.With(server => server with { ReadsStatistics = false, WalReceiver = null }),
                 "flushed" => Flushed(Lsn.Parse(words[++next])),
                 "inserted" => Inserted(Lsn.Parse(words[++next])),
@@ -130,7 +131,7 @@ internal static class ScenarioText
                 "sees" => Sees(words[++next].Split(':')),
                 "upstream" => Upstream(words[++next]),
                 "started" => Started(Number(words[++next])),
-                _ => throw new FormatException($"'{words[next]}' says nothing of a server: silent, heard, unreadable, flushed, inserted, paused, replayed, "
+                _ => throw new FormatException($"'{words[next]}' says nothing of a server: silent, heard, synchronous, unreadable, flushed, inserted, paused, replayed, "
                     + "timeline, system, trigger, version, lacks, may-promote, sees, upstream, started"),
             };
         }
@@ -140,6 +141,7 @@ internal static class ScenarioText
         NodeObservation Heard(double when) => seen.With(server => server with { WalReceiver = new WalReceiver("streaming", Clusters.Seconds(at - when)) });
         NodeObservation Upstream(string node) => seen.With(server => server with { WalReceiver = server.WalReceiver! with { Upstream = node } });
         NodeObservation Started(double second) => seen.With(server => server with { StartedAt = Clusters.Start.AddSeconds(second) });
+        NodeObservation Synchronous(string names) => seen.With(server => server with { SynchronousStandbyNames = names });
         NodeObservation Flushed(Lsn position) => seen.With(server => server with { FlushLsn = position });
         NodeObservation Inserted(Lsn position) => seen.With(server => server with { InsertLsn = position });
         NodeObservation Replayed(Lsn position) => seen.With(server => server with { ReplayedLsn = position });

@@ -26,6 +26,7 @@ SELECT
     coalesce(current_setting('promote_trigger_file', true), '') AS promote_trigger_file,
     coalesce(has_function_privilege(to_regprocedure('pg_promote(boolean, integer)'), 'EXECUTE'), false) AS may_promote,
     extract(epoch FROM current_setting('wal_receiver_timeout')::interval)::float8 AS wal_receiver_timeout_seconds,
+    left(current_setting('synchronous_standby_names'), 1000) AS synchronous_standby_names,
     coalesce(current_setting('max_slot_wal_keep_size', true) <> '-1', false) AS limits_slots,
     -- A superuser's session of that name is the guard's; it asks its server several times a second while it lives.
     (SELECT coalesce(substring(application_name FROM '^pgwatchdog_guard armed ([0-9a-f]{8})$'), '')

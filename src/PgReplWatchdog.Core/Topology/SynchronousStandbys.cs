@@ -1,0 +1,35 @@
+using System.Globalization;
+using System.Text.RegularExpressions;
+
+namespace PgReplWatchdog.Topology;
+
+/// <summary>The setting synchronous_standby_names: how many standbys have to confirm a commit, and which may.</summary>
+/// <param name="Needed">So many confirm; 0 where the setting is empty.</param>
+/// <param name="Names">Their names; * is any.</param>
+public sealed partial record SynchronousStandbys(int Needed, ImmutableArray<string> Names)
+{
+    /// <summary>Null where the text is not understood.</summary>
+    public static SynchronousStandbys? Parse(string setting)
+    {
+        ArgumentNullException.ThrowIfNull(setting);
+        if (setting.Trim().Length == 0)
+            return new(0, []);
+        if (Syntax().Match(setting) is not { Success: true } match)
+            return null;
+        var needed = match.Groups["needed"] is { Success: true } group ? group.Value : "1";
+        return int.TryParse(needed, CultureInfo.InvariantCulture, out var number) && number > 0
+            ? new(number, [.. match.Groups["name"].Captures.Select(name => name.Value.Trim('"').Replace("\"\"", "\"", StringComparison.Ordinal))])
+            : null;
+    }
+
+    /// <summary>PostgreSQL compares application_name without regard to case.</summary>
+    public bool IsMetBy(IEnumerable<string> standbys) =>
+        standbys.Count(standby => Names.Any(name => name == "*" || name.Equals(standby, StringComparison.OrdinalIgnoreCase))) >= Needed;
+
+    [GeneratedRegex("""
+        ^\s*(?:(?:(?:FIRST|ANY)\s+)?(?<needed>\d{1,4})\s*\(\s*(?<list>))?
+        (?<name>\*|"(?:[^"]|"")+"|[^\s,()"*]+)(?:\s*,\s*(?<name>\*|"(?:[^"]|"")+"|[^\s,()"*]+))*
+        \s*(?(list)\)\s*)$
+        """, RegexOptions.IgnoreCase | RegexOptions.IgnorePatternWhitespace | RegexOptions.CultureInvariant, matchTimeoutMilliseconds: 100)]
+    private static partial Regex Syntax();
+}
