@@ -8,8 +8,11 @@ internal sealed record FailoverCase(string Name, Fault Fault, double AtMost, Act
 {
     public static IReadOnlyList<FailoverCase> All { get; } =
     [
-        new("F1", new Crash(PostmasterAlone: false), 3.0, _ => { }),
-        new("F1-at-once", new Crash(PostmasterAlone: false), 0.7, section => section["CrashedThreshold"] = "00:00:00"),
+        new("F1", new Crash(PostmasterAlone: false), 0.9, _ => { }),
+        new("F1-at-once", new Crash(PostmasterAlone: false), 0.3, section => section["CrashedThreshold"] = "00:00:00"),
+        new("F3", new Frozen(PostmasterAlone: false), 6.5, _ => { }),
+        new("F3-postmaster", new Frozen(PostmasterAlone: true), 11.0, _ => { }),
+        new("F3-postmaster-tuned", new Frozen(PostmasterAlone: true), 5.0, Tuned),
         new("F2", new HostGone(PostgresStartsAtBoot: false), 11.0, _ => { }),
         new("F6", new Partition(Between.PrimaryAndEverybody), 11.0, _ => { }),
         new("F2-tuned", new HostGone(PostgresStartsAtBoot: false), 5.0, Tuned),

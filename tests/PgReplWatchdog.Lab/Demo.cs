@@ -10,7 +10,7 @@ namespace PgReplWatchdog.Lab;
 /// </summary>
 public sealed class Demo(IAnsiConsole screen)
 {
-    private const double ThresholdSeconds = 2;
+    private const double ThresholdSeconds = 0.5;
     private static readonly TimeSpan Patience = TimeSpan.FromSeconds(40);
 
     private readonly Stopwatch clock = Stopwatch.StartNew();
@@ -83,7 +83,7 @@ public sealed class Demo(IAnsiConsole screen)
         var table = new Table().Border(TableBorder.Rounded).AddColumns("the client's account", "");
         table.AddRow("last write before", Offset(times, times.LastBefore.Timestamp));
         table.AddRow("first write after", Offset(times, times.FirstAfter.Timestamp));
-        table.AddRow("without writes", string.Create(CultureInfo.InvariantCulture, $"{Seconds(times.LastBefore.Timestamp, times.FirstAfter.Timestamp):0.000} s (CrashedThreshold is {ThresholdSeconds:0} s)"));
+        table.AddRow("without writes", string.Create(CultureInfo.InvariantCulture, $"{Seconds(times.LastBefore.Timestamp, times.FirstAfter.Timestamp):0.000} s (CrashedThreshold is {ThresholdSeconds:0.#} s)"));
         table.AddRow("rows acknowledged", rows.Count.ToString(CultureInfo.InvariantCulture));
         table.AddRow("of them lost", lost.Count.ToString(CultureInfo.InvariantCulture));
         screen.Write(table);

@@ -5,8 +5,6 @@ namespace PgReplWatchdog.Simulation;
 /// <summary>What the watchdog sees of the world: who answers, how long that takes, and what gets lost on the way.</summary>
 internal sealed class Prober(World world, Clock clock, Crash crash) : IProber
 {
-    /// <summary>A fresh connection instead of the kept one, so that a hung postmaster is noticed.</summary>
-    private const int FreshEvery = 5;
     private const double CacheSeconds = 10;
 
     private readonly bool[] session = new bool[Setting.MostNodes];
@@ -86,7 +84,6 @@ internal sealed class Prober(World world, Clock clock, Crash crash) : IProber
     {
         var (network, now) = (world.Network, world.Now);
         var kept = session[node.Index] && sessionRun[node.Index] == node.Run && node.IsRunning;
-        var fresh = !kept || (looks + node.Index) % FreshEvery == 0;
         var arrives = node.HostUp && network.IsUp(world.Watchdog, node.Index, now);
         var isAsked = arrives && node.IsRunning && (node.Hang == Hang.None || (kept && node.Hang == Hang.Postmaster));
         var isLockedOut = world.Now < world.LockedOutUntil && node.IsRunning && !node.IsStandby;
@@ -94,7 +91,7 @@ internal sealed class Prober(World world, Clock clock, Crash crash) : IProber
             Heartbeat(node);
         var roundTrip = network.RoundTrip(world.Watchdog, node.Index, now);
         var comesBack = arrives && network.IsUp(node.Index, world.Watchdog, now) && roundTrip < Timeout && !world.Chance(world.Mischief);
-        if (!comesBack || (node.IsRunning && (!isAsked || (fresh && node.Hang != Hang.None))))
+        if (!comesBack || (node.IsRunning && (!isAsked || node.Hang != Hang.None)))
         {
             Costs(Timeout);
             session[node.Index] = false;

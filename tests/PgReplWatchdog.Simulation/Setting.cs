@@ -51,7 +51,7 @@ internal sealed record Setting(ClusterSpec Spec, Story Story)
             CheckInterval = TimeSpan.FromSeconds(random.Next(2) == 0 ? 1 : 0.5),
             ProbeTimeout = TimeSpan.FromSeconds(random.Next(2) == 0 ? 0.8 : 0.4),
             UnreachableThreshold = TimeSpan.FromSeconds(threshold),
-            CrashedThreshold = TimeSpan.FromSeconds(random.Next(3)),
+            CrashedThreshold = TimeSpan.FromSeconds(random.Next(5) * 0.5),
             FailoverWhenStopped = random.Next(3) == 0,
             Fencing = random.Next(8) == 0 ? Fencing.BestEffort : Fencing.Required,
             HasFenceCommand = random.Next(5) == 0,

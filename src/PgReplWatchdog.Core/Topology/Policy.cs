@@ -13,7 +13,7 @@ public sealed record Policy
     public TimeSpan UnreachableThreshold { get; init; } = TimeSpan.FromSeconds(10);
 
     /// <summary>How long a primary must be found crashed (its host lives, nobody shut it down) before a standby is promoted.</summary>
-    public TimeSpan CrashedThreshold { get; init; } = TimeSpan.FromSeconds(2);
+    public TimeSpan CrashedThreshold { get; init; } = TimeSpan.FromSeconds(0.5);
 
     /// <summary>True: a primary that somebody shut down in order is replaced as well, after UnreachableThreshold.</summary>
     public bool FailoverWhenStopped { get; init; }

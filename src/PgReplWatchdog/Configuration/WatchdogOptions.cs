@@ -146,7 +146,10 @@ public sealed class ClusterOptions
     /// <summary>true: each check makes the primary write a tiny WAL message, so that its standbys can testify that it lives also when nobody writes.</summary>
     public bool Heartbeat { get; set; } = true;
 
-    /// <summary>Every so many checks a fresh connection is made: a hung server may still serve those that are open.</summary>
+    /// <summary>
+    /// Every so many checks a new session is opened: it shows that the watchdog can still log in. Before PostgreSQL 12 it also shows
+    /// a postmaster that hangs; later versions show that in each check.
+    /// </summary>
     [Range(1, 1000)]
     public int FreshConnectionEvery { get; set; } = 5;
 

@@ -1,5 +1,7 @@
 using System.Data.Common;
 using System.Globalization;
+using System.Net;
+using System.Net.Sockets;
 using System.Text.Json;
 using Npgsql;
 using PgReplWatchdog.Configuration;
@@ -42,7 +44,7 @@ public sealed class NodeSession(ClusterAccess cluster, NodeSpec node) : IAsyncDi
 
     private async Task<ServerFacts> AskAsync(CancellationToken deadline)
     {
-        // A postmaster that hangs goes on serving the sessions it has: now and then it has to serve a new one.
+        // Now and then a new session: what a password, pg_hba.conf or the limits have against it shows there alone.
         var session = Interlocked.Exchange(ref kept, null);
         if (++asked % cluster.FreshConnectionEvery == 0 && session is not null)
         {
@@ -53,10 +55,10 @@ public sealed class NodeSession(ClusterAccess cluster, NodeSpec node) : IAsyncDi
         {
             try
             {
-                return await AskAsync(session, deadline);
+                return await AskKeptAsync(session, deadline);
             }
             // A kept session that broke tells of the past (a restart, an ended backend); a fresh one tells how things are.
-            catch (DbException) when (!deadline.IsCancellationRequested)
+            catch (Exception broken) when (broken is DbException or SocketException && !deadline.IsCancellationRequested)
             {
             }
         }
@@ -68,6 +70,22 @@ public sealed class NodeSession(ClusterAccess cluster, NodeSpec node) : IAsyncDi
         catch (Exception broken) when (!deadline.IsCancellationRequested && ProbeFailure.IsReset(broken))
         {
             return await AskAsync(await OpenAsync(deadline), deadline);
+        }
+    }
+
+    /// <summary>A postmaster that hangs goes on serving the sessions it has: it has to take a new connection as well.</summary>
+    private async Task<ServerFacts> AskKeptAsync(Session session, CancellationToken deadline)
+    {
+        var asking = AskAsync(session, deadline);
+        try
+        {
+            await Task.WhenAll(asking, session.HangsUp ? Postmaster.HangsUpAsync(session.Addresses, node.Port, deadline) : asking);
+            return await asking;
+        }
+        catch
+        {
+            await LeaveAsync(); // the heartbeat of a session that is still served must not make the server look well
+            throw;
         }
     }
 
@@ -95,6 +113,7 @@ public sealed class NodeSession(ClusterAccess cluster, NodeSpec node) : IAsyncDi
 
     private async Task<Session> OpenAsync(CancellationToken deadline)
     {
+        var addresses = await Dns.GetHostAddressesAsync(node.Host, deadline);
         var connection = source.CreateConnection();
         try
         {
@@ -109,7 +128,7 @@ public sealed class NodeSession(ClusterAccess cluster, NodeSpec node) : IAsyncDi
                 },
             };
             await question.PrepareAsync(deadline);
-            return new Session(connection, question, acknowledged);
+            return new Session(connection, question, acknowledged, addresses);
         }
         catch
         {
@@ -170,15 +189,23 @@ public sealed class NodeSession(ClusterAccess cluster, NodeSpec node) : IAsyncDi
     private static ImmutableArray<T> List<T>(NpgsqlDataReader reader, string column) =>
         JsonSerializer.Deserialize<ImmutableArray<T>>(Text(reader, column)!, Json.Options);
 
-    public async ValueTask DisposeAsync()
+    private async ValueTask LeaveAsync()
     {
         if (Interlocked.Exchange(ref kept, null) is { } session)
             await session.DisposeAsync();
+    }
+
+    public async ValueTask DisposeAsync()
+    {
+        await LeaveAsync();
         await source.DisposeAsync();
     }
 
-    private sealed record Session(NpgsqlConnection Connection, NpgsqlBatch Question, NpgsqlParameter<string> Acknowledgement) : IAsyncDisposable
+    private sealed record Session(NpgsqlConnection Connection, NpgsqlBatch Question, NpgsqlParameter<string> Acknowledgement, IPAddress[] Addresses) : IAsyncDisposable
     {
+        /// <summary>Before 12 the server logs each connection that says nothing.</summary>
+        public bool HangsUp { get; } = Connection.PostgreSqlVersion.Major >= 12;
+
         public async ValueTask DisposeAsync()
         {
             await Question.DisposeAsync();

@@ -19,7 +19,7 @@ public class SituationTests
     }
 
     [Theory]
-    [InlineData(Verdict.Crashed, 2)]
+    [InlineData(Verdict.Crashed, 0.5)]
     [InlineData(Verdict.Hung, 10)]
     [InlineData(Verdict.Down, 10)]
     [InlineData(Verdict.Stopped, 10)]

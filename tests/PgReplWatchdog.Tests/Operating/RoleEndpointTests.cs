@@ -119,7 +119,10 @@ public sealed class RoleEndpointTests
     private static async Task AnswersAsync(RunningCluster cluster, HttpMethod method, HttpStatusCode code, params string[] paths)
     {
         foreach (var path in paths)
-            Assert.Equal((method.Method, path, code), (method.Method, path, await StatusAsync(cluster, method, path)));
+        {
+            var answer = await StatusAsync(cluster, method, path);
+            Assert.True(answer == code, answer == code ? "" : $"{method} {path}: {answer}, {await BodyAsync(cluster, path)}");
+        }
     }
 
     private static async Task<HttpStatusCode> StatusAsync(RunningCluster cluster, HttpMethod method, string path)
