@@ -79,7 +79,7 @@ public sealed class NodeSession(ClusterAccess cluster, NodeSpec node) : IAsyncDi
         var asking = AskAsync(session, deadline);
         try
         {
-            await Task.WhenAll(asking, session.HangsUp ? Postmaster.HangsUpAsync(session.Addresses, node.Port, deadline) : asking);
+            await Task.WhenAll(asking, session.ServerHangsUp ? Postmaster.HangsUpAsync(session.Addresses, node.Port, deadline) : asking);
             return await asking;
         }
         catch
@@ -128,7 +128,9 @@ public sealed class NodeSession(ClusterAccess cluster, NodeSpec node) : IAsyncDi
                 },
             };
             await question.PrepareAsync(deadline);
-            return new Session(connection, question, acknowledged, addresses);
+            // Before 12 the server logs each connection that says nothing.
+            var proof = connection.PostgreSqlVersion.Major >= 12 ? ProveAsync(addresses) : Task.FromResult(false);
+            return new Session(connection, question, acknowledged, addresses, proof);
         }
         catch
         {
@@ -201,10 +203,26 @@ public sealed class NodeSession(ClusterAccess cluster, NodeSpec node) : IAsyncDi
         await source.DisposeAsync();
     }
 
-    private sealed record Session(NpgsqlConnection Connection, NpgsqlBatch Question, NpgsqlParameter<string> Acknowledgement, IPAddress[] Addresses) : IAsyncDisposable
+    /// <summary>A relay on the way may keep from the server that its client says nothing any more.</summary>
+    private async Task<bool> ProveAsync(IPAddress[] addresses)
     {
-        /// <summary>Before 12 the server logs each connection that says nothing.</summary>
-        public bool HangsUp { get; } = Connection.PostgreSqlVersion.Major >= 12;
+        using var limit = new CancellationTokenSource(cluster.Spec.Policy.ProbeTimeout);
+        try
+        {
+            await Postmaster.HangsUpAsync(addresses, node.Port, limit.Token);
+            return true;
+        }
+        catch (Exception failure) when (failure is SocketException or OperationCanceledException)
+        {
+            return false;
+        }
+    }
+
+    private sealed record Session(
+        NpgsqlConnection Connection, NpgsqlBatch Question, NpgsqlParameter<string> Acknowledgement, IPAddress[] Addresses, Task<bool> Proof) : IAsyncDisposable
+    {
+        /// <summary>Seen when the session was opened.</summary>
+        public bool ServerHangsUp => Proof is { IsCompletedSuccessfully: true, Result: true };
 
         public async ValueTask DisposeAsync()
         {
