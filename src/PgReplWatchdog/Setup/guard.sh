@@ -308,7 +308,8 @@ keep_proof() { # one write over the old one: never empty, never torn
 row() { # UPTIME IN_RECOVERY POSITION ACKNOWLEDGED ID
   lost='' row_at=$1
   if [ "$2" = t ]; then
-    [ -z "$id" ] || echo disarm >&7 # an order is for a primary: it must not wait here until this node is one
+    # An order is for a primary: it must not wait here until this node is one. The session has shown it by now.
+    [ -z "$id" ] || [ "$5" != "$id" ] || echo disarm >&7
     checked=yes leased='' since=$1 # once promoted it needs nobody's leave: it was its own decision to be a standby
     return
   fi
