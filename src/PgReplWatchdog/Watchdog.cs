@@ -32,6 +32,10 @@ public sealed class Watchdog(
     /// <summary>A hook or a fence command may be given a minute; longer ones are taken for hung by those who ask.</summary>
     private static readonly TimeSpan LongestAction = TimeSpan.FromMinutes(1);
 
+    /// <summary>A host that does not answer holds up the end of the service for no longer than this, and one attempt more.</summary>
+    private static readonly TimeSpan FarewellLimit = TimeSpan.FromSeconds(10);
+    private static readonly TimeSpan FarewellInterval = TimeSpan.FromSeconds(1);
+
     private ClusterMemory memory = journal.Load(spec.Name).Within(spec);
     private WorkingMemory working = WorkingMemory.Empty;
     private bool journalWritable = true;
@@ -113,6 +117,7 @@ public sealed class Watchdog(
 
     /// <summary>
     /// The service stops in order, and nobody may look after this cluster for long: a guard that stays armed would stop the primary as soon as its standby is restarted.
+    /// Repeated for a while where the host does not answer. The next process asks again: it does not know what this one has left armed.
     /// </summary>
     public async Task DisarmAsync(CancellationToken cancellation)
     {
@@ -123,8 +128,36 @@ public sealed class Watchdog(
         if (!Append(forgotten, [], [new(EventKind.GuardChanged, $"disarming the guard of {node}: the watchdog stops")], clock.GetUtcNow()))
             return;
         memory = forgotten;
+        var began = clock.GetTimestamp();
+        try
+        {
+            while (!await DisarmedAsync(node, cancellation))
+            {
+                // A primary that has failed needs it least, and its host may never answer.
+                if (Last?.Decision.Diagnosis.Verdict.IsFailure() == true || clock.GetElapsedTime(began) > FarewellLimit)
+                    break;
+                await Task.Delay(FarewellInterval, clock, cancellation);
+            }
+        }
+        catch (OperationCanceledException) when (cancellation.IsCancellationRequested)
+        {
+        }
+        if (working.MayBeArmed is null)
+            return;
+        var left = new WatchdogEvent(EventKind.GuardChanged,
+            $"the guard of {node} may still be armed. If the watchdog stays away, run on the host of {node}: rm '{spec.Node(node).GuardOrderFile}'");
+        Append(memory, [left], [], clock.GetUtcNow());
+        Tell(left);
+    }
+
+    private async Task<bool> DisarmedAsync(string node, CancellationToken cancellation)
+    {
+        working = working with { MayBeArmed = node };
         var disarm = new WatchdogAction.DisarmGuard(node);
-        Tell(disarm, await runner.RunAsync(disarm, cancellation));
+        var outcome = await runner.RunAsync(disarm, cancellation);
+        Tell(disarm, outcome);
+        working = working with { MayBeArmed = outcome.Succeeded ? null : node };
+        return outcome.Succeeded;
     }
 
     /// <summary>Before anything is done: what is not on record is not done. Writes only what changed.</summary>

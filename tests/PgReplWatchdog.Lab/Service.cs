@@ -146,6 +146,9 @@ public sealed class ServiceStatus(string json)
 
     public bool Streams(string node) => Node(node).GetProperty("streaming") is { ValueKind: JsonValueKind.True };
 
+    /// <summary>A guard is on record as armed.</summary>
+    public bool IsGuarded => cluster.GetProperty("guard") is { ValueKind: not JsonValueKind.Null };
+
     public bool Ready(string standby) => Verdict == "Serving" && FailoverReady && Streams(standby);
 
     public override string ToString() => json;

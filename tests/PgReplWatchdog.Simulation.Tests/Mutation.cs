@@ -77,6 +77,10 @@ public sealed record Mutation(string Name, string Invariant, params Patch[] Patc
                 "?? (MUTANT ? null : RecordIsOld(intended!, memory, observation))\n"),
             new Patch("src/PgReplWatchdog.Core/Diagnosing/Diagnostician.cs", "?? AnotherUpstream(intended!, observation, receiving.IsDefault ? [] : receiving)",
                 "?? (MUTANT ? null : AnotherUpstream(intended!, observation, receiving.IsDefault ? [] : receiving))")),
+        new("lease-asked-for-once", "I8", new Patch("src/PgReplWatchdog/Watchdog.cs",
+            "while (!await DisarmedAsync(node, cancellation))", "while (!await DisarmedAsync(node, cancellation) && !MUTANT)")),
+        new("lease-of-the-process-before-forgotten", "I8", new Patch(Deciding + "Guarding.cs",
+            "var node = working.StartedAt is null &&", "var node = !MUTANT && working.StartedAt is null &&")),
     ];
 
     public override string ToString() => Name;

@@ -22,7 +22,9 @@ internal sealed class Crash(World world)
         {
             stepsUntilPause = int.MaxValue;
             world.Tell($"the watchdog stands still for {pause:0.0} s");
+            world.IsWatchdogAway = true;
             world.Advance(pause);
+            world.IsWatchdogAway = false;
         }
         if (stepsUntilCrash != int.MaxValue && --stepsUntilCrash < 0)
         {

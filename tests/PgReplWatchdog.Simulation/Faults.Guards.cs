@@ -3,12 +3,6 @@ namespace PgReplWatchdog.Simulation;
 /// <summary>Guards that die, and a watchdog that cannot be a witness for them any more.</summary>
 internal sealed partial class Faults
 {
-    /// <summary>Longer than the watchdog may take to take its lease back: two missed checks, an attempt over SSH, and another.</summary>
-    private const double LeaseIsBack = 15;
-
-    /// <summary>When the watchdog is stopped in order and not started again.</summary>
-    public double StopsAt { get; private set; } = double.PositiveInfinity;
-
     private (int Weight, Action<Node, double> Strike)[] Guards() =>
     [
         (2, (node, _) => GuardDies(node)),
@@ -48,15 +42,4 @@ internal sealed partial class Faults
         world.LockedOutUntil = until;
     }
 
-    /// <summary>I8: the primary is healthy all the time; what happens to the watchdog, and to a standby after it, is no reason to stop it.</summary>
-    private void LoseTheWatchdogsVoice()
-    {
-        if (world.Chance(0.5))
-            LockOut(90);
-        else
-            StopsAt = world.Now + world.Between(0, 10);
-        var lost = Math.Max(world.Now, double.IsInfinity(StopsAt) ? world.Now : StopsAt) + LeaseIsBack;
-        foreach (var node in world.Nodes.Skip(1))
-            world.At(lost, () => PowerFails(node, 90));
-    }
 }

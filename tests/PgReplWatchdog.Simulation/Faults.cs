@@ -84,6 +84,7 @@ internal sealed partial class Faults(World world, Journal journal, Crash crash)
     [
         .. Basic(),
         .. Guards(),
+        .. Lease(),
         .. Late(),
         .. Evidence(),
     ];
@@ -291,6 +292,7 @@ internal sealed partial class Faults(World world, Journal journal, Crash crash)
         foreach (var node in world.Nodes)
         {
             world.LeadsTo[node.Index] = node;
+            node.SshdAwayUntil = 0;
             (node.DiskFull, node.ReplayPaused) = (false, false);
             if (node.Process == Process.Running)
                 node.Hang = Hang.None;

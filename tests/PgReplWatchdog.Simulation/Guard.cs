@@ -33,6 +33,13 @@ internal sealed class Guard(double rate, Random random)
     /// <summary>All of its processes are gone, its keeper's too; the order stays. It is started again when it is armed.</summary>
     public void Die() => (IsInstalled, leased, killAt, Shown) = (false, false, double.PositiveInfinity, null);
 
+    /// <summary>Arming starts it where it does not run: unarmed, so that it takes the server for one that it has seen serve.</summary>
+    public void Starts(Node node)
+    {
+        if (!IsInstalled)
+            (IsInstalled, run) = (true, node.Run);
+    }
+
     /// <summary>It is killed and restarted by its keeper, which has kept what was proven.</summary>
     public void Restart(double seconds, double now) => (polledAt, killAt, Shown) = ((now + seconds) * rate, double.PositiveInfinity, null);
 

@@ -70,6 +70,9 @@ internal sealed class Node(int index, Guard guard)
     public bool BlockedByGuard { get; set; }
     public bool DiskFull { get; set; }
 
+    /// <summary>Until then its host lets nobody in over SSH.</summary>
+    public double SshdAwayUntil { get; set; }
+
     /// <summary>A command took its power away: whoever gives it back sees to it that PostgreSQL does not start by itself.</summary>
     public bool FencedByCommand { get; set; }
     public bool TriggerFile { get; set; }

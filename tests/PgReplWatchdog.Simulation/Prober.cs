@@ -187,7 +187,7 @@ internal sealed class Prober(World world, Clock clock, Crash crash) : IProber
             cache[subject.Index] = null; // it serves: what its host said before says nothing any more
     }
 
-    private bool Shell(Node node) => node.HostUp && world.Network.BothUp(node.Index, world.Watchdog, world.Now)
+    private bool Shell(Node node) => node.HostUp && world.Now >= node.SshdAwayUntil && world.Network.BothUp(node.Index, world.Watchdog, world.Now)
         && world.Network.RoundTrip(node.Index, world.Watchdog, world.Now) < Timeout && !world.Chance(world.Mischief);
 
     private HostObservation AskHost(Node node)

@@ -36,6 +36,7 @@ internal sealed class Run
         crash = new Crash(world);
         clock = new Clock(world);
         journal = new Journal(world, crash);
+        world.Journal = journal;
         faults = new Faults(world, journal, crash);
         trace?.WriteLine(world.Setting);
         faults.Plan();
@@ -64,7 +65,10 @@ internal sealed class Run
             var next = Tick() is { } sooner && sooner.TotalSeconds < interval ? Math.Min(regular, world.Now + (sooner.TotalSeconds / world.Setting.WatchdogRate)) : regular;
             world.Alarm = false;
             if (world.Now >= faults.StopsAt)
-                StopInOrder(end);
+            {
+                StopInOrder(Math.Min(faults.StartsAt, end));
+                continue;
+            }
             while (world.Now < next && !world.Alarm)
                 world.Advance(Math.Min(0.1, next - world.Now));
         }
@@ -73,12 +77,30 @@ internal sealed class Run
         return new Outcome(seed, world.Now, Count(EventKind.FailoverSucceeded), world.Truth.FalsePromotions, world.Truth.AllowedPromotions, world.Truth.Violations, trace?.ToString() ?? "");
     }
 
-    /// <summary>The service is stopped by its service manager, and not started again.</summary>
-    private void StopInOrder(double end)
+    /// <summary>The service is stopped by its service manager, and started again then.</summary>
+    private void StopInOrder(double until)
     {
-        world.Tell($"the watchdog is stopped in order");
-        watchdog.DisarmAsync(CancellationToken.None).GetAwaiter().GetResult();
-        world.Advance(end - world.Now);
+        world.Tell($"the watchdog is stopped in order until {until:0.0}");
+        var began = world.Now;
+        try
+        {
+            watchdog.DisarmAsync(CancellationToken.None).GetAwaiter().GetResult();
+            world.Truth.StoppedInOrder(began);
+        }
+        catch (SimulatedCrashException)
+        {
+            world.Tell($"the watchdog's process ends before it has taken its lease back");
+        }
+        faults.Started();
+        Away(Math.Max(0, until - world.Now));
+        StartWatchdog();
+    }
+
+    private void Away(double seconds)
+    {
+        world.IsWatchdogAway = true;
+        world.Advance(seconds);
+        world.IsWatchdogAway = false;
     }
 
     private int Count(EventKind kind) => journal.Told.GetValueOrDefault(kind);
@@ -94,7 +116,7 @@ internal sealed class Run
             restarts++;
             var away = world.Setting.Story == Story.Chaos && world.Chance(0.3) ? world.Between(1, 30) : world.Between(0.1, RestartSeconds);
             world.Tell($"the watchdog's process ends; another starts in {away:0.0} s");
-            world.Advance(away);
+            Away(away);
             StartWatchdog();
             return TimeSpan.Zero;
         }

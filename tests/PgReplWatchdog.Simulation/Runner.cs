@@ -63,7 +63,8 @@ internal sealed class Runner(World world, Journal journal, Prober prober, Crash 
     }
 
     /// <summary>A script that arrives at another node's host refuses (server.conf).</summary>
-    private bool Reaches(Node node) => node.HostUp && world.LeadsTo[node.Index] == node && world.Network.IsUp(world.Watchdog, node.Index, world.Now);
+    private bool Reaches(Node node) => node.HostUp && world.LeadsTo[node.Index] == node && world.Network.IsUp(world.Watchdog, node.Index, world.Now)
+        && world.Now >= node.SshdAwayUntil;
 
     /// <summary>By SSH: a request that arrives is carried out, also where the way back is cut meanwhile.</summary>
     private bool OnHost(Node node, Action<Node> change, double least = 0.03, double most = 0.3)
@@ -200,7 +201,7 @@ internal sealed class Runner(World world, Journal journal, Prober prober, Crash 
     {
         var arrived = OnHost(node, host =>
         {
-            host.Guard.IsInstalled = true;
+            host.Guard.Starts(host);
             if (!host.DiskFull)
                 host.Guard.Order = order;
         });

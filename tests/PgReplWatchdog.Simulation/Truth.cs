@@ -7,7 +7,7 @@ namespace PgReplWatchdog.Simulation;
 internal sealed record Violation(string Invariant, double When, string What);
 
 /// <summary>Sees the whole world and checks in each step what must always hold.</summary>
-internal sealed class Truth(World world)
+internal sealed partial class Truth(World world)
 {
     private Branch? newest;
     private Node? newestBy;
@@ -91,6 +91,7 @@ internal sealed class Truth(World world)
             else if (double.IsPositiveInfinity(seenSince[node.Index]))
                 seenSince[node.Index] = world.Now;
         }
+        LookAtLeases();
     }
 
     /// <summary>It has served as primary since before then, and all the while the watchdog itself or a standby that the watchdog reaches could tell.</summary>

@@ -60,6 +60,12 @@ internal sealed class World
     /// <summary>Until then servers refuse the watchdog's role: its password was changed.</summary>
     public double LockedOutUntil { get; set; }
 
+    /// <summary>What the watchdog has on record.</summary>
+    public Journal Journal { get; set; } = null!;
+
+    /// <summary>The watchdog's process does not run, or stands still.</summary>
+    public bool IsWatchdogAway { get; set; }
+
     /// <summary>Until then some requests arrive after the watchdog has given them up.</summary>
     public double LateUntil { get; set; }
 
@@ -110,8 +116,7 @@ internal sealed class World
             {
                 if (Trace is not null)
                     Tell($"the guard of {node} stops it{(node.DiskFull ? ", and cannot block its start" : "")}");
-                if (Setting.Story == Story.PrimaryLives)
-                    Truth.Violated("I8", $"the guard stops {node}, which is healthy, and the cluster has not failed");
+                Truth.StoppedByGuard(node);
                 node.BlockedByGuard |= !node.DiskFull && !node.StartBlocked;
                 node.StartBlocked |= !node.DiskFull;
                 Kill(node);

@@ -62,7 +62,8 @@ public static class Guarding
             return guard.Node;
         var node = working.StartedAt is null && policy.GuardTimeToLive > TimeSpan.Zero ? memory.IntendedPrimary : working.MayBeArmed;
         var isGone = observation.Report is { Action: nameof(WatchdogAction.DisarmGuard), Succeeded: true } report && report.Node == node;
-        var showsNone = observation.Find(node) is { IsServingPrimary: true, Server.GuardOrderId: null or "" };
+        // One that shows nothing at all has no session: it may have an order all the same.
+        var showsNone = observation.Find(node) is { IsServingPrimary: true, Server.GuardOrderId: "" };
         var wasJustTold = working.GuardToldAt is { } told && observation.At - told < ShowsWithin;
         return isGone || (showsNone && !wasJustTold) ? null : node;
     }
@@ -76,9 +77,7 @@ public static class Guarding
         ArgumentNullException.ThrowIfNull(now);
         if (now.MayBeArmed is not { } node || now.Memory.Procedure is not null || now.Observation.Nodes.Any(other => other.IsServingPrimary))
             return null;
-        if (now.Diagnosis.Verdict is not (Verdict.Busy or Verdict.ServingElsewhere) && now.Observation.Find(node) is not { Reach: Reach.Failed })
-            return null;
-        if (now.Observation.At - now.ServedAt < Patience(now.Policy))
+        if (now.Diagnosis.Verdict.IsFailure() || now.Observation.At - now.ServedAt < Patience(now.Policy))
             return null;
         // It lets others in. One that starts, recovers or shuts down may be gone the next moment, and then its guard is what counts.
         if (now.Observation.Host(node) is not { IsReachable: true, LocalAnswer: PortAnswer.Accepting } host || now.Observation.At - host.At > now.Policy.LateAfter)

@@ -54,6 +54,9 @@ public sealed record NodeSpec(string Name, string Host, int Port, string DataDir
     /// <summary>The guard's order (<see cref="GuardOrder.Line"/>); where it is missing the guard does nothing.</summary>
     public string GuardOrderFile => StateDirectory + "/guard.armed";
 
+    /// <summary>While it is there PostgreSQL 12 and later does not start.</summary>
+    public string StartBlock => DataDirectory + "/recovery.conf";
+
     /// <summary>What archive_command and restore_command run.</summary>
     public string Archive => StateDirectory + "/archive";
 

@@ -80,7 +80,7 @@ public sealed record ClusterStatus(
             return new ClusterStatus(spec.Name, Verdict.Unknown, null, ["no check has ended yet"], null, 0, false, [], null, null, null, null, [], [.. events]);
         var (observation, decision, since, _) = last;
         return new ClusterStatus(
-            spec.Name, decision.Diagnosis.Verdict, since, decision.Diagnosis.Evidence,
+            spec.Name, decision.Diagnosis.Verdict, since, [.. decision.Diagnosis.Evidence, .. GuardBlocks(spec, observation)],
             decision.Memory.IntendedPrimary, decision.Memory.Epoch, decision.IsReady, decision.Gates, decision.Silence.TotalSeconds,
             observation.Time, decision.Memory.Procedure, decision.Memory.LastFailover,
             [.. observation.Nodes.Select(node => NodeStatus.Of(spec.Node(node.Node), node, observation, decision))], [.. events])
@@ -98,6 +98,10 @@ public sealed record ClusterStatus(
             Wish = observation.Wish,
         };
     }
+
+    private static IEnumerable<string> GuardBlocks(ClusterSpec spec, ClusterObservation observation) =>
+        observation.Hosts.Where(host => host is { IsDead: true, BlockedByGuard: true, GuardBlock: not null })
+            .Select(host => host.GuardBlock!.Describe(spec.Name, spec.Node(host.Node)));
 
     /// <summary>Without the service: what is on record, and no verdict.</summary>
     public static ClusterStatus OnRecord(ClusterSpec spec, ClusterMemory memory, OperatorWish wish, IReadOnlyList<JournalEntry> events)

@@ -136,6 +136,7 @@ public sealed class HostProber(ClusterAccess cluster, SshHosts hosts, TimeProvid
             LocalAnswer = Number(said, "answer") is { } status ? Answer((int)status) : PortAnswer.Unknown,
             StartBlocked = said.ContainsKey("blocked"),
             BlockedByGuard = said.GetValueOrDefault("blocked_by") == "guard",
+            GuardBlock = GuardBlock.Parse(said.GetValueOrDefault("guard_block")),
             StandbySignal = said.ContainsKey("standby_signal"),
             History = TimelineHistory.Parse(said.GetValueOrDefault("history", "")),
             TriggerFile = said.GetValueOrDefault("trigger_file", ""),

@@ -30,7 +30,10 @@ public static class HostScripts
           fi
           echo "processes=$(echo "$processes" | grep -c .)"
           if is_blocked; then echo blocked=yes; fi
-          if is_guards_block; then echo blocked_by=guard; fi
+          if is_guards_block; then
+            echo blocked_by=guard
+            echo "guard_block=$(head -n 2 "$data/recovery.conf" | cut -c 1-600 | tr '\n' ' ')"
+          fi
           if is_standby; then echo standby_signal=yes; fi
           sed -n "s/^trigger_file = '\(.*\)'/trigger_file=\1/p" "$data/recovery.conf" 2> /dev/null
         fi

@@ -19,6 +19,16 @@ public class SetupRefusalTests
             Refusal(Hosts.Fresh(Alpha), Hosts.Nothing(Beta)), StringComparison.Ordinal);
 
     [Fact]
+    public void Primary_that_its_guard_has_stopped() =>
+        Assert.EndsWith("; the guard of alpha stopped PostgreSQL at 2026-01-01T10:20:30Z: it was alone. See which node is the primary. "
+                + "If no other node is: run on the host of alpha: rm '/data/alpha/recovery.conf' '/data/alpha.pgwatchdog/guard.armed', then start PostgreSQL. "
+                + "If another node is: pgwatchdog setup main --overwrite alpha",
+            Refusal(Stopped(Alpha) with
+            {
+                RecoveryText = "# Put here by the guard of PgReplWatchdog (x) at 2026-01-01T10:20:30Z.\n# It stopped PostgreSQL: it was alone.\n# While\n",
+            }, Hosts.Nothing(Beta)), StringComparison.Ordinal);
+
+    [Fact]
     public void Server_that_runs_on_another_port_than_is_configured()
     {
         var hosts = new Hosts(Two(), Hosts.Server(Alpha), Hosts.Nothing(Beta)).SetUp();

@@ -1,0 +1,72 @@
+using static PgReplWatchdog.Core.Tests.Clusters;
+
+namespace PgReplWatchdog.Core.Tests.Deciding;
+
+/// <summary>A watchdog that is no witness for the primary takes its lease back over SSH.</summary>
+public class TakeBackTests
+{
+    private static NextStep? TakeBack(
+        Verdict verdict, HostObservation? host = null, string? mayBeArmed = Alpha, double servedAt = 10, double? toldAt = null, ClusterMemory? memory = null)
+    {
+        var seen = At(20, Busy(), Standby()).With(host ?? HostUp(Alpha));
+        var now = new Situation(Two(), memory ?? Known, new Diagnosis(verdict, Alpha, []), Suspicion.None, seen) { MayBeArmed = mayBeArmed, ServedAt = Seconds(servedAt) };
+        return Guarding.TakeBack(now, toldAt is { } at ? Seconds(at) : null);
+    }
+
+    public static TheoryData<Verdict> Verdicts => [.. Enum.GetValues<Verdict>()];
+
+    /// <summary>Whatever keeps the watchdog from seeing it serve, short of a failure: its own network, a stray standby, nonsense.</summary>
+    [Theory, MemberData(nameof(Verdicts))]
+    public void Lease_is_taken_back_unless_the_primary_has_failed(Verdict verdict)
+    {
+        var next = TakeBack(verdict);
+        Assert.Equal(!verdict.IsFailure(), next is not null);
+        if (next is not null)
+            Assert.Equal((new WatchdogAction.DisarmGuard(Alpha), null), (next.Action, next.Memory.Guard));
+    }
+
+    [Fact]
+    public void Nothing_is_taken_back_where_nothing_is_armed_or_the_primary_was_seen_a_moment_ago_or_a_failover_is_under_way()
+    {
+        Assert.Null(TakeBack(Verdict.Busy, mayBeArmed: null));
+        Assert.Null(TakeBack(Verdict.Busy, servedAt: 17));
+        Assert.Null(TakeBack(Verdict.Busy, memory: UnderWay(ProcedureStep.Fence)));
+    }
+
+    [Fact]
+    public void Host_that_is_silent_or_whose_server_lets_nobody_in_keeps_its_guard()
+    {
+        Assert.Null(TakeBack(Verdict.Busy, HostGone()));
+        Assert.Null(TakeBack(Verdict.Busy, HostHung()));
+        Assert.Null(TakeBack(Verdict.Busy, HostUp(Alpha) with { LocalAnswer = PortAnswer.Rejecting }));
+    }
+
+    [Theory]
+    [InlineData(17.1, false)]
+    [InlineData(17, true)]
+    public void It_is_asked_again_after_three_seconds_and_not_relied_on_meanwhile(double toldAt, bool again)
+    {
+        var next = TakeBack(Verdict.Busy, toldAt: toldAt)!;
+        Assert.Equal(again, next.Action is WatchdogAction.DisarmGuard);
+        Assert.Null(next.Memory.Guard);
+    }
+
+    private static string? MayBeArmed(WorkingMemory working, string? shown, ActionReport? report = null, ClusterMemory? memory = null) => Guarding.MayBeArmed(
+        new Policy(), memory ?? Known with { Guard = null }, working, At(20, Primary().With(server => server with { GuardOrderId = shown }), Standby()) with { Report = report });
+
+    private static readonly WorkingMemory Ordered = WorkingMemory.Empty with { StartedAt = Seconds(1), MayBeArmed = Alpha };
+
+    [Fact]
+    public void Guard_that_was_ordered_may_be_armed_until_it_shows_that_it_is_not_or_its_host_says_so()
+    {
+        Assert.Equal(Alpha, MayBeArmed(Ordered, "12345678"));
+        Assert.Equal(Alpha, MayBeArmed(Ordered, null)); // no session of a guard: the order may be there all the same
+        Assert.Equal(Alpha, MayBeArmed(Ordered with { GuardToldAt = Seconds(15) }, ""));
+        Assert.Null(MayBeArmed(Ordered, ""));
+        Assert.Equal(Alpha, MayBeArmed(Ordered, null, new ActionReport(nameof(WatchdogAction.DisarmGuard), Alpha, false)));
+        Assert.Null(MayBeArmed(Ordered, null, new ActionReport(nameof(WatchdogAction.DisarmGuard), Alpha, true)));
+    }
+
+    [Fact]
+    public void New_process_does_not_know_what_the_one_before_it_has_ordered() => Assert.Equal(Alpha, MayBeArmed(WorkingMemory.Empty, null));
+}

@@ -1,0 +1,75 @@
+namespace PgReplWatchdog.Simulation;
+
+/// <summary>The watchdog's own trouble: it stops in order and is started again, may not log in, or does not reach a host over SSH when it has to take its lease back.</summary>
+internal sealed partial class Faults
+{
+    /// <summary>Longer than the watchdog may take to take its lease back: two missed checks, an attempt over SSH, and another.</summary>
+    public const double LeaseIsBack = 15;
+
+    /// <summary>A watchdog that stops asks again for 10 s by its own clock; an attempt that fails takes up to 4 s.</summary>
+    private const double FarewellWaits = 4;
+
+    /// <summary>When the watchdog is stopped in order.</summary>
+    public double StopsAt { get; private set; } = double.PositiveInfinity;
+
+    /// <summary>When it is started again.</summary>
+    public double StartsAt { get; private set; } = double.PositiveInfinity;
+
+    private (int Weight, Action<Node, double> Strike)[] Lease() =>
+    [
+        (2, (_, until) => StopsInOrder(world.Now, until)),
+        (1, (node, until) => SshdIsAway(node, until)),
+    ];
+
+    private void StopsInOrder(double at, double until) => (StopsAt, StartsAt) = (at, until);
+
+    /// <summary>It is started again.</summary>
+    public void Started() => (StopsAt, StartsAt) = (double.PositiveInfinity, double.PositiveInfinity);
+
+    private void SshdIsAway(Node node, double until)
+    {
+        world.Tell($"the host of {node} lets nobody in over SSH until {until:0.0}");
+        node.SshdAwayUntil = until;
+    }
+
+    /// <summary>I8: the primary is healthy all the time; what happens to the watchdog, and to a standby after it, is no reason to stop it.</summary>
+    private void LoseTheWatchdogsVoice()
+    {
+        var lostAt = world.Now;
+        if (world.Chance(0.3))
+            lostAt = ArmsAnew();
+        world.At(lostAt, () =>
+        {
+            var isSshdAway = world.Chance(0.5);
+            double isBack;
+            if (world.Chance(0.5))
+            {
+                LockOut(90);
+                isBack = world.Now + (isSshdAway ? world.Between(1, 15) : 0);
+                if (isSshdAway)
+                    SshdIsAway(world.Nodes[0], isBack);
+                if (world.Chance(0.5))
+                    crash.After(world.Random.Next(12));
+            }
+            else
+            {
+                StopsInOrder(world.Now + world.Between(0, 3), double.PositiveInfinity);
+                isBack = StopsAt + FarewellWaits;
+                if (isSshdAway)
+                    world.At(StopsAt, () => SshdIsAway(world.Nodes[0], world.Now + world.Between(0.5, FarewellWaits)));
+            }
+            foreach (var node in world.Nodes.Skip(1))
+                world.At(isBack + LeaseIsBack, () => PowerFails(node, 90));
+        });
+    }
+
+    /// <summary>The guard was disarmed and is armed again, or is about to be.</summary>
+    private double ArmsAnew()
+    {
+        var resumes = world.Now + world.Between(4, 8);
+        world.Tell($"a person pauses failover until {resumes:0.0}");
+        journal.Asked = journal.Asked with { Paused = true };
+        world.At(resumes, () => journal.Asked = journal.Asked with { Paused = false });
+        return resumes + world.Between(0, 6);
+    }
+}

@@ -1,0 +1,126 @@
+using PgReplWatchdog.Lab;
+using PgReplWatchdog.Tests.SetUp;
+
+namespace PgReplWatchdog.Tests.Guarding;
+
+/// <summary>A guard never stops a primary for the watchdog's own trouble: the watchdog takes the lease back over SSH when it cannot be a witness.</summary>
+public sealed class LeaseTests
+{
+    private static readonly TimeSpan TimeToLive = TimeSpan.FromSeconds(3);
+
+    private static CancellationToken Cancellation => TestContext.Current.CancellationToken;
+
+    /// <summary>What locks the watchdog out of SQL, and what lets it in again. Replication and SSH go on.</summary>
+    private static readonly (string Out, string In)[] Locks =
+    [
+        ("ALTER ROLE pgwatchdog PASSWORD 'rotated'", "ALTER ROLE pgwatchdog PASSWORD 'watch:dog of \\ the ''lab'''"),
+        ("REVOKE CONNECT ON DATABASE postgres FROM PUBLIC", "GRANT CONNECT ON DATABASE postgres TO PUBLIC"),
+        ("ALTER ROLE pgwatchdog CONNECTION LIMIT 0", "ALTER ROLE pgwatchdog CONNECTION LIMIT -1"),
+        ("ALTER ROLE pgwatchdog VALID UNTIL '2000-01-01'", "ALTER ROLE pgwatchdog VALID UNTIL 'infinity'"),
+    ];
+
+    [Fact]
+    public async Task Primary_goes_on_without_its_standby_while_the_watchdog_is_locked_out_of_sql()
+    {
+        await using var cluster = await StartAsync();
+        foreach (var (lockOut, letIn) in Locks)
+        {
+            await ArmedAsync(cluster);
+            await cluster.Alpha.PsqlAsync(lockOut, Cancellation);
+            await DisarmedAsync(cluster, lockOut);
+            await GoesOnWithoutStandbyAsync(cluster, lockOut);
+            await cluster.Alpha.PsqlAsync(letIn, Cancellation);
+        }
+        await ArmedAsync(cluster);
+        Assert.Contains("taking back the lease of alpha's guard", cluster.Service.Log, StringComparison.Ordinal);
+    }
+
+    [Fact]
+    public async Task Primary_goes_on_without_its_standby_while_pg_hba_refuses_the_watchdog()
+    {
+        await using var cluster = await StartAsync();
+        await ArmedAsync(cluster);
+        var hba = await cluster.Alpha.PsqlAsync("SHOW hba_file", Cancellation);
+        await cluster.Alpha.RunAsync($"{{ echo 'host all pgwatchdog all reject'; cat {hba}; }} > {hba}.new && mv {hba}.new {hba}", Cancellation);
+        await cluster.Alpha.PsqlAsync("SELECT pg_reload_conf()", Cancellation);
+        await DisarmedAsync(cluster, "pg_hba.conf");
+        await GoesOnWithoutStandbyAsync(cluster, "pg_hba.conf");
+    }
+
+    [Fact]
+    public async Task Service_that_stops_a_moment_after_it_armed_takes_the_lease_back()
+    {
+        await using var cluster = await StartAsync();
+        await ArmedAsync(cluster);
+        await cluster.RequireAsync("pause", "main");
+        await DisarmedAsync(cluster, "failover is paused");
+        await cluster.RequireAsync("resume", "main");
+        await SetUpTests.EventuallyAsync(() => Task.FromResult(File.Exists(Order(cluster))), "the guard is given its order");
+        await cluster.Service.DisposeAsync();
+        Assert.False(File.Exists(Order(cluster)), "the order is still there:\n" + cluster.Service.Log);
+        await GoesOnWithoutStandbyAsync(cluster, "the service stopped in order");
+    }
+
+    [Fact]
+    public async Task Service_that_stops_asks_again_until_the_host_answers()
+    {
+        await using var cluster = await StartAsync();
+        await ArmedAsync(cluster);
+        await cluster.Alpha.StopSshdAsync(sessionsToo: true, Cancellation);
+        var stopping = cluster.Service.DisposeAsync();
+        await SetUpTests.EventuallyAsync(
+            () => Task.FromResult(cluster.Service.Log.Contains("disarming the guard of alpha: the watchdog stops", StringComparison.Ordinal)), "the service stops");
+        Assert.True(File.Exists(Order(cluster)));
+        await cluster.Alpha.StartSshdAsync(Cancellation);
+        await stopping;
+        Assert.False(File.Exists(Order(cluster)), "the order is still there:\n" + cluster.Service.Log);
+        await GoesOnWithoutStandbyAsync(cluster, "the service stopped in order");
+    }
+
+    /// <summary>The watchdog is locked out, cannot reach the host over SSH, and is killed: the next process takes back what it did not order.</summary>
+    [Fact]
+    public async Task Lease_is_taken_back_when_the_host_answers_again_also_by_the_next_process()
+    {
+        await using var cluster = await StartAsync();
+        await ArmedAsync(cluster);
+        await cluster.Alpha.StopSshdAsync(sessionsToo: true, Cancellation);
+        await cluster.Alpha.PsqlAsync(Locks[0].Out, Cancellation);
+        await cluster.UntilAsync(status => status.Verdict == "Busy", "the watchdog is locked out");
+        await cluster.Service.KillAsync();
+        await cluster.Service.DisposeAsync();
+        Assert.True(File.Exists(Order(cluster)));
+        await cluster.StartServiceAsync();
+        await cluster.Alpha.StartSshdAsync(Cancellation);
+        await DisarmedAsync(cluster, "the host answers again");
+        await GoesOnWithoutStandbyAsync(cluster, "the host answers again");
+    }
+
+    private static Task<RunningCluster> StartAsync() => RunningCluster.StartAsync(change: section =>
+    {
+        section["UnreachableThreshold"] = "00:00:05";
+        section["GuardTimeToLive"] = TimeToLive.ToString();
+        section["Fencing"] = "Required";
+    });
+
+    private static string Order(RunningCluster cluster) => cluster.Alpha.DataDirectory + ".pgwatchdog/guard.armed";
+
+    private static Task<ServiceStatus> ArmedAsync(RunningCluster cluster) =>
+        cluster.UntilAsync(status => status.Ready("beta") && status.IsGuarded && File.Exists(Order(cluster)), "the guard of alpha is armed");
+
+    private static Task DisarmedAsync(RunningCluster cluster, string why) =>
+        SetUpTests.EventuallyAsync(() => Task.FromResult(!File.Exists(Order(cluster))), $"the lease is taken back: {why}");
+
+    private static async Task GoesOnWithoutStandbyAsync(RunningCluster cluster, string why)
+    {
+        await cluster.Beta.StopPostgresAsync(ct: Cancellation);
+        var postmaster = cluster.Alpha.PostmasterPid;
+        await RunningCluster.HoldsForAsync(2 * TimeToLive, () =>
+        {
+            Assert.True(cluster.Alpha.PostmasterPid == postmaster, $"alpha is stopped: {why}");
+            return Task.CompletedTask;
+        });
+        await cluster.Beta.StartPostgresAsync(Cancellation);
+        Assert.Equal("f", await cluster.Alpha.PsqlAsync("SELECT pg_is_in_recovery()", Cancellation));
+        Assert.False(File.Exists(GuardedCluster.StartBlock(cluster.Alpha)), $"a start block, and nothing was stopped: {why}");
+    }
+}
