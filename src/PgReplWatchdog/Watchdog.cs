@@ -32,7 +32,7 @@ public sealed class Watchdog(
     /// <summary>A hook or a fence command may be given a minute; longer ones are taken for hung by those who ask.</summary>
     private static readonly TimeSpan LongestAction = TimeSpan.FromMinutes(1);
 
-    /// <summary>A host that does not answer holds up the end of the service for no longer than this, and one attempt more.</summary>
+    /// <summary>A host that does not answer holds up the service's end for no longer than this and one attempt more.</summary>
     private static readonly TimeSpan FarewellLimit = TimeSpan.FromSeconds(10);
     private static readonly TimeSpan FarewellInterval = TimeSpan.FromSeconds(1);
 
@@ -144,8 +144,8 @@ public sealed class Watchdog(
         }
         if (working.MayBeArmed is null)
             return;
-        var left = new WatchdogEvent(EventKind.GuardChanged,
-            $"the guard of {node} may still be armed. If the watchdog stays away, run on the host of {node}: rm '{spec.Node(node).GuardOrderFile}'");
+        var left = new WatchdogEvent(EventKind.GuardChanged, $"the guard of {node} may still be armed. "
+            + $"If the watchdog stays away, run on the host of {node}: rm '{spec.Node(node).GuardOrderFile}'");
         Append(memory, [left], [], clock.GetUtcNow());
         Tell(left);
     }

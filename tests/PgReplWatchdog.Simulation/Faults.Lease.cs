@@ -1,9 +1,12 @@
 namespace PgReplWatchdog.Simulation;
 
-/// <summary>The watchdog's own trouble: it stops in order and is started again, may not log in, or does not reach a host over SSH when it has to take its lease back.</summary>
+/// <summary>
+/// The watchdog's own trouble: it stops in order and is started again, may not log in, or does not reach a host over SSH when
+/// it has to take its lease back.
+/// </summary>
 internal sealed partial class Faults
 {
-    /// <summary>Longer than the watchdog may take to take its lease back: two missed checks, an attempt over SSH, and another.</summary>
+    /// <summary>Longer than it takes to take a lease back: two missed checks, an attempt over SSH, and another.</summary>
     public const double LeaseIsBack = 15;
 
     /// <summary>A watchdog that stops asks again for 10 s by its own clock; an attempt that fails takes up to 4 s.</summary>
@@ -32,7 +35,7 @@ internal sealed partial class Faults
         node.SshdAwayUntil = until;
     }
 
-    /// <summary>I8: the primary is healthy all the time; what happens to the watchdog, and to a standby after it, is no reason to stop it.</summary>
+    /// <summary>I8: the primary is healthy; trouble of the watchdog, and a standby lost after it, are no reason to stop it.</summary>
     private void LoseTheWatchdogsVoice()
     {
         var lostAt = world.Now;

@@ -27,7 +27,7 @@ public sealed record HostObservation(string Node, HostReach Reach, string Detail
     /// <summary>The start block is the guard's. It says that the guard has stopped the primary, and it is no fence: the guard may lift what it has put there.</summary>
     public bool BlockedByGuard { get; init; }
 
-    /// <summary>When and why the guard has stopped the primary; null where the start block is not the guard's, or does not say.</summary>
+    /// <summary>When and why the guard has stopped the primary; null where its start block is not there, or does not say.</summary>
     public GuardBlock? GuardBlock { get; init; }
 
     /// <summary>standby.signal is there; until PostgreSQL 11, recovery.conf with standby_mode.</summary>

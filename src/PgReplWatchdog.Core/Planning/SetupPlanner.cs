@@ -96,8 +96,9 @@ public static class SetupPlanner
             refusals.Add(running.Count == 0
             ? $"no node of cluster {spec.Name} runs as a primary: start PostgreSQL on the one that is to be it, {spec.Nodes[0].Name} if both are new "
                 + $"({string.Join(", ", facts.Where(node => !node.Running).Select(node => $"on {node.Node} nothing runs on its DataDirectory {spec.Node(node.Node).DataDirectory}"))})"
-                + string.Concat(facts.Where(node => !node.Running).Select(node => GuardBlock.Parse(node.RecoveryText)?.Describe(spec.Name, spec.Node(node.Node)))
-                    .OfType<string>().Select(stopped => "; " + stopped))
+                + string.Concat(from node in facts
+                                where !node.Running && GuardBlock.Parse(node.RecoveryText) is not null
+                                select "; " + GuardBlock.Parse(node.RecoveryText)!.Describe(spec.Name, spec.Node(node.Node)))
             : $"{string.Join(" and ", running.Select(node => node.Node))} both run as primaries: stop the one that is to become a standby if it is new, "
                 + "or name it with --overwrite if its data may be moved aside");
         return null;

@@ -2,7 +2,7 @@ using System.Text.RegularExpressions;
 
 namespace PgReplWatchdog.Topology;
 
-/// <summary>When and why a guard stopped its primary, as the start block says that it has put there (guard.sh, block_start).</summary>
+/// <summary>When and why a guard stopped its primary, by its start block (guard.sh, block_start).</summary>
 /// <param name="At">The host's own time.</param>
 /// <param name="Reason">The guard's reason; printable and short.</param>
 public sealed partial record GuardBlock(string At, string Reason)
@@ -14,15 +14,16 @@ public sealed partial record GuardBlock(string At, string Reason)
     {
         if (text is null || Words().Match(text) is not { Success: true } found)
             return null;
-        var reason = string.Concat(found.Groups["reason"].Value.Where(letter => !char.IsControl(letter)).Take(LongestReason));
-        return new GuardBlock(found.Groups["at"].Value, reason);
+        var reason = found.Groups["reason"].Value.Where(letter => !char.IsControl(letter)).Take(LongestReason);
+        return new GuardBlock(found.Groups["at"].Value, string.Concat(reason));
     }
 
     /// <summary>What an operator should know and do.</summary>
     public string Describe(string cluster, NodeSpec node)
     {
         ArgumentNullException.ThrowIfNull(node);
-        return $"the guard of {node.Name} stopped PostgreSQL at {At}: {Reason}. See which node is the primary. If no other node is: "
+        return $"the guard of {node.Name} stopped PostgreSQL at {At}: {Reason}. See which node is the primary. "
+            + "If no other node is: "
             + $"run on the host of {node.Name}: rm '{node.StartBlock}' '{node.GuardOrderFile}', then start PostgreSQL. "
             + $"If another node is: pgwatchdog setup {cluster} --overwrite {node.Name}";
     }

@@ -6,16 +6,21 @@ namespace PgReplWatchdog.Core.Tests.Deciding;
 public class TakeBackTests
 {
     private static NextStep? TakeBack(
-        Verdict verdict, HostObservation? host = null, string? mayBeArmed = Alpha, double servedAt = 10, double? toldAt = null, ClusterMemory? memory = null)
+        Verdict verdict, HostObservation? host = null, string? mayBeArmed = Alpha, double servedAt = 10, double? toldAt = null,
+        ClusterMemory? memory = null)
     {
         var seen = At(20, Busy(), Standby()).With(host ?? HostUp(Alpha));
-        var now = new Situation(Two(), memory ?? Known, new Diagnosis(verdict, Alpha, []), Suspicion.None, seen) { MayBeArmed = mayBeArmed, ServedAt = Seconds(servedAt) };
+        var now = new Situation(Two(), memory ?? Known, new Diagnosis(verdict, Alpha, []), Suspicion.None, seen)
+        {
+            MayBeArmed = mayBeArmed,
+            ServedAt = Seconds(servedAt),
+        };
         return Guarding.TakeBack(now, toldAt is { } at ? Seconds(at) : null);
     }
 
     public static TheoryData<Verdict> Verdicts => [.. Enum.GetValues<Verdict>()];
 
-    /// <summary>Whatever keeps the watchdog from seeing it serve, short of a failure: its own network, a stray standby, nonsense.</summary>
+    /// <summary>Whatever keeps the watchdog from seeing it serve, short of a failure: its own network, nonsense.</summary>
     [Theory, MemberData(nameof(Verdicts))]
     public void Lease_is_taken_back_unless_the_primary_has_failed(Verdict verdict)
     {
@@ -26,7 +31,7 @@ public class TakeBackTests
     }
 
     [Fact]
-    public void Nothing_is_taken_back_where_nothing_is_armed_or_the_primary_was_seen_a_moment_ago_or_a_failover_is_under_way()
+    public void Nothing_is_taken_back_unarmed_or_a_moment_after_the_primary_was_seen_or_in_a_failover()
     {
         Assert.Null(TakeBack(Verdict.Busy, mayBeArmed: null));
         Assert.Null(TakeBack(Verdict.Busy, servedAt: 17));
@@ -51,10 +56,15 @@ public class TakeBackTests
         Assert.Null(next.Memory.Guard);
     }
 
-    private static string? MayBeArmed(WorkingMemory working, string? shown, ActionReport? report = null, ClusterMemory? memory = null) => Guarding.MayBeArmed(
-        new Policy(), memory ?? Known with { Guard = null }, working, At(20, Primary().With(server => server with { GuardOrderId = shown }), Standby()) with { Report = report });
+    private static string? MayBeArmed(WorkingMemory working, string? shown, bool? disarmed = null)
+    {
+        var seen = At(20, Primary().With(server => server with { GuardOrderId = shown }), Standby());
+        var report = disarmed is { } succeeded ? new ActionReport(nameof(WatchdogAction.DisarmGuard), Alpha, succeeded) : null;
+        return Guarding.MayBeArmed(new Policy(), Known with { Guard = null }, working, seen with { Report = report });
+    }
 
-    private static readonly WorkingMemory Ordered = WorkingMemory.Empty with { StartedAt = Seconds(1), MayBeArmed = Alpha };
+    private static readonly WorkingMemory Ordered =
+        WorkingMemory.Empty with { StartedAt = Seconds(1), MayBeArmed = Alpha };
 
     [Fact]
     public void Guard_that_was_ordered_may_be_armed_until_it_shows_that_it_is_not_or_its_host_says_so()
@@ -63,10 +73,11 @@ public class TakeBackTests
         Assert.Equal(Alpha, MayBeArmed(Ordered, null)); // no session of a guard: the order may be there all the same
         Assert.Equal(Alpha, MayBeArmed(Ordered with { GuardToldAt = Seconds(15) }, ""));
         Assert.Null(MayBeArmed(Ordered, ""));
-        Assert.Equal(Alpha, MayBeArmed(Ordered, null, new ActionReport(nameof(WatchdogAction.DisarmGuard), Alpha, false)));
-        Assert.Null(MayBeArmed(Ordered, null, new ActionReport(nameof(WatchdogAction.DisarmGuard), Alpha, true)));
+        Assert.Equal(Alpha, MayBeArmed(Ordered, null, disarmed: false));
+        Assert.Null(MayBeArmed(Ordered, null, disarmed: true));
     }
 
     [Fact]
-    public void New_process_does_not_know_what_the_one_before_it_has_ordered() => Assert.Equal(Alpha, MayBeArmed(WorkingMemory.Empty, null));
+    public void New_process_does_not_know_what_the_one_before_it_has_ordered() =>
+        Assert.Equal(Alpha, MayBeArmed(WorkingMemory.Empty, null));
 }

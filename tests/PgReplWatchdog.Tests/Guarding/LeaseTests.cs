@@ -3,7 +3,10 @@ using PgReplWatchdog.Tests.SetUp;
 
 namespace PgReplWatchdog.Tests.Guarding;
 
-/// <summary>A guard never stops a primary for the watchdog's own trouble: the watchdog takes the lease back over SSH when it cannot be a witness.</summary>
+/// <summary>
+/// A guard never stops a primary for the watchdog's own trouble: the watchdog takes its lease back over SSH when it cannot be
+/// a witness.
+/// </summary>
 public sealed class LeaseTests
 {
     private static readonly TimeSpan TimeToLive = TimeSpan.FromSeconds(3);
@@ -41,7 +44,8 @@ public sealed class LeaseTests
         await using var cluster = await StartAsync();
         await ArmedAsync(cluster);
         var hba = await cluster.Alpha.PsqlAsync("SHOW hba_file", Cancellation);
-        await cluster.Alpha.RunAsync($"{{ echo 'host all pgwatchdog all reject'; cat {hba}; }} > {hba}.new && mv {hba}.new {hba}", Cancellation);
+        await cluster.Alpha.RunAsync(
+            $"{{ echo 'host all pgwatchdog all reject'; cat {hba}; }} > {hba}.new && mv {hba}.new {hba}", Cancellation);
         await cluster.Alpha.PsqlAsync("SELECT pg_reload_conf()", Cancellation);
         await DisarmedAsync(cluster, "pg_hba.conf");
         await GoesOnWithoutStandbyAsync(cluster, "pg_hba.conf");
@@ -69,7 +73,8 @@ public sealed class LeaseTests
         await cluster.Alpha.StopSshdAsync(sessionsToo: true, Cancellation);
         var stopping = cluster.Service.DisposeAsync();
         await SetUpTests.EventuallyAsync(
-            () => Task.FromResult(cluster.Service.Log.Contains("disarming the guard of alpha: the watchdog stops", StringComparison.Ordinal)), "the service stops");
+            () => Task.FromResult(cluster.Service.Log.Contains(
+                "disarming the guard of alpha: the watchdog stops", StringComparison.Ordinal)), "the service stops");
         Assert.True(File.Exists(Order(cluster)));
         await cluster.Alpha.StartSshdAsync(Cancellation);
         await stopping;
@@ -77,7 +82,7 @@ public sealed class LeaseTests
         await GoesOnWithoutStandbyAsync(cluster, "the service stopped in order");
     }
 
-    /// <summary>The watchdog is locked out, cannot reach the host over SSH, and is killed: the next process takes back what it did not order.</summary>
+    /// <summary>The watchdog is locked out, without SSH, and is killed: the next process takes back what it did not order.</summary>
     [Fact]
     public async Task Lease_is_taken_back_when_the_host_answers_again_also_by_the_next_process()
     {
