@@ -125,9 +125,11 @@ public sealed class Watchdog(
         if (spec.Has(memory.Guard?.Node ?? working.MayBeArmed) is not { } node)
             return;
         var forgotten = memory with { Guard = null };
-        if (!Append(forgotten, [], [new(EventKind.GuardChanged, $"disarming the guard of {node}: the watchdog stops")], clock.GetUtcNow()))
+        var stops = new WatchdogEvent(EventKind.GuardChanged, $"disarming the guard of {node}: the watchdog stops");
+        if (!Append(forgotten, [], [stops], clock.GetUtcNow()))
             return;
         memory = forgotten;
+        Tell(stops);
         var began = clock.GetTimestamp();
         try
         {

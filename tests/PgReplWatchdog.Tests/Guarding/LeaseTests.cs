@@ -100,6 +100,34 @@ public sealed class LeaseTests
         await GoesOnWithoutStandbyAsync(cluster, "the host answers again");
     }
 
+    /// <summary>The rule: the watchdog and all standbys of the lease are away. What happened is told by whatever is asked next.</summary>
+    [Fact]
+    public async Task Primary_that_its_guard_has_stopped_is_told_with_when_why_and_what_to_do()
+    {
+        await using var cluster = await StartAsync();
+        await ArmedAsync(cluster);
+        await cluster.Service.KillAsync();
+        await cluster.Service.DisposeAsync();
+        await cluster.Beta.StopPostgresAsync(ct: Cancellation);
+        await SetUpTests.EventuallyAsync(() => Task.FromResult(
+            !cluster.Alpha.PostgresRunning && File.Exists(GuardedCluster.StartBlock(cluster.Alpha))), "the guard stops alpha");
+        foreach (var command in new[] { new[] { "check", "main" }, ["setup", "--plan"] })
+            AssertTells((await cluster.RunAsync(command)).ToString(), cluster);
+        await cluster.StartServiceAsync();
+        AssertTells((await cluster.RunAsync("status", "main")).ToString(), cluster);
+    }
+
+    private static void AssertTells(string output, RunningCluster cluster)
+    {
+        var words = string.Join(' ', output.Split((char[]?)null, StringSplitOptions.RemoveEmptyEntries));
+        Assert.Contains("the guard of alpha stopped PostgreSQL at 20", words, StringComparison.Ordinal);
+        Assert.Contains("nobody outside has acknowledged", words, StringComparison.Ordinal);
+        Assert.Contains("then start PostgreSQL", words, StringComparison.Ordinal);
+        Assert.Contains("pgwatchdog setup main --overwrite alpha", words, StringComparison.Ordinal);
+        Assert.True(words.Replace(" ", "", StringComparison.Ordinal).Contains(
+            $"rm'{GuardedCluster.StartBlock(cluster.Alpha)}'", StringComparison.Ordinal), words);
+    }
+
     private static Task<RunningCluster> StartAsync() => RunningCluster.StartAsync(change: section =>
     {
         section["UnreachableThreshold"] = "00:00:05";
