@@ -36,7 +36,7 @@ public static class Decider
         var sight = working.Sight.Looked(
             observation, memory, IsAlive(memory, observation), IsFresh(spec.Policy, memory, observation), spec.Policy.LateAfter);
         var diagnosis = Diagnostician.Diagnose(memory, observation, flushing.HangsFor(observation.At), claim.IsProven ? claim.Node : null,
-            memory.Procedure is { Step: ProcedureStep.Salvage or ProcedureStep.Promote } ? [] : arrivals.Receiving, // what is salvaged arrives as well
+            memory.Procedure is { Step: ProcedureStep.Salvage or ProcedureStep.Promote or ProcedureStep.PassOver } ? [] : arrivals.Receiving, // what is salvaged arrives as well
             sight.Unaccounted);
         var primary = observation.Find(diagnosis.Primary)?.Server is { Role: Role.Primary } serving
             && (memory.SystemIdentifier ?? serving.SystemIdentifier) == serving.SystemIdentifier ? serving : null; // another server's position is none of this cluster's
@@ -108,7 +108,8 @@ public static class Decider
 
     /// <summary>The nodes whose hosts are asked in each look: something is done there, or may be.</summary>
     private static IEnumerable<string> Watched(ClusterMemory memory) =>
-        memory.Replaced.Union(memory.Returning.Select(back => back.Node)).Union(memory.Procedure is { Step: ProcedureStep.Withdraw } procedure ? [procedure.To] : []);
+        memory.Replaced.Union(memory.Returning.Select(back => back.Node))
+            .Union(memory.Procedure is { Step: ProcedureStep.Withdraw or ProcedureStep.Promote or ProcedureStep.PassOver } procedure ? [procedure.To] : []);
 
     /// <summary>
     /// The threshold is reached between two regular checks: one more is due so as to end just then. A dead host's primary is looked at again soon. And a replaced

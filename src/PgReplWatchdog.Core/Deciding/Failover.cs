@@ -15,7 +15,7 @@ public sealed record NextStep(ClusterMemory Memory, WatchdogAction Action, Immut
 /// The failover as a small switch on step and facts: fence, freeze, salvage, promote. Level-triggered: each look decides from what is true now,
 /// so it goes on wherever a watchdog that died left it. A step that finds its end reached passes on to the next one in the same look.
 /// </summary>
-public static class Failover
+public static partial class Failover
 {
     /// <summary>How often a host that answers is told to fence before other means are tried.</summary>
     private const int FenceAttempts = 3;
@@ -78,6 +78,7 @@ public static class Failover
             ProcedureStep.Freeze => Freeze(now, procedure),
             ProcedureStep.Salvage => Salvage(now, procedure),
             ProcedureStep.Promote => Promote(now, procedure),
+            ProcedureStep.PassOver => PassOver(now, procedure),
             _ => Withdraw(now, procedure, "the journal names a step that this version does not know"),
         };
     }
@@ -97,6 +98,7 @@ public static class Failover
             _ when !fenced && now.Since(procedure.DecidedAt) > now.Policy.ProcedureLimit => $"it was decided at {procedure.DecidedAt:u}, too long ago to go on with",
             _ when !fenced && !now.Moments.IsKnown(procedure.DecidedAt, now.Observation) =>
                 $"it was decided at {procedure.DecidedAt:u}, which is in the future: a wall clock is wrong, and nobody knows how long ago it was",
+            _ when MayPassOver(now, procedure) => null,
             _ when procedure.Step == ProcedureStep.Promote && procedure.Attempts >= now.Policy.PromotionAttempts => $"{procedure.To} is not primary after {procedure.Attempts} attempts",
             _ when procedure is { Step: ProcedureStep.Promote, Phases: [.., { At: var asked }] } && now.Observation.Find(procedure.To) is not { IsServingStandby: true }
                 && now.Since(asked) > now.Policy.ProcedureLimit => $"{procedure.To} does not answer any more since its promotion was asked for at {asked:u}",
@@ -142,6 +144,8 @@ public static class Failover
     /// </summary>
     private static NextStep Freeze(Situation now, Procedure procedure)
     {
+        if (!procedure.PassedOver.IsEmpty)
+            return Elect(now, procedure); // all standbys have been frozen before the first election
         // Until 12 it takes a restart, after which nobody knows what was received and not replayed: only where a guard's time has to be relied on.
         var standbys = now.Observation.Nodes.Where(node => node.IsServingStandby && node.Node != procedure.From
             && (node.Server!.Version.ReloadsUpstream || procedure.FencedBy == FencedBy.Guard)).ToList();
@@ -156,6 +160,11 @@ public static class Failover
             return Fence(now, Enter(now, procedure with { FencedBy = FencedBy.Unknown }, ProcedureStep.Fence));
         if (!still)
             return Do(now, procedure with { Frozen = [.. procedure.Frozen.Union(freeze.Nodes)] }, freeze);
+        return Elect(now, procedure);
+    }
+
+    private static NextStep Elect(Situation now, Procedure procedure)
+    {
         if (now.Candidates is not [{ IsEligible: true } elected, ..])
             return NextStep.Wait(With(now, procedure)); // the gates say why; as soon as one is eligible again, it goes on
         procedure = procedure with { To = elected.Node, SalvagedBytes = elected.Node == procedure.To ? procedure.SalvagedBytes : null };
@@ -186,6 +195,8 @@ public static class Failover
         // Between election and promotion much time may have passed: the elected one is gone, or a better one is back. What was shipped was shipped to that one.
         if (procedure.PromotedAt is null && now.Candidates is [{ IsEligible: true } best, ..] && best.Node != procedure.To)
             return Freeze(now with { Observation = now.Observation with { Report = null } }, Enter(now, procedure with { SalvagedBytes = null }, ProcedureStep.Freeze));
+        if (MayPassOver(now, procedure))
+            return BeginPassingOver(now, procedure);
         if (now.Observation.Find(procedure.To) is not { IsServingStandby: true, Server: { } server })
             return NextStep.Wait(With(now, procedure));
         var memory = now.Memory;
@@ -230,6 +241,9 @@ public static class Failover
 
     private static NextStep Succeed(Situation now, Procedure procedure, ServerFacts promoted)
     {
+        // What was salvaged it may have replayed only now.
+        if (now.Observation.Host(procedure.To)?.History is { SwitchPoint: { } reached } history && history.Timeline == promoted.Timeline && reached > procedure.PromotedAt)
+            procedure = procedure with { PromotedAt = reached };
         var finished = procedure with { Phases = [.. procedure.Phases, new(ProcedureStep.HookAfter, now.Observation.Time)], Attempts = 0, Step = ProcedureStep.HookAfter };
         var sinceDecision = now.Since(procedure.DecidedAt);
         var loss = EstimatedLoss(procedure);
@@ -296,7 +310,7 @@ public static class Failover
                 Procedure = null,
                 IntendedPrimary = procedure.From,
                 Epoch = procedure.PromotedAt is null ? now.Memory.Epoch : now.Memory.Epoch + 1,
-                Replaced = now.Memory.Replaced.Remove(procedure.From),
+                Replaced = [.. now.Memory.Replaced.Remove(procedure.From).Union(procedure.PassedOver)],
                 Following = [.. now.Memory.Following.Union(procedure.Frozen)],
                 LastFailover = failed
                     ? new(now.Memory.Epoch + 1, procedure.From, procedure.To, Succeeded: false, now.Observation.Time, null, procedure)

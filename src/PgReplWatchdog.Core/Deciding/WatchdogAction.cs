@@ -32,7 +32,11 @@ public abstract record WatchdogAction
     public sealed record RunHook(string Node, HookMoment Moment, string From, long Epoch, string Verdict, long? LossBytes) : WatchdogAction;
 
     /// <summary>Leave the start block, stop the node's PostgreSQL and prove by its host that no process is left.</summary>
-    public sealed record Fence(string Node) : WatchdogAction;
+    public sealed record Fence(string Node) : WatchdogAction
+    {
+        /// <summary>One that has become primary is left alone.</summary>
+        public bool OnlyStandby { get; init; }
+    }
 
     /// <summary>Run the configured fence command for the node; exit status 0 is its promise that the node is off.</summary>
     public sealed record FenceByCommand(string Node) : WatchdogAction;
@@ -46,7 +50,7 @@ public abstract record WatchdogAction
         public override string Node { get; init; } = string.Join(',', Nodes);
     }
 
-    /// <summary>Ship what the standby lacks from the dead primary's pg_wal, and see it replayed.</summary>
+    /// <summary>Ship what the standby lacks from the dead primary's pg_wal, and see it replayed if that does not take long.</summary>
     /// <param name="Node">The dead primary.</param>
     /// <param name="To">The standby.</param>
     /// <param name="From">What it has replayed: the end of a record.</param>

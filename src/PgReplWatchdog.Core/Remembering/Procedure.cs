@@ -38,6 +38,9 @@ public sealed record Procedure(string From, string To, ProcedureStep Step, strin
     /// <summary>The candidate's position when its promotion was asked for first.</summary>
     public Lsn? PromotedAt { get; init; }
 
+    /// <summary>Candidates that did not become primary in their time: stopped, or being stopped, so that another one can be promoted.</summary>
+    public ImmutableArray<string> PassedOver { get; init; } = [];
+
     /// <summary>When each step began, in order.</summary>
     public ImmutableArray<Phase> Phases { get; init; } = [];
 
@@ -64,6 +67,9 @@ public enum ProcedureStep
 
     /// <summary>The candidate is asked to promote itself until it says that it is primary.</summary>
     Promote,
+
+    /// <summary>The candidate has not become primary in its time. It is stopped, and then the next one is elected.</summary>
+    PassOver,
 
     /// <summary>The new primary is writable; the hook after runs.</summary>
     HookAfter,

@@ -33,6 +33,9 @@ public sealed record TimelineHistory(uint Timeline, string Branches)
         return (last == 0) == (timeline == 1) ? new TimelineHistory(timeline, branches.ToString()) : null;
     }
 
+    /// <summary>Where it branched off; null for timeline 1.</summary>
+    public Lsn? SwitchPoint => Branches.Length > 0 ? Lsn.Parse(Branches[(Branches.LastIndexOf(' ') + 1)..]) : null;
+
     /// <summary>The history of one of its ancestors, or its own; null where it does not tell.</summary>
     public TimelineHistory? Of(uint timeline)
     {

@@ -50,8 +50,8 @@ public sealed class ActionRunner(ClusterAccess cluster, SshHosts hosts, TimeProv
     {
         if (action is WatchdogAction.Salvage from)
         {
-            var bytes = await salvage.RunAsync(from, cancellation);
-            return ($"{bytes} bytes of WAL shipped from {from.Node} to {from.To} and replayed", bytes);
+            var (bytes, outcome) = await salvage.RunAsync(from, cancellation);
+            return ($"{bytes} bytes of WAL shipped from {from.Node} to {from.To}{outcome}", bytes);
         }
         return (await SayAsync(action, cancellation), null);
     }
@@ -59,7 +59,7 @@ public sealed class ActionRunner(ClusterAccess cluster, SshHosts hosts, TimeProv
     private Task<string> SayAsync(WatchdogAction action, CancellationToken cancellation) => action switch
     {
         WatchdogAction.RunHook hook => HookAsync(hook, cancellation),
-        WatchdogAction.Fence fence => FenceAsync(fence.Node, cancellation),
+        WatchdogAction.Fence fence => FenceAsync(fence, cancellation),
         WatchdogAction.FenceByCommand fence => FenceByCommandAsync(fence.Node, cancellation),
         WatchdogAction.Freeze freeze => upstream.FreezeAsync(freeze, cancellation),
         WatchdogAction.Promote promote => promotion.RunAsync(promote, cancellation),
@@ -86,11 +86,12 @@ public sealed class ActionRunner(ClusterAccess cluster, SshHosts hosts, TimeProv
         return $"a checkpoint was asked for on {node}";
     }
 
-    private async Task<string> FenceAsync(string node, CancellationToken cancellation)
+    private async Task<string> FenceAsync(WatchdogAction.Fence fence, CancellationToken cancellation)
     {
+        var node = fence.Node;
         var why = string.Create(CultureInfo.InvariantCulture,
             $"# pgwatchdog fenced this server at {clock.GetUtcNow():u}: another node takes its place. While this file is here PostgreSQL does not start. The watchdog makes it a standby.");
-        await hosts[node].RequireAsync(HostCommands.Fence(hosts[node].Host, why, FenceRounds), FenceLimit, cancellation);
+        await hosts[node].RequireAsync(HostCommands.Fence(hosts[node].Host, why, FenceRounds, fence.OnlyStandby), FenceLimit, cancellation);
         return $"{node} is stopped, no process is left, and recovery.conf keeps it from starting";
     }
 

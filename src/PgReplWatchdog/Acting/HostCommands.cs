@@ -65,14 +65,37 @@ public static class HostCommands
         }
         """);
 
+    /// <summary>Between two looks of <see cref="HeldReplay"/>.</summary>
+    public static readonly TimeSpan HeldReplayInterval = TimeSpan.FromMilliseconds(100);
+
+    /// <summary>
+    /// If the startup process waits for sessions (its process title says so), those sessions are ended; prints who they were.
+    /// They have to be terminated: a startup process that waits for a snapshot does not read max_standby_streaming_delay again (seen on 15).
+    /// Those are the holders of the lock that it waits for; else all that have been in a transaction for some time.
+    /// </summary>
+    public static string EndHeldReplay(HostAccess host, Lsn? elected) => Shell.OnServer(host, $$"""
+        read_postmaster
+        [ -n "$postmaster" ] || exit 1
+        startup=$(pgrep -P "$postmaster" -f 'startup .*recovering .*waiting') || exit 0
+        {{RefuseWhereFed(elected)}}
+        ask "WITH waiting AS (SELECT locktype, database, relation FROM pg_locks WHERE pid = $startup AND NOT granted)
+             SELECT usename || ' (process ' || pid || ')'
+               FROM pg_stat_activity
+              WHERE CASE WHEN EXISTS (SELECT 1 FROM waiting)
+                         THEN pid IN (SELECT pid FROM pg_locks JOIN waiting USING (locktype, database, relation) WHERE granted)
+                         ELSE clock_timestamp() - xact_start > interval '{{HeldReplayInterval.TotalMilliseconds}} milliseconds' END
+                AND pid NOT IN ($startup, pg_backend_pid()) AND pg_terminate_backend(pid)"
+        """);
+
     /// <summary>
     /// First the start block, so that nobody and nothing starts it again (manual, "recovery.conf file merged into postgresql.conf": from 12 a server refuses to
     /// start while that file is there). Then an immediate shutdown, and what does not heed it is killed: a stopped process (SIGSTOP) takes no other signal.
     /// Its data will be rewound or copied anew anyway. Proven by the processes: those of
     /// PostgreSQL whose working directory is the data directory.
     /// </summary>
-    public static string Fence(HostAccess host, string why, int rounds) => $"{Shell.Living}\n{Shell.Ended}\n" + Shell.OnServer(host, $$"""
+    public static string Fence(HostAccess host, string why, int rounds, bool onlyStandby = false) => $"{Shell.Living}\n{Shell.Ended}\n" + Shell.OnServer(host, $$"""
         [ -d "$data" ] && [ -O "$data" ] || { echo "$data is not a directory of this account" >&2; exit 1; }
+        {{(onlyStandby ? "is_standby || { echo \"$data is that of a primary: it is not stopped\" >&2; exit 1; }" : "")}}
         # The guard takes this lock before it lifts a block of its own. Its block becomes the watchdog's.
         # Until 11 one with a restore_command lets it start: it is not ours, and is moved aside.
         { if true >> "$state/block.lock"; then exec 4>> "$state/block.lock"; flock -w 1 4; fi
@@ -135,19 +158,23 @@ public static class HostCommands
 
     /// <summary>
     /// Where the dead server's WAL ends, seen from the end of a record: the last record after it (pg_waldump), what pg_waldump said at the end, and the segment size
-    /// (pg_controldata).
+    /// (pg_controldata). The dead server may have removed what the standby has received and not replayed: the search begins in the segment of what was received.
     /// </summary>
-    public static string FindEndOfWal(HostAccess host, Lsn from, uint timeline) => Shell.OnServer(host, $$"""
+    public static string FindEndOfWal(HostAccess host, Lsn replayed, Lsn received, uint timeline) => Shell.OnServer(host, string.Create(CultureInfo.InvariantCulture, $$"""
         export LC_ALL=C
         read_major
         dump=$bin/pg_waldump
         [ "$wal" = pg_wal ] || dump=$bin/pg_xlogdump
         [ -x "$dump" ] || { echo "there is no $dump, which finds the end of the WAL" >&2; exit 1; }
-        { said=$({ "$dump" -p "$data/$wal" -t {{timeline}} -s {{from}} | tail -n 1 | \
+        segment=$("$bin/pg_controldata" "$data" | sed -n 's/^Bytes per WAL segment: *//p')
+        from={{replayed.Value}}
+        first=$(({{received.Value}} / segment * segment)) || exit 1
+        [ $first -le $from ] || from=$first
+        { said=$({ "$dump" -p "$data/$wal" -t {{timeline}} -s "$(printf '%X/%X' $((from >> 32)) $((from & 0xFFFFFFFF)))" | tail -n 1 | \
           sed -n 's/.*len (rec\/tot): *[0-9]*\/ *\([0-9]*\),.* lsn: \([0-9A-F/]*\), .*/record=\2 \1/p' >&3; } 2>&1); } 3>&1
         printf 'said=%s\n' "$(printf '%s' "$said" | tail -n 1)"
-        "$bin/pg_controldata" "$data" | sed -n 's/^Bytes per WAL segment: */segment=/p'
-        """);
+        echo "segment=$segment"
+        """));
 
     /// <summary>Some pages of one segment, on standard output.</summary>
     public static string ReadWal(HostAccess host, string segment, long firstPage, long pages) =>

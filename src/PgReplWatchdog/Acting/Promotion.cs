@@ -20,6 +20,8 @@ public sealed class Promotion(ClusterAccess cluster, SshHosts hosts, TimeProvide
     private static readonly TimeSpan RepeatInterval = TimeSpan.FromMilliseconds(100);
     private const int SignalsPerAttempt = 25; // 100 ms each: within the limit
 
+    private readonly HeldReplay replay = new(hosts, clock);
+
     /// <summary>
     /// True where it was heeded: on a primary pg_promote() is an error. A request that is late in its own session does nothing, nor does one to a standby that has received
     /// more since it was elected.
@@ -40,14 +42,19 @@ public sealed class Promotion(ClusterAccess cluster, SshHosts hosts, TimeProvide
         ArgumentNullException.ThrowIfNull(promote);
         using var done = CancellationTokenSource.CreateLinkedTokenSource(cancellation);
         done.CancelAfter(Limit);
+        using var ended = CancellationTokenSource.CreateLinkedTokenSource(done.Token);
         var asking = AskAsync(promote, done.Token);
-        if (await IsPrimaryAsync(promote.Node, asking, done.Token))
+        var ending = replay.EndAsync(promote.Node, promote.Elected, Limit, ended.Token, done.Token);
+        var promoted = await IsPrimaryAsync(promote.Node, asking, done.Token);
+        await ended.CancelAsync();
+        var held = await ending;
+        if (promoted)
         {
             _ = asking.ContinueWith(static late => late.Exception, TaskScheduler.Default); // it ends by itself; what it came to is known
-            return $"{promote.Node} says that it is primary (pg_is_in_recovery() = false)";
+            return $"{promote.Node} says that it is primary (pg_is_in_recovery() = false){held}";
         }
         var why = await asking;
-        throw new SshFailureException(SshFailureKind.CommandFailed, $"{promote.Node}: not primary after {Limit.TotalSeconds:0} s{(why is null ? "" : $" ({why})")}");
+        throw new SshFailureException(SshFailureKind.CommandFailed, $"{promote.Node}: not primary after {Limit.TotalSeconds:0} s{(why is null ? "" : $" ({why})")}{held}");
     }
 
     /// <summary>Null where the request was taken, else why not.</summary>

@@ -29,42 +29,49 @@ public sealed class Salvage(ClusterAccess cluster, SshHosts hosts, TimeProvider 
     /// <summary>Bytes as they are: SSH.NET hands out text.</summary>
     private static readonly Encoding Bytes = Encoding.Latin1;
 
-    /// <summary>Returns the bytes of WAL that the standby had not and has replayed now.</summary>
-    public async Task<long> RunAsync(WatchdogAction.Salvage salvage, CancellationToken cancellation)
+    private readonly HeldReplay replay = new(hosts, clock);
+
+    /// <summary>
+    /// Returns the bytes of WAL that the standby had not and has now, and what became of them in words. What it has it replays before it becomes primary: a
+    /// replay that takes longer than the limit is no failure.
+    /// </summary>
+    public async Task<(long Bytes, string Words)> RunAsync(WatchdogAction.Salvage salvage, CancellationToken cancellation)
     {
         ArgumentNullException.ThrowIfNull(salvage);
         var limit = cluster.Spec.Policy.SalvageLimit;
         using var deadline = CancellationTokenSource.CreateLinkedTokenSource(cancellation);
         deadline.CancelAfter(limit);
         var dead = hosts[salvage.Node];
-        var said = await dead.RequireAsync(HostCommands.FindEndOfWal(dead.Host, salvage.From, salvage.Timeline), limit, deadline.Token);
+        var said = await dead.RequireAsync(HostCommands.FindEndOfWal(dead.Host, salvage.From, salvage.After, salvage.Timeline), limit, deadline.Token);
         if (Line(said, "segment=") is not { } size || !long.TryParse(size, CultureInfo.InvariantCulture, out var segmentBytes))
             throw new SshFailureException(SshFailureKind.CommandFailed, $"{salvage.Node}: pg_controldata does not tell the segment size");
         var ending = Line(said, "said=") ?? "";
         if (!EndsAsWalDoes.Any(words => ending.Contains(words, StringComparison.Ordinal)))
             throw new SshFailureException(SshFailureKind.CommandFailed, $"{salvage.Node}: pg_waldump did not come to the end of the WAL ({(ending.Length > 0 ? ending : "it said nothing")})");
         if (Line(said, "record=") is not { } last)
-            return 0; // no record follows what the standby has replayed
+            return (0, " and replayed"); // no record follows what the standby has replayed
         var (record, end) = Record(last);
         var standby = hosts[salvage.To];
-        foreach (var part in Parts(salvage.From, end, salvage.Timeline, segmentBytes))
+        foreach (var part in Parts(salvage.After, end, salvage.Timeline, segmentBytes))
         {
             var pages = await dead.RequireAsync(HostCommands.ReadWal(dead.Host, part.Segment, part.FirstPage, part.Pages), limit, deadline.Token, encoding: Bytes);
             await standby.RequireAsync(HostCommands.WriteWal(standby.Host, part.Segment, part.FirstPage, segmentBytes), limit, deadline.Token, pages, Bytes);
         }
         var signals = (int)(limit.TotalMilliseconds / WakeInterval);
         using var replayed = CancellationTokenSource.CreateLinkedTokenSource(deadline.Token);
+        var freeing = replay.EndAsync(salvage.To, null, limit, replayed.Token, deadline.Token);
         var waking = standby.RunAsync(HostCommands.WakeStartup(standby.Host, signals), limit, replayed.Token);
         _ = waking.ContinueWith(static late => late.Exception, TaskScheduler.Default); // it is ended when it is not needed any more
+        bool isReplayed;
         try
         {
-            await UntilReplayedAsync(salvage.To, record, deadline.Token);
+            isReplayed = await IsReplayedAsync(salvage.To, record, deadline.Token);
         }
         finally
         {
             await replayed.CancelAsync();
         }
-        return end.BytesSince(salvage.After);
+        return (end.BytesSince(salvage.After), (isReplayed ? " and replayed" : ", and not replayed in time: that goes on") + await freeing);
     }
 
     /// <summary>Whole pages from the standby's position to the end, segment by segment.</summary>
@@ -95,7 +102,8 @@ public sealed class Salvage(ClusterAccess cluster, SshHosts hosts, TimeProvider 
         return (start, new Lsn(start.Value + length + (((length / PageBytes) + 2) * LongPageHeaderBytes)));
     }
 
-    private async Task UntilReplayedAsync(string node, Lsn record, CancellationToken deadline)
+    /// <summary>False where it goes on for longer.</summary>
+    private async Task<bool> IsReplayedAsync(string node, Lsn record, CancellationToken deadline)
     {
         try
         {
@@ -104,6 +112,11 @@ public sealed class Salvage(ClusterAccess cluster, SshHosts hosts, TimeProvider 
             await using var question = new NpgsqlCommand("SELECT pg_last_wal_replay_lsn()::text", connection);
             while (await question.ExecuteScalarAsync(deadline) is not string text || Lsn.Parse(text) <= record)
                 await Task.Delay(PollInterval, clock, deadline);
+            return true;
+        }
+        catch (OperationCanceledException) when (deadline.IsCancellationRequested)
+        {
+            return false;
         }
         catch (Exception failure) when (failure is NpgsqlException or SocketException or IOException or OperationCanceledException)
         {

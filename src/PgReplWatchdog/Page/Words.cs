@@ -77,6 +77,7 @@ public static class Words
         ProcedureStep.Freeze => "The standbys are held, their positions compared",
         ProcedureStep.Salvage => "WAL is shipped from the old primary",
         ProcedureStep.Promote => "The standby is promoted",
+        ProcedureStep.PassOver => "The standby was not promoted in time and is stopped",
         ProcedureStep.HookAfter => "The new primary is writable",
         ProcedureStep.Withdraw => "The failover is taken back",
     };

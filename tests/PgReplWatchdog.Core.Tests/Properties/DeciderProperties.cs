@@ -148,6 +148,11 @@ public class DeciderProperties
     {
         if (look.Now.Action is not WatchdogAction.Fence fence || fence.Node == look.Now.Memory.Procedure?.From)
             return;
+        if (look.Now.Memory.Procedure?.PassedOver.Contains(fence.Node) == true)
+        {
+            Assert.True(fence.OnlyStandby);
+            return;
+        }
         Assert.Contains(fence.Node, look.Before.Replaced);
         Assert.NotEqual(look.Before.IntendedPrimary, fence.Node);
         Assert.True(look.Seen.Find(fence.Node)!.IsServingPrimary || look.Seen.Host(fence.Node) is { IsDead: true, IsFenced: false });

@@ -1,0 +1,119 @@
+using static PgReplWatchdog.Core.Tests.Clusters;
+
+namespace PgReplWatchdog.Core.Tests.Deciding;
+
+/// <summary>A candidate that does not become primary makes room for the next one. It may become primary late.</summary>
+public class PassOverTests
+{
+    private static readonly WatchdogAction Stop = new WatchdogAction.Fence(Beta) { OnlyStandby = true };
+
+    /// <summary>Beta is being stopped.</summary>
+    private static readonly ClusterMemory PassingOver = Promoting with
+    {
+        Following = [Gamma],
+        Procedure = Promoting.Procedure! with
+        {
+            Step = ProcedureStep.PassOver,
+            Attempts = 1,
+            PassedOver = [Beta],
+            Phases = [.. Promoting.Procedure.Phases, new(ProcedureStep.PassOver, Start.AddSeconds(10))],
+        },
+    };
+
+    private static NextStep Continue(ClusterMemory memory, ClusterObservation seen)
+    {
+        var spec = Three();
+        return Failover.Continue(new Situation(spec, memory, Diagnostician.Diagnose(memory, seen), new Suspicion(seen.At, TimeSpan.Zero), seen)
+        {
+            Candidates = CandidateSelection.Assess(spec, memory, Here, Alpha, seen),
+            KnownPosition = Here,
+        }, memory.Procedure!);
+    }
+
+    private static HostObservation Stopped(bool blocked = true, bool signal = true) => HostDead(Beta, "in archive recovery", blocked) with { StandbySignal = signal };
+
+    [Theory]
+    [InlineData("in time", false)]
+    [InlineData("late", true)]
+    [InlineData("late, and does not answer", true)]
+    [InlineData("late, and no host answers", false)] // nobody could prove that it is stopped
+    [InlineData("late, and gamma is paused", false)]
+    [InlineData("late, and gamma is of version 11", false)] // a standby has no start block there
+    [InlineData("late, and gamma lacks WAL", false)]
+    [InlineData("late, and gamma lacks WAL that alpha has", true)]
+    [InlineData("too late, and gamma lacks WAL", true)]
+    [InlineData("in vain, and gamma lacks WAL", true)]
+    public void Candidate_that_is_not_primary_in_time_is_stopped_if_another_one_can_be_promoted(string what, bool isStopped)
+    {
+        var gamma = Deaf(Gamma, what.Contains("lacks", StringComparison.Ordinal) ? Behind(8) : Here).With(server => server with
+        {
+            ReplayPaused = what.EndsWith("paused", StringComparison.Ordinal),
+            VersionNumber = what.EndsWith("11", StringComparison.Ordinal) ? 110022 : server.VersionNumber,
+        });
+        var beta = what.EndsWith("does not answer", StringComparison.Ordinal) ? Unreachable(Beta) : Deaf();
+        var seen = At(what == "in time" ? 9.9 : what.StartsWith("too late", StringComparison.Ordinal) ? 30 : 10, Unreachable(), beta, gamma).With(what.EndsWith("no host answers", StringComparison.Ordinal) ? HostGone(Beta) : HostUp(Beta));
+        var memory = what.StartsWith("in vain", StringComparison.Ordinal)
+            ? Promoting with { Procedure = Promoting.Procedure! with { Attempts = new Policy().PromotionAttempts } } : Promoting;
+        var next = Continue(memory, what.EndsWith("alpha has", StringComparison.Ordinal) ? seen.With(HostDead(blocked: true)) : seen);
+        Assert.Equal(isStopped, next.Action == Stop);
+        Assert.Equal(isStopped ? ProcedureStep.PassOver : ProcedureStep.Promote, next.Memory.Procedure!.Step);
+        Assert.Equal(isStopped ? [Beta] : [], next.Memory.Procedure.PassedOver);
+        Assert.Equal((Beta, 2L), (next.Memory.IntendedPrimary, next.Memory.Epoch)); // it may still become primary
+    }
+
+    [Fact]
+    public void Next_one_is_promoted_with_a_new_epoch_when_the_host_proves_that_the_first_one_is_stopped()
+    {
+        var next = Continue(PassingOver, At(12, Unreachable(), Refused(Beta), Deaf(Gamma)).With(Stopped()));
+        Assert.Equal(Gamma, Assert.IsType<WatchdogAction.Promote>(next.Action).Node);
+        Assert.Equal((Gamma, Gamma, 4L, Here), (next.Memory.IntendedPrimary, next.Memory.Procedure!.To, next.Memory.Epoch, next.Memory.Procedure.PromotedAt));
+        Assert.Equal([Beta, Alpha], next.Memory.Replaced);
+        Assert.Empty(next.Memory.Following);
+    }
+
+    [Fact]
+    public void Next_one_gets_what_the_old_primary_has()
+    {
+        var next = Continue(PassingOver, At(12, Refused(), Refused(Beta), Deaf(Gamma, Behind(8))).With(Stopped(), HostDead(blocked: true)));
+        Assert.Equal(new WatchdogAction.Salvage(Alpha, Gamma, Behind(8), Behind(8), 1), next.Action);
+        Assert.Equal((Alpha, 3L), (next.Memory.IntendedPrimary, next.Memory.Epoch));
+        Assert.Equal([Beta], next.Memory.Replaced);
+    }
+
+    public static TheoryData<string> Unproven => ["runs", "may start", "silent", "was promoted"];
+
+    [Theory, MemberData(nameof(Unproven))]
+    public void Nothing_is_promoted_before_that(string what)
+    {
+        var host = what switch { "runs" => HostUp(Beta), "may start" => Stopped(blocked: false), "silent" => HostGone(Beta), _ => Stopped(signal: false) };
+        var next = Continue(PassingOver, At(12, Unreachable(), Refused(Beta), Deaf(Gamma)).With(host));
+        Assert.Equal(what is "runs" or "may start" ? Stop : WatchdogAction.Nothing, next.Action);
+        Assert.Equal((Beta, ProcedureStep.PassOver), (next.Memory.Procedure!.To, next.Memory.Procedure.Step));
+    }
+
+    [Fact]
+    public void One_that_was_promoted_before_it_was_stopped_is_told_of()
+    {
+        var seen = At(12, Unreachable(), Refused(Beta), Deaf(Gamma)).With(Stopped(signal: false));
+        var next = Continue(PassingOver, seen with { Report = new ActionReport(nameof(WatchdogAction.Fence), Beta, true) });
+        Assert.Contains("had become primary", Assert.Single(next.Events).Sentence, StringComparison.Ordinal);
+    }
+
+    [Fact]
+    public void One_that_becomes_primary_late_is_the_primary()
+    {
+        var next = Continue(PassingOver, At(12, Unreachable(), Primary(Beta, timeline: 2), Deaf(Gamma)));
+        Assert.Equal(EventKind.FailoverSucceeded, next.Events[0].Kind);
+        Assert.Equal((Beta, 2L, null), (next.Memory.IntendedPrimary, next.Memory.Epoch, next.Memory.Procedure));
+    }
+
+    [Fact]
+    public void One_that_was_stopped_in_vain_is_made_a_standby_again()
+    {
+        var memory = PassingOver with { Procedure = PassingOver.Procedure! with { Step = ProcedureStep.Withdraw } };
+        var seen = At(20, Primary(), Refused(Beta), Deaf(Gamma)).With(Stopped());
+        var next = Continue(memory, seen with { Report = new ActionReport(nameof(WatchdogAction.WithdrawPromotion), Beta, true) });
+        Assert.Equal((Alpha, null), (next.Memory.IntendedPrimary, next.Memory.Procedure));
+        Assert.Equal([Beta], next.Memory.Replaced);
+    }
+}
