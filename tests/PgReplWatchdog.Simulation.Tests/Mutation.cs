@@ -81,6 +81,13 @@ public sealed record Mutation(string Name, string Invariant, params Patch[] Patc
             "while (!await DisarmedAsync(node, cancellation))", "while (!await DisarmedAsync(node, cancellation) && !MUTANT)")),
         new("lease-of-the-process-before-forgotten", "I8", new Patch(Deciding + "Guarding.cs",
             "var node = working.StartedAt is null &&", "var node = !MUTANT && working.StartedAt is null &&")),
+        new("held-replay-is-left", "I9", new Patch("tests/PgReplWatchdog.Simulation/Runner.cs",
+            "host.ReplayHeldUntil = 0; // what", "host.ReplayHeldUntil = MUTANT ? host.ReplayHeldUntil : 0; // what")),
+        new("nobody-is-passed-over", "I9", new Patch(Deciding + "Failover.PassOver.cs",
+            "if (procedure is not { Step: ProcedureStep.Promote, PromotedAt:", "if (MUTANT || procedure is not { Step: ProcedureStep.Promote, PromotedAt:")),
+        new("passed-over-unproven", "I1",
+            new Patch(Deciding + "Failover.PassOver.cs", "if (host is { IsReachable: true, IsFenced: false })", "if (!MUTANT && host is { IsReachable: true, IsFenced: false })"),
+            new Patch(Deciding + "Failover.PassOver.cs", "if (host is not { IsFenced: true, StandbySignal: true })", "if (!MUTANT && host is not { IsFenced: true, StandbySignal: true })")),
     ];
 
     public override string ToString() => Name;

@@ -15,6 +15,9 @@ internal sealed partial class Faults(World world, Journal journal, Crash crash)
 
     public double FailedAt { get; private set; }
 
+    /// <summary>"Ready" was said when the primary failed.</summary>
+    public bool WasReady { get; private set; }
+
     private (int Weight, Action<Node, double> Strike)[] strikes = [];
 
     private Policy Policy => world.Setting.Spec.Policy;
@@ -27,7 +30,7 @@ internal sealed partial class Faults(World world, Journal journal, Crash crash)
                 PlanChaos();
                 break;
             case Story.PrimaryFails:
-                world.At(world.Between(20, 25), FailForGood);
+                world.At(PlanCandidate() ?? world.Between(20, 25), FailForGood);
                 if (world.Chance(0.3))
                     world.At(world.Between(20, 30), () => crash.After(world.Random.Next(25)));
                 break;
@@ -87,6 +90,7 @@ internal sealed partial class Faults(World world, Journal journal, Crash crash)
         .. Lease(),
         .. Late(),
         .. Evidence(),
+        .. Candidates(),
     ];
 
     private (int Weight, Action<Node, double> Strike)[] Basic() =>
@@ -294,6 +298,7 @@ internal sealed partial class Faults(World world, Journal journal, Crash crash)
             world.LeadsTo[node.Index] = node;
             node.SshdAwayUntil = 0;
             (node.DiskFull, node.ReplayPaused) = (false, false);
+            (node.ReplayHeldUntil, node.StuckUntil) = (0, 0);
             if (node.Process == Process.Running)
                 node.Hang = Hang.None;
             world.PowerOn(node);
@@ -323,7 +328,7 @@ internal sealed partial class Faults(World world, Journal journal, Crash crash)
             4 => ("cut off", () => Isolate(primary, double.PositiveInfinity)),
             _ => ("shut down", (Action)(() => world.Kill(primary, "shut down"))),
         };
-        FailedAt = world.Now;
+        (FailedAt, WasReady) = (world.Now, world.Truth.IsReady);
         world.Tell($"{primary} fails for good: {Failure}");
         fail();
     }

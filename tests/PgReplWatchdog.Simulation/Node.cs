@@ -66,6 +66,13 @@ internal sealed class Node(int index, Guard guard)
     public SortedSet<string> Slots { get; } = new(StringComparer.Ordinal);
 
     public bool ReplayPaused { get; set; }
+
+    /// <summary>Until then a query holds its replay, if nobody ends that.</summary>
+    public double ReplayHeldUntil { get; set; }
+
+    /// <summary>Until then its startup process does nothing: it replays nothing, and a promotion does not come about.</summary>
+    public double StuckUntil { get; set; }
+
     public bool StartBlocked { get; set; }
     public bool BlockedByGuard { get; set; }
     public bool DiskFull { get; set; }
@@ -106,6 +113,7 @@ internal sealed class Node(int index, Guard guard)
             return;
         BootChecks.Clear();
         ControlState = controlState ?? (IsStandby ? "in archive recovery" : "in production");
+        (ReplayHeldUntil, StuckUntil) = (0, 0);
         (Process, Hang, PromotedAt, StartAt) = (Process.Stopped, Hang.None, double.PositiveInfinity, double.PositiveInfinity);
     }
 

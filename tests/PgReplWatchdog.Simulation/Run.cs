@@ -56,7 +56,7 @@ internal sealed class Run
     private Outcome Play()
     {
         var interval = world.Setting.Spec.Policy.CheckInterval.TotalSeconds / world.Setting.WatchdogRate;
-        var end = world.Setting.Story == Story.Chaos ? Faults.EndAt : 75;
+        var end = world.Setting.Story == Story.Chaos ? Faults.EndAt : faults.StoryEndsAt;
         while (world.Now < end && world.Truth.Violations.Count == 0)
         {
             var regular = (Math.Floor(world.Now / interval) + 1) * interval;
@@ -109,7 +109,9 @@ internal sealed class Run
     {
         try
         {
-            return watchdog.TickAsync(CancellationToken.None).GetAwaiter().GetResult();
+            var next = watchdog.TickAsync(CancellationToken.None).GetAwaiter().GetResult();
+            world.Truth.IsReady = watchdog.Last?.Decision is { Diagnosis.Verdict: Verdict.Serving } decision && Gates.AreReady(decision.Gates);
+            return next;
         }
         catch (SimulatedCrashException)
         {
@@ -148,6 +150,11 @@ internal sealed class Run
                 world.Truth.Violated("Hold", $"a standby was promoted, and a person had shut {world.Nodes[0]} down");
             return;
         }
+        // I9: ready means ready. The watchdog's own death is a further fault.
+        if (faults.WasReady && restarts == 0 && (world.Truth.Promotions == 0 || !Array.Exists(world.Nodes, node => node.AcceptsWrites)))
+            world.Truth.Violated("I9", $"{world.Nodes[0]} failed ({faults.Failure}) while \"ready\" was said, and no standby became a primary that takes writes");
+        if (faults.IsCandidateSpoiled)
+            return; // how long it takes then depends on the candidate
         // Restarted in the middle, a watchdog may find the position on record too old to judge a standby by, and the guard on record too old to be believed.
         var isForgotten = restarts > 0 && watchdog.Last?.Decision.Gates.Any(gate => gate.Gate is Gate.CandidateTooFarBehind or Gate.OldPrimaryNotFenced) == true;
         if (faults.Failure is "power" or "cut off" && (!isGuarded || isForgotten))

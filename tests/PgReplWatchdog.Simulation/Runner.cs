@@ -15,7 +15,7 @@ internal sealed class Runner(World world, Journal journal, Prober prober, Crash 
         var bytes = (long?)null;
         var done = action switch
         {
-            WatchdogAction.Fence fence => Fence(world.Find(fence.Node)),
+            WatchdogAction.Fence fence => Fence(world.Find(fence.Node), fence.OnlyStandby),
             WatchdogAction.FenceByCommand command => FenceByCommand(world.Find(command.Node)),
             WatchdogAction.Freeze freeze => Freeze(freeze),
             WatchdogAction.Salvage salvage => (bytes = Salvage(world.Find(salvage.Node), world.Find(salvage.To))) is not null,
@@ -43,7 +43,7 @@ internal sealed class Runner(World world, Journal journal, Prober prober, Crash 
         var onRecord = action switch
         {
             WatchdogAction.Promote => memory.IntendedPrimary == action.Node && memory.Procedure is { } procedure && procedure.To == action.Node && memory.Replaced.Contains(procedure.From),
-            WatchdogAction.Fence or WatchdogAction.FenceByCommand => memory.Procedure?.From == action.Node || Returning.Outstanding(memory).Contains(action.Node),
+            WatchdogAction.Fence or WatchdogAction.FenceByCommand => memory.Procedure?.From == action.Node || memory.Procedure?.PassedOver.Contains(action.Node) == true || Returning.Outstanding(memory).Contains(action.Node),
             WatchdogAction.Salvage => memory.Procedure?.From == action.Node,
             WatchdogAction.ArmGuard or WatchdogAction.DisarmGuard => memory.Guard is null,
             WatchdogAction.Reserve reserve => memory.Returning.Any(node => node.Step == ReturnStep.Reserve && node.Node == reserve.For),
@@ -97,10 +97,12 @@ internal sealed class Runner(World world, Journal journal, Prober prober, Crash 
         return !Wait(limit);
     }
 
-    private bool Fence(Node node)
+    private bool Fence(Node node, bool onlyStandby)
     {
         var answered = OnHost(node, host =>
         {
+            if (onlyStandby && !host.IsStandby)
+                return;
             host.StartBlocked |= !host.DiskFull;
             host.BlockedByGuard &= host.DiskFull;
             world.Kill(host);
@@ -156,6 +158,7 @@ internal sealed class Runner(World world, Journal journal, Prober prober, Crash 
         {
             if (promote.Elected is { } elected && world.Receiver(host) is not null && host.Position > elected.Value)
                 return; // a primary that lives feeds it
+            host.ReplayHeldUntil = 0; // what holds replay is ended
             if (method == PromotionMethod.TriggerFile)
                 host.TriggerFile |= !host.DiskFull;
             promoting = host is { IsRunning: true, IsStandby: true, Hang: Hang.None } && (method != PromotionMethod.TriggerFile || host.TriggerFile) && !world.Chance(0.05);

@@ -21,6 +21,9 @@ internal sealed partial class Truth(World world)
     /// <summary>Nodes that the watchdog asked to promote themselves: when it first did, the epoch on record then, and whether a salvage had come to its end.</summary>
     public Dictionary<Node, (double At, long Epoch, bool IsSalvaged)> Asked { get; } = [];
 
+    /// <summary>What the watchdog said after its last check: the primary serves, and no gate is closed.</summary>
+    public bool IsReady { get; set; }
+
     /// <summary>The failover that a person has seen to.</summary>
     public long AcknowledgedEpoch { get; set; }
 

@@ -123,7 +123,7 @@ internal sealed class World
             }
             if (!node.IsStandby || !node.IsRunning)
                 Write(node);
-            else if (!node.ReplayPaused && node.Hang != Hang.All)
+            else if (!node.ReplayPaused && node.Hang != Hang.All && Now >= node.ReplayHeldUntil && Now >= node.StuckUntil)
                 node.Replayed = node.Position;
         }
         Truth.Look();
@@ -162,7 +162,7 @@ internal sealed class World
         {
             if (node.TriggerFile && double.IsPositiveInfinity(node.PromotedAt))
                 node.PromotedAt = Now + Between(0, 5); // it looks by itself now and then
-            if (Now >= node.PromotedAt)
+            if (Now >= node.PromotedAt && Now >= node.ReplayHeldUntil && Now >= node.StuckUntil)
                 Promote(node);
         }
         if (node.Job is { ExitStatus: null } job && Now >= job.EndsAt)

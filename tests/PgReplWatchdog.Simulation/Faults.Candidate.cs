@@ -1,0 +1,57 @@
+namespace PgReplWatchdog.Simulation;
+
+/// <summary>What keeps a standby from being promoted: a query that holds its replay, a startup process that does nothing, a host that lets nobody in.</summary>
+internal sealed partial class Faults
+{
+    /// <summary>Longer than a host stays proven, and than replay may stand still, by a clock that runs too fast.</summary>
+    private const double IsNoticed = 36;
+
+    /// <summary>When a story ends that is not chaos.</summary>
+    public double StoryEndsAt { get; private set; } = 75;
+
+    /// <summary>A standby cannot be promoted as it should when the primary fails.</summary>
+    public bool IsCandidateSpoiled { get; private set; }
+
+    private (int Weight, Action<Node, double> Strike)[] Candidates() =>
+    [
+        (1, (_, until) => ReplayIsHeld(Anybody(), until)),
+        (2, (_, until) => StartupIsStuck(Anybody(), until)),
+    ];
+
+    /// <summary>
+    /// Sometimes a standby is spoiled before the primary fails: early enough for the watchdog to say so, or so late that it cannot know, and then only where that must not
+    /// matter. When the primary fails then; null where no standby is spoiled.
+    /// </summary>
+    private double? PlanCandidate()
+    {
+        if (!world.Chance(0.3))
+            return null;
+        var (failsAt, late, standby) = (world.Between(48, 53), world.Chance(0.5), world.Nodes[world.Random.Next(1, world.Nodes.Length)]);
+        var isAnotherThere = world.Nodes.Length > 2 && world.Setting.Spec.Nodes.All(node => node.Priority > 0);
+        var stuckUntil = late && world.Chance(0.5) ? failsAt + world.Between(15, 50) : double.PositiveInfinity;
+        world.At(late ? failsAt - 0.2 : failsAt - IsNoticed - world.Between(0, 5), (late ? isAnotherThere && world.Chance(0.7) ? 1 : 0 : world.Random.Next(3)) switch
+        {
+            0 => () => ReplayIsHeld(standby, double.PositiveInfinity),
+            1 => () => StartupIsStuck(standby, stuckUntil),
+            _ => () => SshdIsAway(standby, double.PositiveInfinity),
+        });
+        (IsCandidateSpoiled, StoryEndsAt) = (true, 140);
+        return failsAt;
+    }
+
+    private void ReplayIsHeld(Node node, double until)
+    {
+        if (node is not { IsRunning: true, IsStandby: true })
+            return;
+        world.Tell($"a query holds the replay of {node} until {until:0.0}");
+        node.ReplayHeldUntil = until;
+    }
+
+    private void StartupIsStuck(Node node, double until)
+    {
+        if (node is not { IsRunning: true, IsStandby: true })
+            return;
+        world.Tell($"the startup process of {node} does nothing until {until:0.0}");
+        node.StuckUntil = until;
+    }
+}
