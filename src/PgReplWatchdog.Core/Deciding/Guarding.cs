@@ -104,6 +104,6 @@ public static class Guarding
                 && now.Hosts.IsProven(node.Name, now.Observation) // it has to be detached before a failover rests on the guard
                 && primary.WalSenders.Any(sender => sender.ApplicationName == node.Name && sender.State == "streaming"))
             .Select(node => node.Name).Order(StringComparer.Ordinal).ToImmutableArray();
-        return vouchers.IsEmpty ? null : new GuardOrder(now.Policy.GuardTimeToLive, vouchers);
+        return vouchers.IsEmpty ? null : new GuardOrder(now.Policy.GuardTimeToLive, vouchers, now.Spec.Owner);
     }
 }

@@ -113,6 +113,9 @@ public sealed record ServerFacts
     /// <summary>The guard's session here: null where there is none, the id of the order it is armed with, or empty while it is disarmed.</summary>
     public string? GuardOrderId { get; init; }
 
+    /// <summary>The watchdog that gave the guard's order; empty where the order names none, or there is no order.</summary>
+    public string GuardOwner { get; init; } = "";
+
     /// <summary>
     /// The boot checks of other nodes that this standby has answered lately, as their sessions in pg_stat_activity: by its answer a primary may have started anew,
     /// which nobody else has heard of. Another text is another check.

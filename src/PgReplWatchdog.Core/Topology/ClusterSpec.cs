@@ -13,6 +13,11 @@ public sealed record ClusterSpec(string Name, ImmutableArray<NodeSpec> Nodes, Po
     /// <summary>How set-up copies the primary.</summary>
     public CopyMethod CopyMethod { get; init; } = CopyMethod.BaseBackup;
 
+    /// <summary>
+    /// The watchdog that asks and arms: eight lower-case hexadecimal digits, made once for its state directory. Empty for commands, which arm nothing.
+    /// </summary>
+    public string Owner { get; init; } = "";
+
     /// <summary>The name, where a node has it; null for one that has left the configuration.</summary>
     public string? Has(string? name) => Nodes.Any(node => node.Name == name) ? name : null;
 

@@ -127,13 +127,13 @@ public sealed class ActionRunner(ClusterAccess cluster, SshHosts hosts, TimeProv
 
     private async Task<string> ArmAsync(string node, GuardOrder order, CancellationToken cancellation)
     {
-        await hosts[node].RequireAsync(HostCommands.ArmGuard(hosts[node].Host, order.Line(cluster.Spec.Roles.Watchdog)), ShortLimit, cancellation);
+        await hosts[node].RequireAsync(HostCommands.ArmGuard(hosts[node].Host, order.Line(cluster.Spec.Roles.Watchdog), cluster.Spec.Owner), ShortLimit, cancellation);
         return $"the guard of {node} was given order {order.Id}";
     }
 
     private async Task<string> DisarmAsync(string node, CancellationToken cancellation)
     {
-        await hosts[node].RequireAsync(HostCommands.DisarmGuard(hosts[node].Host), ShortLimit, cancellation);
-        return $"the guard of {node} has no order any more";
+        await hosts[node].RequireAsync(HostCommands.DisarmGuard(hosts[node].Host, cluster.Spec.Owner), ShortLimit, cancellation);
+        return $"the guard of {node} has no order of this watchdog any more";
     }
 }

@@ -206,13 +206,30 @@ public static class HostCommands
     /// </summary>
     /// <param name="host">The node.</param>
     /// <param name="order">The order file's text, GuardOrder.Line.</param>
-    public static string ArmGuard(HostAccess host, string order) => Shell.Script("""
+    /// <param name="owner">Who arms: another watchdog's order is left as it is.</param>
+    /// <param name="lost">A watchdog that an operator has declared lost: its order is replaced.</param>
+    public static string ArmGuard(HostAccess host, string order, string owner = "", string lost = "") => Shell.Script($$"""
         umask 077
         [ -e {0} ] || { echo "there is no guard on this host: run setup" >&2; exit 1; }
+        {{ReadForeignOwner}}
+        [ -z "$foreign" ] || { echo "another watchdog ($foreign) has armed the guard: nothing was changed" >&2; exit 1; }
         /bin/sh {0} status || { rm -f {0}.armed && /bin/sh {0} start && sleep 1; } || exit 1
         printf %s {1} > {0}.armed.new && mv -f {0}.armed.new {0}.armed
-        """, host.Node.Guard, order);
+        """, host.Node.Guard, order, owner, lost);
 
-    /// <summary>Without its order the guard does nothing, whatever its server does.</summary>
-    public static string DisarmGuard(HostAccess host) => Shell.Script("rm -f {0}", host.Node.GuardOrderFile);
+    /// <summary>Without its order the guard does nothing, whatever its server does. Another watchdog's order stays.</summary>
+    /// <param name="host">The node.</param>
+    /// <param name="owner">Who disarms.</param>
+    /// <param name="lost">A watchdog that an operator has declared lost: its order is removed as well.</param>
+    public static string DisarmGuard(HostAccess host, string owner = "", string lost = "") => Shell.Script($$"""
+        {{ReadForeignOwner}}
+        [ -n "$foreign" ] || rm -f {0}.armed
+        """, host.Node.Guard, "", owner, lost);
+
+    /// <summary>Sets foreign to the owner in the order file where that is neither {2} nor {3}.</summary>
+    private const string ReadForeignOwner = """
+        foreign=''
+        [ ! -r {0}.armed ] || read -r _ _ _ _ foreign < {0}.armed
+        case $foreign in {2} | {3}) foreign='' ;; esac
+        """;
 }

@@ -18,6 +18,10 @@ public sealed record Installation(Uri Listen, string StateDirectory, ImmutableAr
     /// <summary>What lets a person change something over HTTP; null: nobody may.</summary>
     public Secret? ApiToken { get; init; }
 
+    /// <summary>As the watchdog of that name has it (<see cref="ClusterSpec.Owner"/>).</summary>
+    public Installation OwnedBy(string owner) =>
+        this with { Clusters = [.. Clusters.Select(cluster => cluster with { Spec = cluster.Spec with { Owner = owner } })] };
+
     /// <summary>With an https Listen: the certificate with its key, and those that signed it.</summary>
     public ServerCertificate? Certificate { get; init; }
 }

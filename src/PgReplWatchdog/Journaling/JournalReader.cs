@@ -42,15 +42,22 @@ public sealed class JournalReader : IDisposable
         return (looks, rows.Count - looks.Count);
     });
 
+    /// <summary>The name of this state directory's watchdog; empty where no service of this version has been started yet.</summary>
+    public string Owner() => Ask(() => HasTable(journal, "watchdog") ? Owner(journal) : "");
+
+    internal static string Owner(SqliteConnection connection) => connection.Read(row => row.GetString(0), "SELECT owner FROM watchdog").FirstOrDefault("");
+
+    /// <summary>A journal that no service of this version has opened yet may lack it.</summary>
+    private static bool HasTable(SqliteConnection connection, string name) =>
+        connection.Read(row => row.GetInt64(0), "SELECT 1 FROM sqlite_schema WHERE name = $name", ("$name", name)).Count > 0;
+
     internal static OperatorWish Wish(SqliteConnection connection, string cluster) =>
         connection.Read(row => new OperatorWish(row.GetBoolean(0), row.GetInt64(1)), "SELECT paused, acknowledged_epoch FROM operator_wish WHERE cluster = $cluster", ("$cluster", cluster))
             .FirstOrDefault(OperatorWish.None) with
         { Adopt = Request(connection, cluster) };
 
-    /// <summary>A journal that no service of this version has opened yet has no such table.</summary>
     private static AdoptionRequest? Request(SqliteConnection connection, string cluster) =>
-        connection.Read(row => row.GetInt64(0), "SELECT 1 FROM sqlite_schema WHERE name = 'adoption_request'").Count == 0 ? null
-        : connection.Read(row => new AdoptionRequest(row.GetString(0), row.GetInt64(1), row.GetString(2), row.Time(3)),
+        !HasTable(connection, "adoption_request") ? null : connection.Read(row => new AdoptionRequest(row.GetString(0), row.GetInt64(1), row.GetString(2), row.Time(3)),
             "SELECT node, epoch, asked_by, asked_at FROM adoption_request WHERE cluster = $cluster", ("$cluster", cluster)).FirstOrDefault();
 
     internal static IReadOnlyList<FinishedFailover> Failovers(SqliteConnection connection, string cluster) =>

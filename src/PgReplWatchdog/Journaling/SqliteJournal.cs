@@ -1,4 +1,5 @@
 using System.Collections.Concurrent;
+using System.Security.Cryptography;
 using System.Text.Json;
 using Microsoft.Data.Sqlite;
 using Microsoft.Extensions.Logging.Abstractions;
@@ -62,6 +63,22 @@ public sealed class SqliteJournal : IJournal, IDisposable
     }
 
     public static string FileIn(string stateDirectory) => Path.Combine(stateDirectory, "journal.db");
+
+    /// <summary>The name by which this state directory's watchdog is told from others (<see cref="Topology.ClusterSpec.Owner"/>), made at the first call.</summary>
+    /// <exception cref="JournalUnwritableException">There is none, and none can be made.</exception>
+    public static string OwnerIn(string stateDirectory)
+    {
+        using var journal = new SqliteJournal(stateDirectory);
+        try
+        {
+            journal.writer.Execute("INSERT INTO watchdog VALUES (1, $owner) ON CONFLICT DO NOTHING", ("$owner", RandomNumberGenerator.GetHexString(8, lowercase: true)));
+            return JournalReader.Owner(journal.writer);
+        }
+        catch (SqliteException failure)
+        {
+            throw new JournalUnwritableException($"the journal could not be written ({failure.Message})", failure);
+        }
+    }
 
     public ClusterMemory Load(string cluster)
     {

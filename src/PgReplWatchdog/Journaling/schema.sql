@@ -2,6 +2,12 @@
 PRAGMA journal_mode = WAL;
 PRAGMA synchronous = FULL;
 
+-- One row: this watchdog's own name, made when the file was.
+CREATE TABLE IF NOT EXISTS watchdog (
+    id    INTEGER PRIMARY KEY CHECK (id = 1),
+    owner TEXT NOT NULL              -- 8 lower-case hexadecimal digits
+) STRICT;
+
 CREATE TABLE IF NOT EXISTS cluster_memory (
     cluster TEXT PRIMARY KEY,
     memory  TEXT NOT NULL            -- ClusterMemory as JSON

@@ -15,7 +15,8 @@ public sealed class NodeSession(ClusterAccess cluster, NodeSpec node) : IAsyncDi
 {
     private readonly NpgsqlDataSource source = PostgresConnections.SourceFor(cluster, node);
     private Session? kept;
-    private string acknowledgement = PostgresConnections.ApplicationName;
+    private readonly string name = PostgresConnections.NameOf(cluster.Spec);
+    private string acknowledgement = PostgresConnections.NameOf(cluster.Spec);
     private int asked;
 
     public NodeSpec Node => node;
@@ -38,7 +39,7 @@ public sealed class NodeSession(ClusterAccess cluster, NodeSpec node) : IAsyncDi
             deadline, TaskScheduler.Default);
         var facts = await asking.WaitAsync(timeout, clock, cancellation);
         // Only what counts as a sign of life here may count as one for the guard: an answer that came too late is not acknowledged.
-        acknowledgement = facts.InsertLsn is { } position ? $"{PostgresConnections.ApplicationName} {position}" : PostgresConnections.ApplicationName;
+        acknowledgement = facts.InsertLsn is { } position ? $"{name} {position}" : name;
         return facts;
     }
 
@@ -143,6 +144,7 @@ public sealed class NodeSession(ClusterAccess cluster, NodeSpec node) : IAsyncDi
     {
         var inRecovery = reader.GetBoolean(reader.GetOrdinal("in_recovery"));
         var replayed = Position(reader, "replay_lsn");
+        var order = Text(reader, "guard_order")?.Split(' '); // ID OWNER
         return new ServerFacts
         {
             Role = inRecovery ? Role.Standby : Role.Primary,
@@ -163,7 +165,8 @@ public sealed class NodeSession(ClusterAccess cluster, NodeSpec node) : IAsyncDi
             WalReceiverTimeout = TimeSpan.FromSeconds(reader.GetDouble(reader.GetOrdinal("wal_receiver_timeout_seconds"))),
             SynchronousStandbyNames = reader.GetString(reader.GetOrdinal("synchronous_standby_names")),
             LimitsSlots = reader.GetBoolean(reader.GetOrdinal("limits_slots")),
-            GuardOrderId = Text(reader, "guard_order_id"),
+            GuardOrderId = order?.FirstOrDefault(),
+            GuardOwner = order?.ElementAtOrDefault(1) ?? "",
             BootChecks = Text(reader, "boot_checks") ?? "",
             WalReceiver = Text(reader, "walreceiver_status") is { } status ? new WalReceiver(status, Age(reader), Upstream(Text(reader, "sender"))) : null,
             WalSenders = List<WalSender>(reader, "walsenders"),

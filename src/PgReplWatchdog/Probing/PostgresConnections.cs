@@ -7,8 +7,12 @@ namespace PgReplWatchdog.Probing;
 /// <summary>How the watchdog's sessions are opened. Unpooled: a session that is kept is kept on purpose.</summary>
 public static class PostgresConnections
 {
-    /// <summary>Shown in pg_stat_activity and in the server's log.</summary>
-    public const string ApplicationName = "pgwatchdog";
+    /// <summary>Shown in pg_stat_activity and in the server's log: `pgwatchdog OWNER` for a watchdog, `pgwatchdog` for a command.</summary>
+    public static string NameOf(ClusterSpec spec)
+    {
+        ArgumentNullException.ThrowIfNull(spec);
+        return spec.Owner.Length == 0 ? "pgwatchdog" : $"pgwatchdog {spec.Owner}";
+    }
 
     /// <summary>The driver's own limits. The watchdog's deadlines are shorter; these end what was given up.</summary>
     private const int ConnectSeconds = 5;
@@ -45,7 +49,7 @@ public static class PostgresConnections
         Database = cluster.Spec.Roles.Database,
         Username = cluster.Spec.Roles.Watchdog,
         Password = cluster.WatchdogPassword.Reveal(),
-        ApplicationName = ApplicationName,
+        ApplicationName = NameOf(cluster.Spec),
         Pooling = false,
         Enlist = false,
         SslMode = cluster.Spec.Replication.Tls == Tls.Required ? SslMode.Require : SslMode.Prefer,

@@ -13,6 +13,15 @@ public class GuardOrderTests
         Assert.EndsWith(" 6000 pgwatchdog \n", new GuardOrder(TimeSpan.FromSeconds(6), []).Line("pgwatchdog"), StringComparison.Ordinal);
 
     [Fact]
+    public void Order_names_its_owner_and_another_owners_order_is_another()
+    {
+        var owned = Order with { Owner = "0a1b2c3d" };
+        Assert.EndsWith(" 6000 pgwatchdog beta,gamma 0a1b2c3d\n", owned.Line("pgwatchdog"), StringComparison.Ordinal);
+        Assert.Distinct([Order.Id, owned.Id, (Order with { Owner = "3d2c1b0a" }).Id]);
+        Assert.NotEqual(Order, owned);
+    }
+
+    [Fact]
     public void Same_order_has_the_same_mark_whatever_the_sequence_of_the_names()
     {
         var same = new GuardOrder(TimeSpan.FromSeconds(6), ["beta", "gamma"]);

@@ -37,14 +37,19 @@ internal sealed class GuardedCluster : IAsyncDisposable
 
     public static string StartBlock(LabHost host) => Path.Combine(host.DataDirectory, "recovery.conf");
 
+    public HostAccess Access(LabHost host) => access.Hosts[host.Name];
+
     public NodeSpec Node(LabHost host) => access.Spec.Node(host.Name);
 
     /// <summary>Arms a node's guard, and waits until its session says so, as the watchdog would see it.</summary>
-    public async Task ArmAsync(LabHost host, params string[] vouchers)
+    public Task ArmAsync(LabHost host, params string[] vouchers) => ArmAsync(host, new GuardOrder(TimeToLive, [.. vouchers]));
+
+    public Task ArmForAsync(LabHost host, string owner, params string[] vouchers) => ArmAsync(host, new GuardOrder(TimeToLive, [.. vouchers], owner));
+
+    private async Task ArmAsync(LabHost host, GuardOrder order)
     {
-        var order = new GuardOrder(TimeToLive, [.. vouchers]);
-        await host.RunAsync(HostCommands.ArmGuard(access.Hosts[host.Name], order.Line(access.Spec.Roles.Watchdog)), Cancellation);
-        await SeenAsync(host, $"pgwatchdog_guard armed {order.Id}");
+        await host.RunAsync(HostCommands.ArmGuard(access.Hosts[host.Name], order.Line(access.Spec.Roles.Watchdog), order.Owner), Cancellation);
+        await SeenAsync(host, $"pgwatchdog_guard armed {order.Id} {order.Owner}".TrimEnd());
         await SetUpTests.EventuallyAsync(async () => (await LogAsync(host)).Contains($"armed, order {order.Id}", StringComparison.Ordinal), $"the guard of {host} itself has seen its order");
     }
 

@@ -2,6 +2,7 @@ using System.CommandLine;
 using System.Net.Sockets;
 using Microsoft.AspNetCore.Connections;
 using PgReplWatchdog.Configuration;
+using PgReplWatchdog.Journaling;
 
 namespace PgReplWatchdog.Operating.CommandLine;
 
@@ -15,6 +16,7 @@ public static class RunCommand
         {
             var file = parsed.GetValue(Commands.Config)!;
             var installation = InstallationLoader.Load(file);
+            installation = installation.OwnedBy(SqliteJournal.OwnerIn(installation.StateDirectory));
             Console.SetOut(new Printable.Writer(Console.Out)); // the log: whatever a database or a host says, it makes no line and moves no cursor
             await using var service = Service.Build(installation, file);
             try

@@ -29,10 +29,10 @@ SELECT
     left(current_setting('synchronous_standby_names'), 1000) AS synchronous_standby_names,
     coalesce(current_setting('max_slot_wal_keep_size', true) <> '-1', false) AS limits_slots,
     -- A superuser's session of that name is the guard's; it asks its server several times a second while it lives.
-    (SELECT coalesce(substring(application_name FROM '^pgwatchdog_guard armed ([0-9a-f]{8})$'), '')
+    (SELECT coalesce(substring(application_name FROM '^pgwatchdog_guard armed ([0-9a-f]{8}( [0-9a-f]{8})?)$'), '')
        FROM pg_stat_activity JOIN pg_roles ON pg_roles.oid = usesysid AND rolsuper
       WHERE application_name LIKE 'pgwatchdog\_guard%' AND query_start > clock_timestamp() - interval '3 s'
-      ORDER BY query_start DESC LIMIT 1) AS guard_order_id,
+      ORDER BY query_start DESC LIMIT 1) AS guard_order,
     -- Only a guard asks under that name, over the replication role, and its session stays a while.
     (SELECT coalesce(string_agg(pid || ' ' || backend_start, ', ' ORDER BY pid), '')
        FROM pg_stat_activity JOIN pg_roles ON pg_roles.oid = usesysid AND rolreplication
