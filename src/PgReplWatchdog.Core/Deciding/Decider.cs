@@ -29,6 +29,8 @@ public static class Decider
         ArgumentNullException.ThrowIfNull(memory);
         ArgumentNullException.ThrowIfNull(observation);
         observation = observation.WithoutAliases(memory.IntendedPrimary);
+        var before = memory;
+        memory = Ownership.Looked(spec, memory, observation);
         var flushing = working.Flushing.Looked(observation, Diagnostician.Subject(memory, observation));
         var arrivals = working.Arrivals.Looked(observation, memory, spec.Policy.LateAfter);
         var claim = working.Claim.Looked(spec.Policy, memory, observation, Diagnostician.IsHeard(observation, memory),
@@ -65,6 +67,7 @@ public static class Decider
         var gates = Gates.Shut(now);
         var startedAt = working.StartedAt ?? observation.At;
         var step = Adoption.Tell(now, working.AdoptionTold, Next(now, gates, working.GuardToldAt, startedAt));
+        step = Ownership.Tell(before, working.TakeoverTold, spec, observation, step);
 
         var lookAgainIn = LookAgainIn(now, step.Memory, gates);
 
@@ -91,6 +94,7 @@ public static class Decider
                 Sight = sight,
                 SeenTimeline = observation.Find(memory.IntendedPrimary)?.Server is { Role: Role.Primary, Timeline: var timeline } ? timeline : 0,
                 AdoptionTold = observation.Wish.Adopt,
+                TakeoverTold = observation.Wish.TakeOver,
                 StartedAt = startedAt,
                 GuardSeenAt = step.Memory.Guard is { } armed && !armed.IsSameAs(memory.Guard) ? observation.At : guardSeenAt,
                 GuardToldAt = step.Action is WatchdogAction.ArmGuard or WatchdogAction.DisarmGuard ? observation.At : working.GuardToldAt,

@@ -64,6 +64,15 @@ public enum EventKind
 
     /// <summary>That has to wait.</summary>
     AdoptionWaits,
+
+    /// <summary>An operator asked to take over from another watchdog.</summary>
+    TakeoverAsked,
+
+    /// <summary>That has to wait.</summary>
+    TakeoverWaits,
+
+    /// <summary>The other watchdog's lease may be replaced from now on.</summary>
+    TakenOver,
     FailoverDecided,
     FailoverStep,
     FailoverSucceeded,

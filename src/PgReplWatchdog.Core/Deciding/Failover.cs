@@ -95,6 +95,7 @@ public static partial class Failover
                 $"{procedure.From} is alive: {string.Join("; ", now.Diagnosis.Evidence)}",
             _ when !fenced && !now.Policy.Automatic => "Automatic is false",
             _ when !fenced && now.Observation.Wish.Paused => "failover was paused",
+            _ when !fenced && now.Memory.Other is { } other => $"{other.Described} watches the cluster as well",
             _ when !fenced && now.Since(procedure.DecidedAt) > now.Policy.ProcedureLimit => $"it was decided at {procedure.DecidedAt:u}, too long ago to go on with",
             _ when !fenced && !now.Moments.IsKnown(procedure.DecidedAt, now.Observation) =>
                 $"it was decided at {procedure.DecidedAt:u}, which is in the future: a wall clock is wrong, and nobody knows how long ago it was",

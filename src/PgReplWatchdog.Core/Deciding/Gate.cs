@@ -26,6 +26,9 @@ public enum Gate
     /// <summary>The journal could not be written; what is not on record is not done.</summary>
     JournalUnwritable,
 
+    /// <summary>Another watchdog watches the same cluster, or its lease arms the guard.</summary>
+    AnotherWatchdog,
+
     /// <summary>The primary's host says that its disk is full. That is no failure of the primary to be mended by another one: room has to be made.</summary>
     PrimaryDiskFull,
 

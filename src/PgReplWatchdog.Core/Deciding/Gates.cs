@@ -13,6 +13,7 @@ public static class Gates
         return
         [
             .. ThresholdNotReached(now), .. AutomaticOff(now), .. Paused(now), .. FreezeWindow(now), .. RecentFailover(now), .. JournalUnwritable(now),
+            .. AnotherWatchdog(now),
             .. PrimaryDiskFull(now), .. OldPrimaryNotFenced(now), .. NoCandidate(now),
             .. EveryCandidateHasDoubts(now),
         ];
@@ -71,6 +72,16 @@ public static class Gates
     {
         if (!now.Observation.JournalWritable)
             yield return new(Gate.JournalUnwritable, null, "the journal could not be written: see to space and rights in StateDirectory");
+    }
+
+    private static IEnumerable<ShutGate> AnotherWatchdog(Situation now)
+    {
+        if (now.Memory.Other is { } other)
+        {
+            yield return new(Gate.AnotherWatchdog, null, other.Owner == now.Spec.Owner
+                ? $"a copy of this watchdog's state directory is in use at {other.Address} (its session is on {other.Node}): stop one of the two, and remove its StateDirectory"
+                : $"{other.Described} watches {now.Spec.Name} as well: stop one of the two; if that one is lost for good: pgwatchdog takeover {now.Spec.Name}");
+        }
     }
 
     /// <summary>A host that does not answer says nothing of its disk.</summary>

@@ -30,6 +30,8 @@ public static class Guarding
         var memory = now.Memory;
         if (now.Observation.Find(memory.IntendedPrimary) is not { IsServingPrimary: true, Server: { } primary } node)
             return NextStep.Wait(memory);
+        if (Ownership.IsForeign(now.Spec, memory, primary.GuardOwner))
+            return NextStep.Wait(memory.Guard is null ? memory : memory with { Guard = null });
         var wanted = Wanted(now, primary);
         var forgotten = memory.Guard is null ? memory : memory with { Guard = null };
         ImmutableArray<WatchdogEvent> told = memory.Guard is null ? [] : [new(EventKind.GuardChanged, $"the guard of {node.Node} is not armed as it should be any more")];
@@ -45,7 +47,8 @@ public static class Guarding
             return new NextStep(forgotten, WatchdogAction.Nothing, told);
         return triedAt is { } tried && now.Observation.At - tried < BetweenAttempts
             ? new NextStep(forgotten, WatchdogAction.Nothing, told)
-            : new NextStep(forgotten, wanted is null ? new WatchdogAction.DisarmGuard(node.Node) : new WatchdogAction.ArmGuard(node.Node, wanted), told);
+            : new NextStep(forgotten, wanted is null ? new WatchdogAction.DisarmGuard(node.Node, memory.LostOwner)
+                : new WatchdogAction.ArmGuard(node.Node, wanted, memory.LostOwner), told);
     }
 
     /// <summary>
@@ -96,6 +99,8 @@ public static class Guarding
     /// <summary>The standbys that the primary itself sees streaming and that could be promoted if they have enough WAL.</summary>
     private static GuardOrder? Wanted(Situation now, ServerFacts primary)
     {
+        if (now.Memory.Other is not null)
+            return null; // no failover begins
         if (now.Policy.GuardTimeToLive <= TimeSpan.Zero || !primary.Version.HasGuard || !now.Policy.Automatic || now.Observation.Wish.Paused || now.Observation.InFreezeWindow || Gates.IsTooSoon(now))
             return null;
         var vouchers = now.Spec.Nodes

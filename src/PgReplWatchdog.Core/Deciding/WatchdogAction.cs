@@ -87,11 +87,11 @@ public abstract record WatchdogAction
     /// <param name="FreshCopy">Do not try pg_rewind: it was tried.</param>
     public sealed record Rejoin(string Node, string Primary, PostgresVersion Version, long Epoch, bool FreshCopy) : WatchdogAction;
 
-    /// <summary>Arm the primary's guard with this order, starting the guard where it does not run.</summary>
-    public sealed record ArmGuard(string Node, GuardOrder Order) : WatchdogAction;
+    /// <summary>Arm the primary's guard with this order, starting the guard where it does not run. An order of the lost watchdog is replaced, another one's is not.</summary>
+    public sealed record ArmGuard(string Node, GuardOrder Order, string Lost = "") : WatchdogAction;
 
-    /// <summary>Take the guard's order away.</summary>
-    public sealed record DisarmGuard(string Node) : WatchdogAction;
+    /// <summary>Take the guard's order away, also one of the lost watchdog.</summary>
+    public sealed record DisarmGuard(string Node, string Lost = "") : WatchdogAction;
 
     public static readonly WatchdogAction Nothing = new None();
 }

@@ -84,7 +84,16 @@ public sealed record OperatorWish(bool Paused, long AcknowledgedEpoch)
 
     /// <summary>Make this node the primary on record; null where nobody asked for it.</summary>
     public AdoptionRequest? Adopt { get; init; }
+
+    /// <summary>Take over from a lost watchdog; null where nobody asked for it.</summary>
+    public TakeoverRequest? TakeOver { get; init; }
 }
+
+/// <summary>An operator says that another watchdog is lost for good.</summary>
+/// <param name="Owner">Which one: the one on record when it was asked.</param>
+/// <param name="By">Who asked.</param>
+/// <param name="At">When.</param>
+public sealed record TakeoverRequest(string Owner, string By, DateTimeOffset At);
 
 /// <summary>An operator says which node is the primary.</summary>
 /// <param name="Node">The node.</param>

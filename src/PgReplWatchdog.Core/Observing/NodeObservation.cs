@@ -122,6 +122,9 @@ public sealed record ServerFacts
     /// </summary>
     public string BootChecks { get; init; } = "";
 
+    /// <summary>Watchdogs whose sessions are open here, whoever asked last first; at most ten.</summary>
+    public ImmutableArray<WatchdogSession> Watchdogs { get; init; } = [];
+
     /// <summary>The watchdog's role may read pg_stat_wal_receiver and pg_stat_replication; where it may not, they say nothing.</summary>
     public bool ReadsStatistics { get; init; } = true;
 
@@ -137,6 +140,13 @@ public sealed record ServerFacts
     /// <summary>pg_replication_slots, without temporary ones.</summary>
     public ImmutableArray<ReplicationSlot> Slots { get; init; } = [];
 }
+
+/// <summary>A watchdog's sessions as a server shows them (pg_stat_activity).</summary>
+/// <param name="Owner">Which watchdog (<see cref="ClusterSpec.Owner"/>).</param>
+/// <param name="Address">From where.</param>
+/// <param name="AskedSecondsAgo">When it asked something last, by the server's clock.</param>
+/// <param name="FromHere">From the address of the session that asks: this watchdog itself, where the owner is the same.</param>
+public sealed record WatchdogSession(string Owner, string Address, double AskedSecondsAgo, bool FromHere);
 
 /// <summary>A row of pg_stat_wal_receiver: how the standby itself hears its upstream.</summary>
 /// <param name="Status">PostgreSQL's status: streaming, starting, waiting, ...</param>

@@ -43,6 +43,12 @@ public sealed record ClusterMemory
     /// <summary>The guard that is known to be armed, and with what; null from the moment before anything about it is changed.</summary>
     public ArmedGuard? Guard { get; init; }
 
+    /// <summary>Another watchdog of this cluster, from the look that saw it until the expected primary shows it no more; null where none was seen.</summary>
+    public OtherWatchdog? Other { get; init; }
+
+    /// <summary>The watchdog that an operator has declared lost: its lease may be replaced. Empty where there is none, or its session was seen since.</summary>
+    public string LostOwner { get; init; } = "";
+
     /// <summary>The failover under way; null most of the time.</summary>
     public Procedure? Procedure { get; init; }
 
@@ -78,6 +84,15 @@ public sealed record PrimaryPosition(Lsn Lsn, DateTimeOffset Time);
 /// <param name="Timeline">The newest number on record then.</param>
 /// <param name="Epoch">The epoch that began with it: in a later one it says nothing.</param>
 public sealed record AbandonedTimeline(uint Timeline, long Epoch);
+
+/// <summary>Another watchdog of the same cluster.</summary>
+/// <param name="Owner">Its name (<see cref="ClusterSpec.Owner"/>).</param>
+/// <param name="Node">The node that showed its session, or whose guard has its lease.</param>
+/// <param name="Address">From where it asks; empty where only its lease was seen.</param>
+public sealed record OtherWatchdog(string Owner, string Node, string Address)
+{
+    public string Described => Address.Length > 0 ? $"watchdog {Owner} at {Address} (its session is on {Node})" : $"watchdog {Owner} (its lease arms the guard of {Node})";
+}
 
 /// <summary>A guard that was seen armed, on a primary.</summary>
 /// <param name="Node">The primary.</param>

@@ -25,6 +25,9 @@ public sealed record WorkingMemory
     /// <summary>The operator's request of the last look: what keeps it waiting is said once.</summary>
     public AdoptionRequest? AdoptionTold { get; init; }
 
+    /// <summary>The same for a request to take over.</summary>
+    public TakeoverRequest? TakeoverTold { get; init; }
+
     /// <summary>The process's first look, on the monotonic clock.</summary>
     public TimeSpan? StartedAt { get; init; }
 

@@ -68,8 +68,8 @@ public sealed class ActionRunner(ClusterAccess cluster, SshHosts hosts, TimeProv
         WatchdogAction.Repoint repoint => upstream.RepointAsync(repoint, cancellation),
         WatchdogAction.Checkpoint checkpoint => CheckpointAsync(checkpoint.Node, cancellation),
         WatchdogAction.Rejoin rejoin => upstream.RejoinAsync(rejoin, cancellation),
-        WatchdogAction.ArmGuard arm => ArmAsync(arm.Node, arm.Order, cancellation),
-        WatchdogAction.DisarmGuard disarm => DisarmAsync(disarm.Node, cancellation),
+        WatchdogAction.ArmGuard arm => ArmAsync(arm, cancellation),
+        WatchdogAction.DisarmGuard disarm => DisarmAsync(disarm, cancellation),
         WatchdogAction.None => Task.FromResult(""),
         _ => throw new UnreachableException(),
     };
@@ -125,15 +125,17 @@ public sealed class ActionRunner(ClusterAccess cluster, SshHosts hosts, TimeProv
 
     private Dictionary<string, string> Facts(string node) => new() { ["PGWATCHDOG_CLUSTER"] = cluster.Spec.Name, ["PGWATCHDOG_NODE"] = node };
 
-    private async Task<string> ArmAsync(string node, GuardOrder order, CancellationToken cancellation)
+    private async Task<string> ArmAsync(WatchdogAction.ArmGuard arm, CancellationToken cancellation)
     {
-        await hosts[node].RequireAsync(HostCommands.ArmGuard(hosts[node].Host, order.Line(cluster.Spec.Roles.Watchdog), cluster.Spec.Owner), ShortLimit, cancellation);
-        return $"the guard of {node} was given order {order.Id}";
+        var host = hosts[arm.Node];
+        await host.RequireAsync(HostCommands.ArmGuard(host.Host, arm.Order.Line(cluster.Spec.Roles.Watchdog), cluster.Spec.Owner, arm.Lost), ShortLimit, cancellation);
+        return $"the guard of {arm.Node} was given order {arm.Order.Id}";
     }
 
-    private async Task<string> DisarmAsync(string node, CancellationToken cancellation)
+    private async Task<string> DisarmAsync(WatchdogAction.DisarmGuard disarm, CancellationToken cancellation)
     {
-        await hosts[node].RequireAsync(HostCommands.DisarmGuard(hosts[node].Host, cluster.Spec.Owner), ShortLimit, cancellation);
-        return $"the guard of {node} has no order of this watchdog any more";
+        var host = hosts[disarm.Node];
+        await host.RequireAsync(HostCommands.DisarmGuard(host.Host, cluster.Spec.Owner, disarm.Lost), ShortLimit, cancellation);
+        return $"the guard of {disarm.Node} has no order of this watchdog any more";
     }
 }

@@ -54,7 +54,12 @@ public sealed class JournalReader : IDisposable
     internal static OperatorWish Wish(SqliteConnection connection, string cluster) =>
         connection.Read(row => new OperatorWish(row.GetBoolean(0), row.GetInt64(1)), "SELECT paused, acknowledged_epoch FROM operator_wish WHERE cluster = $cluster", ("$cluster", cluster))
             .FirstOrDefault(OperatorWish.None) with
-        { Adopt = Request(connection, cluster) };
+        { Adopt = Request(connection, cluster), TakeOver = Takeover(connection, cluster) };
+
+    private static TakeoverRequest? Takeover(SqliteConnection connection, string cluster) =>
+        !HasTable(connection, "takeover_request") ? null
+        : connection.Read(row => new TakeoverRequest(row.GetString(0), row.GetString(1), row.Time(2)),
+            "SELECT owner, asked_by, asked_at FROM takeover_request WHERE cluster = $cluster", ("$cluster", cluster)).FirstOrDefault();
 
     private static AdoptionRequest? Request(SqliteConnection connection, string cluster) =>
         !HasTable(connection, "adoption_request") ? null : connection.Read(row => new AdoptionRequest(row.GetString(0), row.GetInt64(1), row.GetString(2), row.Time(3)),

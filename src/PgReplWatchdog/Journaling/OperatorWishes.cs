@@ -51,6 +51,19 @@ public sealed class OperatorWishes(string stateDirectory, TimeProvider clock, st
         return new AdoptionAsked(memory.IntendedPrimary);
     });
 
+    /// <summary>The other watchdog on record is lost for good.</summary>
+    /// <returns>That one; null where there is none on record.</returns>
+    public OtherWatchdog? TakeOver(string cluster) => Change<OtherWatchdog?>(cluster, connection =>
+    {
+        if (Memory(connection, cluster).Other is not { } other)
+            return null;
+        connection.Execute("INSERT INTO takeover_request VALUES ($cluster, $owner, $by, $at) ON CONFLICT (cluster) DO UPDATE "
+            + "SET owner = excluded.owner, asked_by = excluded.asked_by, asked_at = excluded.asked_at",
+            ("$cluster", cluster), ("$owner", other.Owner), ("$by", By), ("$at", clock.GetUtcNow().Text()));
+        Tell(connection, cluster, EventKind.TakeoverAsked, $"{By} asks to take over from {other.Described}");
+        return other;
+    });
+
     private static ClusterMemory Memory(SqliteConnection connection, string cluster) => MemoryText.Read(
         connection.Read(row => row.GetString(0), "SELECT memory FROM cluster_memory WHERE cluster = $cluster", ("$cluster", cluster)).FirstOrDefault("{}")).Memory;
 

@@ -49,3 +49,11 @@ CREATE TABLE IF NOT EXISTS adoption_request (
     asked_by TEXT NOT NULL,          -- the account
     asked_at TEXT NOT NULL           -- ISO 8601, UTC
 ) STRICT;
+
+-- Which other watchdog an operator has declared lost: pgwatchdog takeover.
+CREATE TABLE IF NOT EXISTS takeover_request (
+    cluster  TEXT PRIMARY KEY,
+    owner    TEXT NOT NULL,          -- on record when it was asked
+    asked_by TEXT NOT NULL,          -- the account
+    asked_at TEXT NOT NULL           -- ISO 8601, UTC
+) STRICT;

@@ -167,6 +167,7 @@ public sealed class NodeSession(ClusterAccess cluster, NodeSpec node) : IAsyncDi
             LimitsSlots = reader.GetBoolean(reader.GetOrdinal("limits_slots")),
             GuardOrderId = order?.FirstOrDefault(),
             GuardOwner = order?.ElementAtOrDefault(1) ?? "",
+            Watchdogs = List<WatchdogSession>(reader, "watchdogs"),
             BootChecks = Text(reader, "boot_checks") ?? "",
             WalReceiver = Text(reader, "walreceiver_status") is { } status ? new WalReceiver(status, Age(reader), Upstream(Text(reader, "sender"))) : null,
             WalSenders = List<WalSender>(reader, "walsenders"),

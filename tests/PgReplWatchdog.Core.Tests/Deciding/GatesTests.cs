@@ -16,6 +16,7 @@ public class GatesTests
         ["a failed failover ended 59 minutes ago"] = new(Gate.RecentFailover, Memory: FailedOverMinutesAgo(59, succeeded: false)),
         ["the journal cannot be written"] = new(Gate.JournalUnwritable, Seen: seen => seen with { JournalWritable = false }),
         ["a person has paused it"] = new(Gate.Paused, Seen: seen => seen with { Wish = new OperatorWish(true, 0) }),
+        ["another watchdog is on record"] = new(Gate.AnotherWatchdog, Memory: Known with { Other = new OtherWatchdog("3d2c1b0a", Alpha, "10.0.0.7") }),
         ["a freeze window is open"] = new(Gate.FreezeWindow, Seen: seen => seen with { InFreezeWindow = true }),
         ["no guard was armed and the host was not asked"] = new(Gate.OldPrimaryNotFenced, Memory: Known with { Guard = null }),
         ["the host does not answer either"] = new(Gate.OldPrimaryNotFenced, Memory: Known with { Guard = null }, Seen: seen => seen.With(HostGone())),

@@ -9,7 +9,7 @@ internal static class ScenarioText
 
     /// <summary>"alpha" or "alpha:0", with its priority.</summary>
     public static ClusterSpec Spec(Policy policy, string[] nodes) => nodes.Select(node => node.Split(':')).Aggregate(
-        Clusters.Spec(policy, [.. nodes.Select(node => node.Split(':')[0])]),
+        Clusters.Spec(policy, [.. nodes.Select(node => node.Split(':')[0])]) with { Owner = "0a1b2c3d" },
         (spec, node) => node.Length == 1 ? spec : spec.WithPriority(node[0], int.Parse(node[1], CultureInfo.InvariantCulture)));
 
     public static Policy WithSetting(Policy policy, string assignment)
@@ -128,15 +128,17 @@ internal static class ScenarioText
                 "version" => OfVersion(int.Parse(words[++next], CultureInfo.InvariantCulture)),
                 "lacks" => Lacks(words[++next]),
                 "may-promote" => seen.With(server => server with { MayPromote = true }),
+                "watched-by" => WatchedBy(words[++next], words[++next]),
                 "sees" => Sees(words[++next].Split(':')),
                 "upstream" => Upstream(words[++next]),
                 "started" => Started(Number(words[++next])),
                 _ => throw new FormatException($"'{words[next]}' says nothing of a server: silent, heard, synchronous, unreadable, flushed, inserted, paused, replayed, "
-                    + "timeline, system, trigger, version, lacks, may-promote, sees, upstream, started"),
+                    + "timeline, system, trigger, version, lacks, may-promote, watched-by, sees, upstream, started"),
             };
         }
         return seen;
 
+        NodeObservation WatchedBy(string owner, string address) => seen.With(server => server with { Watchdogs = [new(owner, address, 0.5, FromHere: false)] });
         NodeObservation Sees(string[] standby) => seen.With(server => server with { WalSenders = [new WalSender(standby[0], standby[1], "async", null, null, null)] });
         NodeObservation Heard(double when) => seen.With(server => server with { WalReceiver = new WalReceiver("streaming", Clusters.Seconds(at - when)) });
         NodeObservation Upstream(string node) => seen.With(server => server with { WalReceiver = server.WalReceiver! with { Upstream = node } });
@@ -184,6 +186,7 @@ internal static class ScenarioText
         + (memory.Replaced.IsEmpty ? "" : $", replaced {string.Join(' ', memory.Replaced)}")
         + (memory.Following.IsEmpty ? "" : $", following {string.Join(' ', memory.Following)}")
         + string.Concat(memory.Returning.Select(node => $", returning {node.Node}: {node.Step}, attempt {node.Attempts}"))
+        + (memory.Other is { } other ? $", beside {other.Described}" : "")
         + (memory.Guard is { } guard ? $", guard of {guard.Node}: {string.Join(' ', guard.Order.Vouchers)}" : "")
         + (memory.Procedure is { } procedure ? $", under way: {procedure.Step} {procedure.From} to {procedure.To}, attempt {procedure.Attempts}{Fenced(procedure)}" : "")
         + (memory.LastFailover is { } failover ? $", last failover {(failover.Succeeded ? "succeeded" : "failed")} at second {(failover.FinishedAt - Clusters.Start).TotalSeconds:0}" : "");

@@ -22,7 +22,7 @@ public static class CheckCommand
             var file = parsed.GetValue(Commands.Config)!;
             var installation = InstallationLoader.Load(file);
             var access = Commands.Choose(installation, parsed.GetValue(cluster), file);
-            var memory = Memory(installation.StateDirectory, access.Spec.Name);
+            var (memory, owner) = Record(installation.StateDirectory, access.Spec.Name);
             using var hosts = new SshHosts(access);
             await using var prober = new PostgresProber(access, hosts, TimeProvider.System);
             // The hosts as well: a failover needs them.
@@ -31,21 +31,22 @@ public static class CheckCommand
             // A process that has just started is slow: who missed the first look gets another.
             var isComplete = first.Nodes.All(node => node.Reach != Reach.Unreachable) && first.Hosts.All(host => host.Reach != HostReach.Unreachable);
             var observation = isComplete ? first : await prober.ObserveAsync(inquiry, cancellation);
-            var decision = Decider.Decide(access.Spec, memory, WorkingMemory.Empty, observation);
+            var decision = Decider.Decide(access.Spec with { Owner = owner }, memory, WorkingMemory.Empty, observation);
             Commands.Screen().Write(StatusView.Cluster(ClusterStatus.Of(access.Spec, new Checked(observation, decision, observation.Time, 0), [])));
             return Code(decision);
         });
         return command;
     }
 
-    private static ClusterMemory Memory(string stateDirectory, string cluster)
+    /// <summary>What the service remembers, and its name.</summary>
+    private static (ClusterMemory Memory, string Owner) Record(string stateDirectory, string cluster)
     {
         if (!File.Exists(SqliteJournal.FileIn(stateDirectory)))
-            return ClusterMemory.Empty;
+            return (ClusterMemory.Empty, "");
         try
         {
             using var journal = new JournalReader(stateDirectory);
-            return journal.Memory(cluster);
+            return (journal.Memory(cluster), journal.Owner());
         }
         catch (JournalUnreadableException failure)
         {

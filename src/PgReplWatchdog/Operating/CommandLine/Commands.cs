@@ -38,6 +38,7 @@ public static class Commands
             WishCommands.Resume(),
             WishCommands.Acknowledge(),
             AdoptCommand.Create(),
+            TakeoverCommand.Create(),
             CheckCommand.Create(),
             NotifyCommand.Create(),
             ConfigCommand.Create(),

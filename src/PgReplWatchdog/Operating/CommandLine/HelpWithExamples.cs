@@ -28,6 +28,7 @@ public sealed class HelpWithExamples(HelpAction help) : SynchronousCommandLineAc
             "replay" => Text.ReplayMore,
             "pause" or "resume" or "acknowledge" => Text.WishMore,
             "adopt" => Text.AdoptMore,
+            "takeover" => Text.TakeoverMore,
             "check" => Text.CheckMore,
             "notify" => Text.NotifyMore,
             "validate" => Text.ConfigValidateMore,

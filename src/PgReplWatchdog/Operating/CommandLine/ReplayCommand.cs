@@ -34,7 +34,7 @@ public static class ReplayCommand
             };
             using var journal = new JournalReader(options.StateDirectory);
             var (looks, notUnderstood) = journal.Looks(spec.Name, parsed.GetValue(from) ?? DateTimeOffset.MinValue, parsed.GetValue(to) ?? DateTimeOffset.MaxValue);
-            var incidents = Replay.Run(spec with { Policy = policy }, looks);
+            var incidents = Replay.Run(spec with { Policy = policy, Owner = journal.Owner() }, looks);
             if (notUnderstood > 0)
                 await Console.Error.WriteLineAsync($"{notUnderstood} looks were recorded by another version, are not understood and left out");
             if (parsed.GetValue(json))

@@ -135,6 +135,18 @@ public static class Text
         Exit codes: 0 NODE is the primary on record, 1 not yet (the reason is printed), 64 wrong command line or no such cluster or node, 78 wrong configuration.
         """;
 
+    public const string Takeover = "Say that the other watchdog of a cluster is lost for good: this one replaces its lease.";
+
+    public const string TakeoverMore = """
+        Refused while the other watchdog's session is alive: stop that one first. The request ends after 5 minutes.
+
+        Examples:
+          pgwatchdog takeover main
+          pgwatchdog takeover main --yes
+
+        Exit codes: 0 this watchdog is the only one on record, 1 not yet (the reason is printed), 64 wrong command line or no such cluster, 78 wrong configuration.
+        """;
+
     public const string Check = "One check now, without a service: ask all nodes once and say what a watchdog would conclude. Changes nothing.";
 
     public const string CheckMore = """

@@ -37,6 +37,13 @@ SELECT
     (SELECT coalesce(string_agg(pid || ' ' || backend_start, ', ' ORDER BY pid), '')
        FROM pg_stat_activity JOIN pg_roles ON pg_roles.oid = usesysid AND rolreplication
       WHERE application_name = 'pgwatchdog_boot_check') AS boot_checks,
+    -- Watchdogs that ask under this role. One with the same name at another address of the same kind is a copy.
+    (SELECT coalesce(json_agg(one), '[]')::text FROM (
+        SELECT substring(application_name FROM '^pgwatchdog ([0-9a-f]{8})') AS owner, coalesce(host(client_addr), 'local') AS address,
+               extract(epoch FROM clock_timestamp() - max(state_change))::float8 AS "askedSecondsAgo",
+               coalesce(client_addr = inet_client_addr() OR family(client_addr) <> family(inet_client_addr()), true) AS "fromHere"
+          FROM pg_stat_activity WHERE usename = current_user AND application_name ~ '^pgwatchdog [0-9a-f]{8}( |$)'
+         GROUP BY owner, address, "fromHere" ORDER BY "askedSecondsAgo" LIMIT 10) AS one) AS watchdogs,
     (SELECT coalesce(status, '') FROM pg_stat_wal_receiver) AS walreceiver_status,
     (SELECT (row_to_json(receiver) ->> 'sender_host') || ' ' || (row_to_json(receiver) ->> 'sender_port') FROM pg_stat_wal_receiver AS receiver) AS sender,
     (SELECT extract(epoch FROM clock_timestamp() - last_msg_receipt_time)::float8 FROM pg_stat_wal_receiver) AS last_message_age_seconds,
