@@ -1,6 +1,9 @@
 namespace PgReplWatchdog.Simulation;
 
-/// <summary>What keeps a standby from being promoted: a query that holds its replay, a startup process that does nothing, a host that lets nobody in.</summary>
+/// <summary>
+/// What keeps a standby from being promoted: a query that holds its replay, a startup process that does nothing, a host that
+/// lets nobody in.
+/// </summary>
 internal sealed partial class Faults
 {
     /// <summary>Longer than a host stays proven, and than replay may stand still, by a clock that runs too fast.</summary>
@@ -19,17 +22,20 @@ internal sealed partial class Faults
     ];
 
     /// <summary>
-    /// Sometimes a standby is spoiled before the primary fails: early enough for the watchdog to say so, or so late that it cannot know, and then only where that must not
-    /// matter. When the primary fails then; null where no standby is spoiled.
+    /// Sometimes a standby is spoiled before the primary fails: early enough for the watchdog to say so, or so late that it
+    /// cannot know, and then only where that must not matter. When the primary fails then; null where no standby is spoiled.
     /// </summary>
     private double? PlanCandidate()
     {
         if (!world.Chance(0.3))
             return null;
-        var (failsAt, late, standby) = (world.Between(48, 53), world.Chance(0.5), world.Nodes[world.Random.Next(1, world.Nodes.Length)]);
+        var standby = world.Nodes[world.Random.Next(1, world.Nodes.Length)];
+        var (failsAt, late) = (world.Between(48, 53), world.Chance(0.5));
         var isAnotherThere = world.Nodes.Length > 2 && world.Setting.Spec.Nodes.All(node => node.Priority > 0);
         var stuckUntil = late && world.Chance(0.5) ? failsAt + world.Between(15, 50) : double.PositiveInfinity;
-        world.At(late ? failsAt - 0.2 : failsAt - IsNoticed - world.Between(0, 5), (late ? isAnotherThere && world.Chance(0.7) ? 1 : 0 : world.Random.Next(3)) switch
+        var kind = !late ? world.Random.Next(3) : isAnotherThere && world.Chance(0.7) ? 1 : 0;
+        // A startup process that hangs has no backlog if nothing comes any more: else another standby is elected.
+        world.At(late ? failsAt + (kind == 1 ? 0.3 : -0.2) : failsAt - IsNoticed - world.Between(0, 5), kind switch
         {
             0 => () => ReplayIsHeld(standby, double.PositiveInfinity),
             1 => () => StartupIsStuck(standby, stuckUntil),

@@ -110,7 +110,8 @@ internal sealed class Run
         try
         {
             var next = watchdog.TickAsync(CancellationToken.None).GetAwaiter().GetResult();
-            world.Truth.IsReady = watchdog.Last?.Decision is { Diagnosis.Verdict: Verdict.Serving } decision && Gates.AreReady(decision.Gates);
+            world.Truth.IsReady = watchdog.Last?.Decision is { Diagnosis.Verdict: Verdict.Serving } decision
+                && Gates.AreReady(decision.Gates);
             return next;
         }
         catch (SimulatedCrashException)
@@ -151,8 +152,12 @@ internal sealed class Run
             return;
         }
         // I9: ready means ready. The watchdog's own death is a further fault.
-        if (faults.WasReady && restarts == 0 && (world.Truth.Promotions == 0 || !Array.Exists(world.Nodes, node => node.AcceptsWrites)))
-            world.Truth.Violated("I9", $"{world.Nodes[0]} failed ({faults.Failure}) while \"ready\" was said, and no standby became a primary that takes writes");
+        if (faults.WasReady && restarts == 0
+            && (world.Truth.Promotions == 0 || !Array.Exists(world.Nodes, node => node.AcceptsWrites)))
+        {
+            world.Truth.Violated("I9",
+                $"{world.Nodes[0]} failed ({faults.Failure}) while \"ready\" was said, and no standby became a primary that takes writes");
+        }
         if (faults.IsCandidateSpoiled)
             return; // how long it takes then depends on the candidate
         // Restarted in the middle, a watchdog may find the position on record too old to judge a standby by, and the guard on record too old to be believed.

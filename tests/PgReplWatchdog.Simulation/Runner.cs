@@ -43,7 +43,8 @@ internal sealed class Runner(World world, Journal journal, Prober prober, Crash 
         var onRecord = action switch
         {
             WatchdogAction.Promote => memory.IntendedPrimary == action.Node && memory.Procedure is { } procedure && procedure.To == action.Node && memory.Replaced.Contains(procedure.From),
-            WatchdogAction.Fence or WatchdogAction.FenceByCommand => memory.Procedure?.From == action.Node || memory.Procedure?.PassedOver.Contains(action.Node) == true || Returning.Outstanding(memory).Contains(action.Node),
+            WatchdogAction.Fence { OnlyStandby: true } => memory.Procedure?.PassedOver.Contains(action.Node) == true,
+            WatchdogAction.Fence or WatchdogAction.FenceByCommand => memory.Procedure?.From == action.Node || Returning.Outstanding(memory).Contains(action.Node),
             WatchdogAction.Salvage => memory.Procedure?.From == action.Node,
             WatchdogAction.ArmGuard or WatchdogAction.DisarmGuard => memory.Guard is null,
             WatchdogAction.Reserve reserve => memory.Returning.Any(node => node.Step == ReturnStep.Reserve && node.Node == reserve.For),

@@ -6,7 +6,7 @@ namespace PgReplWatchdog.Deciding;
 /// <summary>A candidate that does not become primary makes room for the next one (docs/decisions/0015).</summary>
 public static partial class Failover
 {
-    /// <summary>A candidate that is not primary after this time makes room for another one that has the same WAL, or can get it.</summary>
+    /// <summary>A candidate that is not primary after this time makes room for another one with the same WAL, or that can get it.</summary>
     private static readonly TimeSpan PromotionMayTake = TimeSpan.FromSeconds(10);
 
     /// <summary>The same for another one that lacks WAL, within MaximumLagBytes.</summary>
@@ -18,10 +18,11 @@ public static partial class Failover
     /// </summary>
     private static bool MayPassOver(Situation now, Procedure procedure)
     {
-        if (procedure is not { Step: ProcedureStep.Promote, PromotedAt: { } elected } || !now.Diagnosis.Verdict.IsFailure()
-            || now.Observation.Host(procedure.To) is not { IsReachable: true })
+        if (procedure is not { Step: ProcedureStep.Promote, PromotedAt: { } elected }
+            || !now.Diagnosis.Verdict.IsFailure() || now.Observation.Host(procedure.To) is not { IsReachable: true })
             return false;
-        var took = procedure.Attempts >= now.Policy.PromotionAttempts ? TimeSpan.MaxValue : now.Since(procedure.Phases[^1].At);
+        var took = procedure.Attempts >= now.Policy.PromotionAttempts
+            ? TimeSpan.MaxValue : now.Since(procedure.Phases[^1].At);
         var isShipped = now.Observation.Host(procedure.From) is { IsDead: true };
         return now.Candidates.Any(other => other.IsEligible && other.Node != procedure.To
             && now.Observation.Find(other.Node) is { Server.Version.HasRecoveryFile: false }
@@ -30,16 +31,17 @@ public static partial class Failover
 
     private static NextStep BeginPassingOver(Situation now, Procedure procedure)
     {
-        var next = PassOver(now, Enter(now, procedure with { PassedOver = [.. procedure.PassedOver, procedure.To] }, ProcedureStep.PassOver));
-        return next with
-        {
-            Events = [new(EventKind.FailoverStep, FormattableString.Invariant(
-                $"{procedure.To} has not become primary in {now.Since(procedure.Phases[^1].At).TotalSeconds:0} s: stopping it, then another standby is promoted")), .. next.Events],
-        };
+        var passed = procedure with { PassedOver = [.. procedure.PassedOver, procedure.To] };
+        var next = PassOver(now, Enter(now, passed, ProcedureStep.PassOver));
+        var told = FormattableString.Invariant(
+            $"{procedure.To} has not become primary in {now.Since(procedure.Phases[^1].At).TotalSeconds:0} s: ")
+            + "stopping it, then another standby is promoted";
+        return next with { Events = next.Events.Insert(0, new(EventKind.FailoverStep, told)) };
     }
 
     /// <summary>
-    /// It may still become primary. So nothing else is promoted before its host proves that it is stopped, that it cannot start, and that it was a standby to the last.
+    /// It may still become primary. So nothing else is promoted before its host proves that it is stopped, that it cannot
+    /// start, and that it was a standby to the last.
     /// </summary>
     private static NextStep PassOver(Situation now, Procedure procedure)
     {
@@ -48,11 +50,9 @@ public static partial class Failover
             return Do(now, procedure, new WatchdogAction.Fence(procedure.To) { OnlyStandby = true });
         if (host is { IsFenced: true, StandbySignal: false } && Reports(now, nameof(WatchdogAction.Fence), procedure.To))
         {
-            return NextStep.Wait(With(now, procedure)) with
-            {
-                Events = [new(EventKind.FailoverStep, $"{procedure.To} had become primary when it was stopped: no other standby is promoted. "
-                    + $"Remove recovery.conf from its data directory and start it: {procedure.To} is then the primary")],
-            };
+            var promoted = $"{procedure.To} had become primary when it was stopped: no other standby is promoted. "
+                + $"Remove recovery.conf from its data directory and start it: {procedure.To} is then the primary";
+            return NextStep.Wait(With(now, procedure)) with { Events = [new(EventKind.FailoverStep, promoted)] };
         }
         if (host is not { IsFenced: true, StandbySignal: true })
             return NextStep.Wait(With(now, procedure));
@@ -64,9 +64,7 @@ public static partial class Failover
         };
         var next = Freeze(now with { Memory = memory, Observation = now.Observation with { Report = null } },
             Enter(now, procedure with { PromotedAt = null, SalvagedBytes = null }, ProcedureStep.Freeze));
-        return next with
-        {
-            Events = [new(EventKind.FailoverStep, $"{procedure.To} is stopped and kept from starting, and was not promoted: electing another standby"), .. next.Events],
-        };
+        var told = $"{procedure.To} is stopped and kept from starting, and was not promoted: electing another standby";
+        return next with { Events = next.Events.Insert(0, new(EventKind.FailoverStep, told)) };
     }
 }

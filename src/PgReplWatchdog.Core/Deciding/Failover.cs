@@ -243,7 +243,8 @@ public static partial class Failover
     private static NextStep Succeed(Situation now, Procedure procedure, ServerFacts promoted)
     {
         // What was salvaged it may have replayed only now.
-        if (now.Observation.Host(procedure.To)?.History is { SwitchPoint: { } reached } history && history.Timeline == promoted.Timeline && reached > procedure.PromotedAt)
+        if (now.Observation.Host(procedure.To)?.History is { SwitchPoint: { } reached } history
+            && history.Timeline == promoted.Timeline && reached > procedure.PromotedAt)
             procedure = procedure with { PromotedAt = reached };
         var finished = procedure with { Phases = [.. procedure.Phases, new(ProcedureStep.HookAfter, now.Observation.Time)], Attempts = 0, Step = ProcedureStep.HookAfter };
         var sinceDecision = now.Since(procedure.DecidedAt);

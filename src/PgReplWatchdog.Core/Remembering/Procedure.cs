@@ -38,7 +38,7 @@ public sealed record Procedure(string From, string To, ProcedureStep Step, strin
     /// <summary>The candidate's position when its promotion was asked for first.</summary>
     public Lsn? PromotedAt { get; init; }
 
-    /// <summary>Candidates that did not become primary in their time: stopped, or being stopped, so that another one can be promoted.</summary>
+    /// <summary>Candidates that did not become primary in their time: stopped, or being stopped.</summary>
     public ImmutableArray<string> PassedOver { get; init; } = [];
 
     /// <summary>When each step began, in order.</summary>

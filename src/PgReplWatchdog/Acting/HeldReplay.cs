@@ -17,15 +17,17 @@ public sealed class HeldReplay(SshHosts hosts, TimeProvider clock)
     /// <param name="limit">For one look.</param>
     /// <param name="until">Cancelled when replay is through. A look under way comes to its end.</param>
     /// <param name="cancellation">Ends a look under way as well.</param>
-    public async Task<string> EndAsync(string node, Lsn? elected, TimeSpan limit, CancellationToken until, CancellationToken cancellation)
+    public async Task<string> EndAsync(
+        string node, Lsn? elected, TimeSpan limit, CancellationToken until, CancellationToken cancellation)
     {
         List<string> ended = [];
         try
         {
+            var script = HostCommands.EndHeldReplay(hosts[node].Host, elected);
             while (!until.IsCancellationRequested
-                && await hosts[node].RunAsync(HostCommands.EndHeldReplay(hosts[node].Host, elected), limit, cancellation) is { ExitStatus: 0 } look)
+                && await hosts[node].RunAsync(script, limit, cancellation) is { ExitStatus: 0 } look)
             {
-                ended.AddRange(look.Output.Split('\n', StringSplitOptions.RemoveEmptyEntries | StringSplitOptions.TrimEntries));
+                ended.AddRange(look.Output.Split('\n', StringSplitOptions.RemoveEmptyEntries));
                 await Task.Delay(HostCommands.HeldReplayInterval, clock, until);
             }
         }
@@ -33,7 +35,8 @@ public sealed class HeldReplay(SshHosts hosts, TimeProvider clock)
         {
             // Whether it was needed the promotion itself shows.
         }
-        return ended.Count == 0 ? "" : $"; ended on {node}, because they held replay: {string.Join(", ", ended.Distinct().Take(MostNamed))}"
-            + (ended.Count > MostNamed ? ", and others" : "");
+        var named = string.Join(", ", ended.Distinct().Take(MostNamed));
+        return ended.Count == 0 ? ""
+            : $"; ended on {node}, because they held replay: {named}{(ended.Count > MostNamed ? ", and others" : "")}";
     }
 }

@@ -70,8 +70,8 @@ public static class HostCommands
 
     /// <summary>
     /// If the startup process waits for sessions (its process title says so), those sessions are ended; prints who they were.
-    /// They have to be terminated: a startup process that waits for a snapshot does not read max_standby_streaming_delay again (seen on 15).
-    /// Those are the holders of the lock that it waits for; else all that have been in a transaction for some time.
+    /// They have to be terminated: a startup process that waits for a snapshot does not read max_standby_streaming_delay
+    /// again (seen on 15). They are the holders of the lock that it waits for; else all in a transaction for some time.
     /// </summary>
     public static string EndHeldReplay(HostAccess host, Lsn? elected) => Shell.OnServer(host, $$"""
         read_postmaster
@@ -158,9 +158,11 @@ public static class HostCommands
 
     /// <summary>
     /// Where the dead server's WAL ends, seen from the end of a record: the last record after it (pg_waldump), what pg_waldump said at the end, and the segment size
-    /// (pg_controldata). The dead server may have removed what the standby has received and not replayed: the search begins in the segment of what was received.
+    /// (pg_controldata). The dead server may have removed what the standby has received and not replayed: the search begins
+    /// in the segment of what was received.
     /// </summary>
-    public static string FindEndOfWal(HostAccess host, Lsn replayed, Lsn received, uint timeline) => Shell.OnServer(host, string.Create(CultureInfo.InvariantCulture, $$"""
+    public static string FindEndOfWal(
+        HostAccess host, Lsn replayed, Lsn received, uint timeline) => Shell.OnServer(host, string.Create(CultureInfo.InvariantCulture, $$"""
         export LC_ALL=C
         read_major
         dump=$bin/pg_waldump
@@ -170,7 +172,8 @@ public static class HostCommands
         from={{replayed.Value}}
         first=$(({{received.Value}} / segment * segment)) || exit 1
         [ $first -le $from ] || from=$first
-        { said=$({ "$dump" -p "$data/$wal" -t {{timeline}} -s "$(printf '%X/%X' $((from >> 32)) $((from & 0xFFFFFFFF)))" | tail -n 1 | \
+        start=$(printf '%X/%X' $((from >> 32)) $((from & 0xFFFFFFFF)))
+        { said=$({ "$dump" -p "$data/$wal" -t {{timeline}} -s "$start" | tail -n 1 | \
           sed -n 's/.*len (rec\/tot): *[0-9]*\/ *\([0-9]*\),.* lsn: \([0-9A-F/]*\), .*/record=\2 \1/p' >&3; } 2>&1); } 3>&1
         printf 'said=%s\n' "$(printf '%s' "$said" | tail -n 1)"
         echo "segment=$segment"

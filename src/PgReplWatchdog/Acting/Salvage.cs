@@ -32,8 +32,8 @@ public sealed class Salvage(ClusterAccess cluster, SshHosts hosts, TimeProvider 
     private readonly HeldReplay replay = new(hosts, clock);
 
     /// <summary>
-    /// Returns the bytes of WAL that the standby had not and has now, and what became of them in words. What it has it replays before it becomes primary: a
-    /// replay that takes longer than the limit is no failure.
+    /// Returns the bytes of WAL that the standby had not and has now, and what became of them in words. What it has it
+    /// replays before it becomes primary: a replay that takes longer than the limit is no failure.
     /// </summary>
     public async Task<(long Bytes, string Words)> RunAsync(WatchdogAction.Salvage salvage, CancellationToken cancellation)
     {
@@ -42,7 +42,8 @@ public sealed class Salvage(ClusterAccess cluster, SshHosts hosts, TimeProvider 
         using var deadline = CancellationTokenSource.CreateLinkedTokenSource(cancellation);
         deadline.CancelAfter(limit);
         var dead = hosts[salvage.Node];
-        var said = await dead.RequireAsync(HostCommands.FindEndOfWal(dead.Host, salvage.From, salvage.After, salvage.Timeline), limit, deadline.Token);
+        var said = await dead.RequireAsync(HostCommands.FindEndOfWal(dead.Host, salvage.From, salvage.After, salvage.Timeline),
+            limit, deadline.Token);
         if (Line(said, "segment=") is not { } size || !long.TryParse(size, CultureInfo.InvariantCulture, out var segmentBytes))
             throw new SshFailureException(SshFailureKind.CommandFailed, $"{salvage.Node}: pg_controldata does not tell the segment size");
         var ending = Line(said, "said=") ?? "";
@@ -71,7 +72,8 @@ public sealed class Salvage(ClusterAccess cluster, SshHosts hosts, TimeProvider 
         {
             await replayed.CancelAsync();
         }
-        return (end.BytesSince(salvage.After), (isReplayed ? " and replayed" : ", and not replayed in time: that goes on") + await freeing);
+        var outcome = isReplayed ? " and replayed" : ", and not replayed in time: that goes on";
+        return (end.BytesSince(salvage.After), outcome + await freeing);
     }
 
     /// <summary>Whole pages from the standby's position to the end, segment by segment.</summary>

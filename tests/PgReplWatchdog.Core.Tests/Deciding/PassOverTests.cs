@@ -30,7 +30,8 @@ public class PassOverTests
         }, memory.Procedure!);
     }
 
-    private static HostObservation Stopped(bool blocked = true, bool signal = true) => HostDead(Beta, "in archive recovery", blocked) with { StandbySignal = signal };
+    private static HostObservation Stopped(bool blocked = true, bool signal = true) =>
+        HostDead(Beta, "in archive recovery", blocked) with { StandbySignal = signal };
 
     [Theory]
     [InlineData("in time", false)]
@@ -45,16 +46,19 @@ public class PassOverTests
     [InlineData("in vain, and gamma lacks WAL", true)]
     public void Candidate_that_is_not_primary_in_time_is_stopped_if_another_one_can_be_promoted(string what, bool isStopped)
     {
+        bool Ends(string words) => what.EndsWith(words, StringComparison.Ordinal);
+        bool Begins(string words) => what.StartsWith(words, StringComparison.Ordinal);
         var gamma = Deaf(Gamma, what.Contains("lacks", StringComparison.Ordinal) ? Behind(8) : Here).With(server => server with
         {
-            ReplayPaused = what.EndsWith("paused", StringComparison.Ordinal),
-            VersionNumber = what.EndsWith("11", StringComparison.Ordinal) ? 110022 : server.VersionNumber,
+            ReplayPaused = Ends("paused"),
+            VersionNumber = Ends("11") ? 110022 : server.VersionNumber,
         });
-        var beta = what.EndsWith("does not answer", StringComparison.Ordinal) ? Unreachable(Beta) : Deaf();
-        var seen = At(what == "in time" ? 9.9 : what.StartsWith("too late", StringComparison.Ordinal) ? 30 : 10, Unreachable(), beta, gamma).With(what.EndsWith("no host answers", StringComparison.Ordinal) ? HostGone(Beta) : HostUp(Beta));
-        var memory = what.StartsWith("in vain", StringComparison.Ordinal)
-            ? Promoting with { Procedure = Promoting.Procedure! with { Attempts = new Policy().PromotionAttempts } } : Promoting;
-        var next = Continue(memory, what.EndsWith("alpha has", StringComparison.Ordinal) ? seen.With(HostDead(blocked: true)) : seen);
+        var time = what == "in time" ? 9.9 : Begins("too late") ? 30 : 10;
+        var seen = At(time, Unreachable(), Ends("does not answer") ? Unreachable(Beta) : Deaf(), gamma)
+            .With(Ends("no host answers") ? HostGone(Beta) : HostUp(Beta));
+        var attempts = Begins("in vain") ? new Policy().PromotionAttempts : 1;
+        var memory = Promoting with { Procedure = Promoting.Procedure! with { Attempts = attempts } };
+        var next = Continue(memory, Ends("alpha has") ? seen.With(HostDead(blocked: true)) : seen);
         Assert.Equal(isStopped, next.Action == Stop);
         Assert.Equal(isStopped ? ProcedureStep.PassOver : ProcedureStep.Promote, next.Memory.Procedure!.Step);
         Assert.Equal(isStopped ? [Beta] : [], next.Memory.Procedure.PassedOver);
