@@ -70,8 +70,9 @@ public static class HostCommands
 
     /// <summary>
     /// If the startup process waits for sessions (its process title says so), those sessions are ended; prints who they were.
-    /// They have to be terminated: a startup process that waits for a snapshot does not read max_standby_streaming_delay
-    /// again (seen on 15). They are the holders of the lock that it waits for; else all in a transaction for some time.
+    /// A startup process that waits for a snapshot does not read max_standby_streaming_delay again (seen on 15).
+    /// They are the holders of the lock that it waits for; else all in a transaction for some time. They are ended in the
+    /// select list: the conditions of a WHERE clause have no order.
     /// </summary>
     public static string EndHeldReplay(HostAccess host, Lsn? elected) => Shell.OnServer(host, $$"""
         read_postmaster
@@ -79,12 +80,12 @@ public static class HostCommands
         startup=$(pgrep -P "$postmaster" -f 'startup .*recovering .*waiting') || exit 0
         {{RefuseWhereFed(elected)}}
         ask "WITH waiting AS (SELECT locktype, database, relation FROM pg_locks WHERE pid = $startup AND NOT granted)
-             SELECT usename || ' (process ' || pid || ')'
+             SELECT usename || ' (process ' || pid || CASE WHEN pg_terminate_backend(pid) THEN ')' ELSE ', in vain)' END
                FROM pg_stat_activity
               WHERE CASE WHEN EXISTS (SELECT 1 FROM waiting)
                          THEN pid IN (SELECT pid FROM pg_locks JOIN waiting USING (locktype, database, relation) WHERE granted)
                          ELSE clock_timestamp() - xact_start > interval '{{HeldReplayInterval.TotalMilliseconds}} milliseconds' END
-                AND pid NOT IN ($startup, pg_backend_pid()) AND pg_terminate_backend(pid)"
+                AND pid NOT IN ($startup, pg_backend_pid())"
         """);
 
     /// <summary>

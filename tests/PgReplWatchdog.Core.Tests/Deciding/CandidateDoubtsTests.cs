@@ -6,7 +6,7 @@ namespace PgReplWatchdog.Core.Tests.Deciding;
 public class CandidateDoubtsTests
 {
     /// <summary>The gates that these tests are about.</summary>
-    internal static readonly Gate[] Gates = 
+    internal static readonly Gate[] Gates =
     [
         Gate.CandidateReplayBehind, Gate.CandidateHostUnreachable, Gate.CandidateCommitsWait, Gate.CandidateNotSynchronous,
     ];

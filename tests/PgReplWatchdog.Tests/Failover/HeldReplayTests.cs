@@ -43,7 +43,7 @@ public sealed class HeldReplayTests
             $"{major}, {change}, {delay}: first row {Stopwatch.GetElapsedTime(killed, first.Timestamp).TotalSeconds:0.00} s after the kill"));
         Assert.Contains("terminating connection due to administrator command", await report.EndAsync(), StringComparison.Ordinal);
         Assert.Empty(await WriteAccount.Of(writer).LostOnAsync(cluster.Beta, Cancellation));
-        var events = (await cluster.RequireAsync("events", "main", "--limit", "200")).Output;
+        var events = (await cluster.RequireAsync("events", "main", "--limit", "200", "--json")).Output;
         Assert.Contains("ended on beta, because they held replay", events, StringComparison.Ordinal);
     }
 

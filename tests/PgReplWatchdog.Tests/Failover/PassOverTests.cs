@@ -21,7 +21,7 @@ public sealed class PassOverTests
 
         await cluster.UntilAsync(status => status is { Verdict: "Serving", IntendedPrimary: "gamma" }, "gamma is primary");
         Assert.True(await cluster.IsPrimaryAsync(cluster.Gamma));
-        var events = (await cluster.RequireAsync("events", "main", "--limit", "200")).Output;
+        var events = (await cluster.RequireAsync("events", "main", "--limit", "200", "--json")).Output;
         Assert.Contains("beta has not become primary", events, StringComparison.Ordinal);
         Assert.Contains("beta is stopped and kept from starting", events, StringComparison.Ordinal);
         await cluster.UntilAsync(status => status.Streams("beta") && status.Streams("alpha"), "beta and alpha stream from gamma");
