@@ -114,6 +114,8 @@ public sealed class LeaseTests
         foreach (var command in new[] { new[] { "check", "main" }, ["setup", "--plan"] })
             AssertTells((await cluster.RunAsync(command)).ToString(), cluster);
         await cluster.StartServiceAsync();
+        await cluster.UntilAsync(
+            status => status.Json.Contains("the guard of alpha stopped PostgreSQL", StringComparison.Ordinal), "it is told");
         AssertTells((await cluster.RunAsync("status", "main")).ToString(), cluster);
     }
 
