@@ -3,7 +3,6 @@ using System.Globalization;
 using PgReplWatchdog.Acting.Ssh;
 using PgReplWatchdog.Configuration;
 using PgReplWatchdog.Deciding;
-using PgReplWatchdog.Topology;
 
 namespace PgReplWatchdog.Acting;
 

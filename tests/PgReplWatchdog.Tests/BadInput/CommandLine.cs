@@ -57,6 +57,7 @@ public sealed class CommandLine(ConfigurationFolder folder) : IClassFixture<Conf
     [InlineData("pgwatchdog resume main", "resume")]
     [InlineData("pgwatchdog acknowledge main", "acknowledge")]
     [InlineData("pgwatchdog adopt main beta", "adopt")]
+    [InlineData("pgwatchdog takeover main", "takeover")]
     [InlineData("pgwatchdog config validate", "config")]
     [InlineData("pgwatchdog config validate --config", "config", "validate")]
     public async Task Help_has_examples_and_exit_codes(string example, params string[] command)

@@ -1,3 +1,4 @@
+using System.Diagnostics;
 using System.Text.Json.Nodes;
 using PgReplWatchdog.Lab;
 using PgReplWatchdog.Tests.SetUp;
@@ -42,17 +43,17 @@ public sealed class TwoWatchdogsTests
     public async Task Two_watchdogs_on_two_sides_of_a_partition_make_no_second_primary()
     {
         await using var cluster = await RunningCluster.StartAsync(namespaces: true, service: false, change: Guarded);
-        var (second, port) = Second(cluster.Lab);
-        // Neither sees the other one when it starts: that would be refused.
+        var (second, _) = Second(cluster.Lab);
+        using var other = OnHost(cluster.Alpha, second);
+        await SetUpTests.EventuallyAsync(async () => await OrderAsync(cluster.Alpha) != "", "the second watchdog, on alpha's host, arms the guard");
+        // The first one does not see the second when it starts: that would be refused.
         foreach (var host in cluster.Lab.Hosts)
             await host.CutAsync(CutFrom.Watchdog, CutMode.Drop, ct: Cancellation);
-        await using var other = await Service.StartAsync(second, port, ct: Cancellation);
         await cluster.StartServiceAsync();
         foreach (var host in cluster.Lab.Hosts)
             await host.HealAsync(CutFrom.Watchdog, Cancellation);
         await cluster.UntilAsync(status => status.Verdict == "Serving" && status.Gates.Contains("AnotherWatchdog"), "the first watchdog notices the second");
-        await other.UntilAsync(status => status.Verdict == "Serving" && status.Gates.Contains("AnotherWatchdog"), "the second watchdog notices the first", Patience, Cancellation);
-        Assert.Equal("", await OrderAsync(cluster.Alpha));
+        await SetUpTests.EventuallyAsync(async () => await OrderAsync(cluster.Alpha) == "", "the second one notices the first, and takes its lease back");
 
         await using var pinned = new PinnedWriter(cluster.Alpha);
         pinned.Start();
@@ -64,8 +65,16 @@ public sealed class TwoWatchdogsTests
         await cluster.Alpha.HealAsync(ct: Cancellation);
         await pinned.StopAsync();
 
-        await other.DisposeAsync();
+        other.Kill();
         await cluster.UntilAsync(status => status.Ready("beta"), "the first watchdog is alone, and failover is ready");
+    }
+
+    /// <summary>The service in a host's network namespace: it goes with that host in a partition.</summary>
+    private static Process OnHost(LabHost host, string configuration)
+    {
+        var start = new ProcessStartInfo("ip", ["netns", "exec", host.Namespace!, Product.Program, "run", "--config", configuration]);
+        start.Environment["PGWATCHDOG_LAB"] = File.ReadAllText(Path.Combine(Path.GetDirectoryName(configuration)!, "lab-id"));
+        return Process.Start(start)!;
     }
 
     private static (string Configuration, int Port) Second(LabCluster lab)
