@@ -88,6 +88,9 @@ public sealed record Mutation(string Name, string Invariant, params Patch[] Patc
         new("passed-over-unproven", "I1",
             new Patch(Deciding + "Failover.PassOver.cs", "if (host is { IsReachable: true, IsFenced: false })", "if (!MUTANT && host is { IsReachable: true, IsFenced: false })"),
             new Patch(Deciding + "Failover.PassOver.cs", "if (host is not { IsFenced: true, StandbySignal: true })", "if (!MUTANT && host is not { IsFenced: true, StandbySignal: true })")),
+        new("another-watchdog-ignored", "Owner", new Patch(Deciding + "Gates.cs", "if (now.Memory.Other is { } other)", "if (!MUTANT && now.Memory.Other is { } other)")),
+        new("another-watchdog-forgotten-out-of-sight", "Owner", new Patch(Deciding + "Ownership.cs",
+            "(IsGone(memory, observation) ? null : memory.Other)", "(MUTANT || IsGone(memory, observation) ? null : memory.Other)")),
     ];
 
     public override string ToString() => Name;

@@ -91,6 +91,7 @@ internal sealed partial class Faults(World world, Journal journal, Crash crash)
         .. Late(),
         .. Evidence(),
         .. Candidates(),
+        .. Owner(),
     ];
 
     private (int Weight, Action<Node, double> Strike)[] Basic() =>

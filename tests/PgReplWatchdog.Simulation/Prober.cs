@@ -21,6 +21,9 @@ internal sealed class Prober(World world, Clock clock, Crash crash) : IProber
     /// <summary>When this process last saw a node serve as primary, or else first looked, by its own clock; and how many looks ago.</summary>
     private readonly (TimeSpan At, int Look)[] served = new (TimeSpan, int)[Setting.MostNodes];
 
+    /// <summary>When this process last saw a node serve as primary, it saw another watchdog as well.</summary>
+    private readonly bool[] besideAnother = new bool[Setting.MostNodes];
+
     /// <summary>Where each node was when it answered in the last look; for the truth.</summary>
     public ClusterObservation? Last { get; private set; }
 
@@ -49,6 +52,8 @@ internal sealed class Prober(World world, Clock clock, Crash crash) : IProber
         };
         foreach (var node in world.Nodes)
         {
+            if (answers[node.Index].IsServingPrimary)
+                besideAnother[node.Index] = Array.Exists(answers, answer => answer.Server is { Watchdogs.IsEmpty: false });
             if (looks == 1 || (answers[node.Index].IsServingPrimary && world.LeadsTo[node.Index] == node))
                 served[node.Index] = (Last.At, looks);
         }
@@ -66,6 +71,8 @@ internal sealed class Prober(World world, Clock clock, Crash crash) : IProber
         var waited = Last!.At - at;
         if (waited < threshold)
             world.Truth.Violated("Threshold", $"{decided.From} is replaced {waited.TotalSeconds:0.00} s after it was seen serving; the threshold is {threshold.TotalSeconds} s");
+        if (besideAnother[world.Find(decided.From).Index])
+            world.Truth.Violated("Owner", $"{decided.From} is replaced, and another watchdog was there when it was seen serving last");
         if (looks - look < 2 && looks > 2)
             world.Truth.Violated("Looks", $"{decided.From} is replaced after one look at which it did not serve");
     }
@@ -144,6 +151,8 @@ internal sealed class Prober(World world, Clock clock, Crash crash) : IProber
             LimitsSlots = true,
             BootChecks = string.Join(' ', node.BootChecks.Where(check => check.Until > world.Now).Select(check => FormattableString.Invariant($"{check.At}"))),
             GuardOrderId = node.Guard.Shown,
+            GuardOwner = node.Guard.Shown is { Length: > 0 } ? world.Setting.Spec.Owner : "",
+            Watchdogs = IsWatchedByAnother(node) ? [new WatchdogSession("3d2c1b0a", "h9", 0.5, FromHere: false)] : [],
             Slots = [.. node.Slots.Select(name => new ReplicationSlot(world.Setting.Spec.Node(name).SlotName, false, "reserved", null))],
             WalReceiver = receiver is null ? null : new WalReceiver("streaming", TimeSpan.FromSeconds((world.Now - receiver.HeardAt) * node.Guard.Rate), receiver.Primary.Name),
             WalSenders = node.IsStandby ? [] :
@@ -153,6 +162,9 @@ internal sealed class Prober(World world, Clock clock, Crash crash) : IProber
             ],
         };
     }
+
+    private bool IsWatchedByAnother(Node node) => world.Now < world.OtherUntil && world.OtherAt is { HostUp: true } host
+        && (host == node || world.Network.BothUp(host.Index, node.Index, world.Now));
 
     /// <summary>What a node may say that nobody can make sense of.</summary>
     private NodeObservation Garbage(Node node) => world.Random.Next(6) switch

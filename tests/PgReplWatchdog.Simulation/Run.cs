@@ -199,7 +199,7 @@ internal sealed class Run
         journal.Memory.Returning.Any(node => node.Step == ReturnStep.GivenUp) || !world.Setting.Spec.Policy.Rejoin
         || Count(EventKind.FailoverFailed) > 0
         || (Count(EventKind.FailoverWithdrawn) > 0 && (Count(EventKind.PrimaryAdopted) > 1 || watchdog.Last?.Decision.Diagnosis.Verdict == Verdict.TwoPrimaries))
-        || watchdog.Last?.Decision.Gates.Any(gate => gate.Gate == Gate.RecentFailover) == true
+        || watchdog.Last?.Decision.Gates.Any(gate => gate.Gate is Gate.RecentFailover or Gate.AnotherWatchdog) == true
         || (world.SwitchedOverUnseen && watchdog.Last?.Decision.Diagnosis.Verdict == Verdict.Unknown)
         || Array.Exists(world.Nodes, node => node is { HostUp: false, FencedByCommand: true })
         || (watchdog.Last?.Decision.Diagnosis.Verdict == Verdict.Stopped && !world.Setting.Spec.Policy.FailoverWhenStopped)

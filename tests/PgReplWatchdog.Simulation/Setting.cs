@@ -64,7 +64,7 @@ internal sealed record Setting(ClusterSpec Spec, Story Story)
         };
         var nodes = Enumerable.Range(1, random.Next(2) + 2).Select(number => new NodeSpec(
             "n" + number, "h" + number, 5432, "/pg" + number, number > 2 && random.Next(8) == 0 ? 0 : NodeSpec.DefaultPriority - random.Next(3)));
-        return new Setting(new ClusterSpec("sim", [.. nodes], policy, new SqlRoles("r", "w", "d")), story)
+        return new Setting(new ClusterSpec("sim", [.. nodes], policy, new SqlRoles("r", "w", "d")) { Owner = "0a1b2c3d" }, story)
         {
             Mischief = story == Story.Chaos && random.Next(2) == 0 ? 0.03 * random.NextDouble() : 0,
             HasReferences = random.Next(2) == 0,

@@ -66,6 +66,10 @@ internal sealed class World
     /// <summary>The watchdog's process does not run, or stands still.</summary>
     public bool IsWatchdogAway { get; set; }
 
+    /// <summary>The host on which a second watchdog runs, and until when.</summary>
+    public Node? OtherAt { get; set; }
+    public double OtherUntil { get; set; }
+
     /// <summary>Until then some requests arrive after the watchdog has given them up.</summary>
     public double LateUntil { get; set; }
 

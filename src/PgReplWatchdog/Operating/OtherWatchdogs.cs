@@ -22,7 +22,11 @@ public static class OtherWatchdogs
         var unnamed = cluster with { Spec = cluster.Spec with { Owner = "" } }; // a look is no watchdog, and renews nothing
         using var hosts = new SshHosts(unnamed);
         await using var prober = new PostgresProber(unnamed, hosts, TimeProvider.System);
-        var look = await prober.ObserveAsync(new Inquiry(null, false, []), cancellation);
+        var inquiry = new Inquiry(null, false, []);
+        var look = await prober.ObserveAsync(inquiry, cancellation);
+        // A process that has just started is slow: who missed the first look gets another.
+        if (look.Nodes.Any(node => node.Reach == Reach.Unreachable))
+            look = await prober.ObserveAsync(inquiry, cancellation);
         return Ownership.Alive(cluster.Spec, look) is { } other
             ? $"{cluster.Spec.Name}: {other.Described} watches this cluster already: stop that one first. A cluster has one watchdog" : null;
     }

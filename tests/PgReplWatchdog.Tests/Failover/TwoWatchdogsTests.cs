@@ -19,7 +19,7 @@ public sealed class TwoWatchdogsTests
         var (second, port) = Second(cluster.Lab);
         var refused = await Product.RunAsync(second, ["run"], Cancellation);
         Assert.Equal(1, refused.ExitCode);
-        Assert.Matches("^main: watchdog [0-9a-f]{8} at 127.0.0.1 \\(its session is on alpha\\) watches this cluster already: stop that one first", refused.Error);
+        Assert.Matches("^main: watchdog [0-9a-f]{8} at 127.0.0.1 \\(its session is on (alpha|beta)\\) watches this cluster already: stop that one first", refused.Error);
         await cluster.RequireAsync("check", "main"); // a command is no watchdog, and finds its own service
 
         var lease = await OrderAsync(cluster.Alpha);
@@ -44,6 +44,11 @@ public sealed class TwoWatchdogsTests
     {
         await using var cluster = await RunningCluster.StartAsync(namespaces: true, service: false, change: Guarded);
         var (second, _) = Second(cluster.Lab);
+        foreach (var host in cluster.Lab.Hosts) // set-up lets the watchdog in from its own address only
+        {
+            await host.RunAsync($"echo 'host postgres pgwatchdog samenet scram-sha-256' >> {host.DataDirectory}/pg_hba.conf", Cancellation);
+            await host.PsqlAsync("SELECT pg_reload_conf()", Cancellation);
+        }
         using var other = OnHost(cluster.Alpha, second);
         await SetUpTests.EventuallyAsync(async () => await OrderAsync(cluster.Alpha) != "", "the second watchdog, on alpha's host, arms the guard");
         // The first one does not see the second when it starts: that would be refused.
