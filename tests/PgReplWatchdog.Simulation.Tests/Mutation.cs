@@ -70,8 +70,6 @@ public sealed record Mutation(string Name, string Invariant, params Patch[] Patc
             new Patch("tests/PgReplWatchdog.Simulation/Faults.Late.cs", "(2, (_, until) => RequestsAreLate(until))", "(MUTANT ? 20 : 2, (_, until) => RequestsAreLate(until))")),
         new("delays-by-the-wall-clock", "I6", new Patch("src/PgReplWatchdog.Core/Remembering/Moments.cs",
             "if (ByTime.TryGetValue(time, out var moment))", "if (!MUTANT && ByTime.TryGetValue(time, out var moment))")),
-        new("gap-in-sight-forgotten", "I1", new Patch(Deciding + "Decider.cs", "            sight.Unaccounted);", "            MUTANT ? [] : sight.Unaccounted);"),
-            new Patch("tests/PgReplWatchdog.Simulation/Faults.Evidence.cs", "(2, (_, until) => SwitchesOverUnseen(until))", "(MUTANT ? 20 : 2, (_, until) => SwitchesOverUnseen(until))")),
         new("old-record-believed", "I1",
             new Patch("src/PgReplWatchdog.Core/Diagnosing/Diagnostician.cs", "?? RecordIsOld(intended!, memory, observation)\n",
                 "?? (MUTANT ? null : RecordIsOld(intended!, memory, observation))\n"),
