@@ -7,7 +7,7 @@ namespace PgReplWatchdog.Lab;
 public sealed class Service : IAsyncDisposable
 {
     private const int SigTerm = 15;
-    private static readonly TimeSpan StartLimit = TimeSpan.FromSeconds(20);
+    private static readonly TimeSpan StartLimit = TimeSpan.FromSeconds(60);
     private static readonly TimeSpan StopLimit = TimeSpan.FromSeconds(20);
     private static readonly TimeSpan PollInterval = TimeSpan.FromMilliseconds(50);
 

@@ -126,7 +126,7 @@ public static partial class Failover
         {
             // A watchdog that was started anew knows no receipt of before, but the silence that is on record. Both are known to within a look.
             var unheard = by == FencedBy.Nothing || now.Receipts.Since(procedure.To) is not { } since ? (TimeSpan?)null
-                : Max(now.Observation.At - since, SilentFor(now, procedure)) + (2 * now.Policy.ProbeTimeout);
+                : Max(now.Observation.At - since, SilentFor(now, procedure)) + now.Policy.CheckInterval + (2 * now.Policy.ProbeTimeout);
             var next = Freeze(now, Enter(now, procedure with { FencedBy = by, NotReceivedFor = unheard }, ProcedureStep.Freeze));
             return by != FencedBy.Nothing ? next : next with
             {

@@ -77,11 +77,13 @@ public sealed class NodeSession(ClusterAccess cluster, NodeSpec node) : IAsyncDi
     /// <summary>A postmaster that hangs goes on serving the sessions it has: it has to take a new connection as well.</summary>
     private async Task<ServerFacts> AskKeptAsync(Session session, CancellationToken deadline)
     {
-        var asking = AskAsync(session, deadline);
+        var hangingUp = session.ServerHangsUp ? Postmaster.HangsUpAsync(session.Addresses, node.Port, deadline) : Task.CompletedTask;
+        _ = hangingUp.ContinueWith(static late => late.Exception, TaskScheduler.Default); // where the session broke nobody waits for it
         try
         {
-            await Task.WhenAll(asking, session.ServerHangsUp ? Postmaster.HangsUpAsync(session.Addresses, node.Port, deadline) : asking);
-            return await asking;
+            var facts = await AskAsync(session, deadline);
+            await hangingUp;
+            return facts;
         }
         catch
         {

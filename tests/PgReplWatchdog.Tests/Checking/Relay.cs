@@ -73,6 +73,7 @@ internal sealed class Relay : IAsyncDisposable
         try
         {
             await from.GetStream().CopyToAsync(to.GetStream());
+            to.Client.Shutdown(SocketShutdown.Send);
         }
         catch (Exception failure) when (failure is IOException or SocketException or ObjectDisposedException or InvalidOperationException)
         {

@@ -86,8 +86,8 @@ public sealed class ReplacedTests
             // Not said to be salvaged, and all acknowledged in the time that it says.
             Assert.Equal(JsonValueKind.Null, procedure.GetProperty("salvagedBytes").ValueKind);
             var window = TimeSpan.Parse(procedure.GetProperty("notReceivedFor").GetString()!, CultureInfo.InvariantCulture);
-            Assert.True(toWallClock + Stopwatch.GetElapsedTime(0, lost.Min(row => row.Timestamp)) > fenced - window,
-                $"a row is lost that was acknowledged more than {window} before {fenced:O}");
+            var earliest = toWallClock + Stopwatch.GetElapsedTime(0, lost.Min(row => row.Timestamp));
+            Assert.True(earliest > fenced - window, $"of {lost.Count} lost rows one was acknowledged at {earliest:O}, more than {window} before {fenced:O}");
         }
         Assert.NotEmpty(procedure.GetProperty("evidence").EnumerateArray());
     }

@@ -33,7 +33,7 @@ public sealed class WriteAccountTests
         Assert.Equal(Stopwatch.GetElapsedTime(account.By(beta)[0].Timestamp, account.By(alpha)[^1].Timestamp), account.OverlapOf(alpha, beta));
         Assert.True(account.OverlapOf(alpha, beta) > TimeSpan.Zero);
         Assert.Empty(await WriteAccount.Of(onAlpha).LostOnAsync(alpha, Cancellation));
-        Assert.Equal(onAlpha.Acknowledged.Count, (await account.LostOnAsync(beta, Cancellation)).Count(row => row.By == alpha));
+        Assert.Equal(account.By(alpha).Count, (await account.LostOnAsync(beta, Cancellation)).Count(row => row.By == alpha));
     }
 
     [Fact]

@@ -50,7 +50,7 @@ public sealed class HostRefusalTests
         (await Product.RunAsync(configuration, ["setup", "main", "--plan"], Cancellation)).Shows(0, "Nothing to change");
         foreach (var host in hosts.Hosts)
         {
-            Assert.Equal("postgres", await host.RunAsync("ps -o user= -p $(cat /var/lib/postgresql/15/main.pgwatchdog/guard.pid)", Cancellation));
+            Assert.Equal("postgres", await host.RunAsync("ps -o user= -p $(cut -d ' ' -f 1 /var/lib/postgresql/15/main.pgwatchdog/guard.pid)", Cancellation));
             Assert.Equal("", await host.RunAsync("find /var/lib/postgresql /etc/postgresql/15 ! -user postgres", Cancellation));
         }
     }
