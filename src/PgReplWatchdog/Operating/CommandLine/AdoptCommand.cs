@@ -8,9 +8,6 @@ namespace PgReplWatchdog.Operating.CommandLine;
 /// <summary>`pgwatchdog adopt`: an operator says which node is the primary. The service's next check does it, and this waits for it.</summary>
 public static class AdoptCommand
 {
-    private static readonly TimeSpan LongestWait = TimeSpan.FromSeconds(15);
-    private static readonly TimeSpan Pause = TimeSpan.FromMilliseconds(200);
-
     public static Command Create()
     {
         var cluster = new Argument<string>("CLUSTER") { Description = "The cluster's name in the configuration." };
@@ -35,17 +32,7 @@ public static class AdoptCommand
     private static async Task<bool> ConfirmsAsync(string stateDirectory, string cluster, string node, CancellationToken cancellation)
     {
         using var journal = new JournalReader(stateDirectory);
-        await Console.Out.WriteLineAsync(Meaning(cluster, node, journal.Memory(cluster).IntendedPrimary));
-        if (Console.IsInputRedirected)
-        {
-            await Console.Error.WriteLineAsync("nothing was changed: this asks for confirmation on a terminal; give --yes");
-            return false;
-        }
-        await Console.Out.WriteAsync($"Type {node} to go on: ");
-        if (await Console.In.ReadLineAsync(cancellation) == node)
-            return true;
-        await Console.Error.WriteLineAsync("nothing was changed");
-        return false;
+        return await OperatorRequest.ConfirmsAsync(Meaning(cluster, node, journal.Memory(cluster).IntendedPrimary), node, cancellation);
     }
 
     /// <summary>What an operator has to know before.</summary>
@@ -63,25 +50,7 @@ public static class AdoptCommand
             await Console.Out.WriteLineAsync($"{node} is the primary of {cluster} on record already");
             return ExitCode.Ok;
         }
-        var asked = TimeProvider.System.GetTimestamp();
-        do
-        {
-            await Task.Delay(Pause, TimeProvider.System, cancellation);
-            if (journal.Memory(cluster).IntendedPrimary == node)
-            {
-                await Console.Out.WriteLineAsync($"{node} is the primary of {cluster}");
-                return ExitCode.Ok;
-            }
-            if (journal.Events(cluster, 100, last).FirstOrDefault(told => told.Kind == EventKind.AdoptionWaits) is { } waits)
-            {
-                await Console.Error.WriteLineAsync(waits.Sentence);
-                return ExitCode.Failed;
-            }
-        }
-        while (TimeProvider.System.GetElapsedTime(asked) < LongestWait);
-        await Console.Error.WriteLineAsync(FormattableString.Invariant(
-            $"no check of {cluster} has taken the request in {LongestWait.TotalSeconds:0} s: does the service run (pgwatchdog status {cluster})? ")
-            + FormattableString.Invariant($"The request ends after {Adoption.RequestHolds.TotalMinutes:0} min"));
-        return ExitCode.Failed;
+        return await OperatorRequest.UntilDoneAsync(journal, cluster, last, () => journal.Memory(cluster).IntendedPrimary == node,
+            $"{node} is the primary of {cluster}", EventKind.AdoptionWaits, cancellation);
     }
 }
