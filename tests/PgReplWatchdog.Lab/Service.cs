@@ -111,7 +111,9 @@ public sealed class Service : IAsyncDisposable
             catch (OperationCanceledException)
             {
                 await KillAsync();
+                Keep($"(the lab killed it: it did not stop within {StopLimit.TotalSeconds:0} s)", _ => { });
             }
+            Keep($"(it ended with {process.ExitCode} at {DateTimeOffset.UtcNow:HH:mm:ss.fff})", _ => { });
         }
         process.Dispose();
         http.Dispose();

@@ -75,7 +75,12 @@ public sealed class LeaseTests
         await SetUpTests.EventuallyAsync(
             () => Task.FromResult(cluster.Service.Log.Contains(
                 "disarming the guard of alpha: the watchdog stops", StringComparison.Ordinal)), "the service stops");
-        Assert.True(File.Exists(Order(cluster)));
+        await RunningCluster.HoldsForAsync(TimeSpan.FromSeconds(4), () =>
+        {
+            Assert.True(File.Exists(Order(cluster)));
+            Assert.False(stopping.IsCompleted, "the service has ended, and the order is still there:\n" + cluster.Service.Log);
+            return Task.CompletedTask;
+        });
         await cluster.Alpha.StartSshdAsync(Cancellation);
         await stopping;
         Assert.False(File.Exists(Order(cluster)), "the order is still there:\n" + cluster.Service.Log);

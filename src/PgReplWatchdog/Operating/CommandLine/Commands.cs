@@ -54,7 +54,10 @@ public static class Commands
         }
         try
         {
-            return await parsed.InvokeAsync(new InvocationConfiguration { EnableDefaultExceptionHandler = false });
+            var invocation = new InvocationConfiguration { EnableDefaultExceptionHandler = false };
+            if (parsed.CommandResult.Command.Name == RunCommand.Name)
+                invocation.ProcessTerminationTimeout = null; // the service disarms guards before it ends; the default kills it 2 s after SIGTERM
+            return await parsed.InvokeAsync(invocation);
         }
         catch (InvalidConfigurationException invalid)
         {

@@ -9,9 +9,11 @@ namespace PgReplWatchdog.Operating.CommandLine;
 /// <summary>`pgwatchdog run`.</summary>
 public static class RunCommand
 {
+    public const string Name = "run";
+
     public static Command Create()
     {
-        var command = new Command("run", Text.Run);
+        var command = new Command(Name, Text.Run);
         command.SetAction(async (parsed, cancellation) =>
         {
             var file = parsed.GetValue(Commands.Config)!;
