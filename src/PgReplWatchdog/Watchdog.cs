@@ -126,8 +126,13 @@ public sealed class Watchdog(
             return;
         var forgotten = memory with { Guard = null };
         var stops = new WatchdogEvent(EventKind.GuardChanged, $"disarming the guard of {node}: the watchdog stops");
+        var left = new WatchdogEvent(EventKind.GuardChanged, $"the guard of {node} may still be armed. "
+            + $"If the watchdog stays away, run on the host of {node}: rm '{spec.Node(node).GuardOrderFile}'");
         if (!Append(forgotten, [], [stops], clock.GetUtcNow()))
+        {
+            Tell(left);
             return;
+        }
         memory = forgotten;
         Tell(stops);
         var began = clock.GetTimestamp();
@@ -146,8 +151,6 @@ public sealed class Watchdog(
         }
         if (working.MayBeArmed is null)
             return;
-        var left = new WatchdogEvent(EventKind.GuardChanged, $"the guard of {node} may still be armed. "
-            + $"If the watchdog stays away, run on the host of {node}: rm '{spec.Node(node).GuardOrderFile}'");
         Append(memory, [left], [], clock.GetUtcNow());
         Tell(left);
     }

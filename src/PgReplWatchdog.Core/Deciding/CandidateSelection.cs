@@ -30,14 +30,14 @@ public static class CandidateSelection
     [
         .. spec.Nodes
             .Where(node => node.Name != primary)
-            .Select(node => Assess(node, spec.Policy, memory, lastKnownPosition, MayBeShipped(primary, observation), observation.Find(node.Name), observation.Host(node.Name)))
+            .Select(node => Assess(node, spec.Policy, memory, lastKnownPosition, MayBeShipped(primary, memory, observation), observation.Find(node.Name), observation.Host(node.Name)))
             .Select(candidate => !candidate.IsEligible ? candidate : candidate with
             {
                 Doubts = [.. (doubts ?? CandidateDoubts.Nothing).About(candidate, spec.Policy, primary, observation)],
             })
             .OrderByDescending(candidate => candidate.IsEligible)
             // What a standby lacks is copied from the old primary, if the standby can take it.
-            .ThenBy(candidate => MayBeShipped(primary, observation) ? candidate.Doubts.Length : 0)
+            .ThenBy(candidate => MayBeShipped(primary, memory, observation) ? candidate.Doubts.Length : 0)
             .ThenByDescending(candidate => candidate.Position ?? default)
             .ThenBy(candidate => candidate.Doubts.Length)
             .ThenBy(candidate => candidate.BacklogBytes ?? long.MaxValue)
@@ -46,8 +46,8 @@ public static class CandidateSelection
     ];
 
     /// <summary>The host of a primary that serves no more answers: what a standby lacks is there, and is shipped before the promotion.</summary>
-    private static bool MayBeShipped(string? primary, ClusterObservation observation) =>
-        observation.Find(primary) is { IsSilent: true } && observation.Host(primary) is { IsReachable: true };
+    private static bool MayBeShipped(string? primary, ClusterMemory memory, ClusterObservation observation) =>
+        memory.Procedure is not { SalvageFailed: true } && observation.Find(primary) is { IsSilent: true } && observation.Host(primary) is { IsReachable: true, StorageHangs: false };
 
     private static Candidate Assess(
         NodeSpec node, Policy policy, ClusterMemory memory, Lsn? lastKnownPosition, bool mayBeShipped, NodeObservation? seen, HostObservation? host)

@@ -30,7 +30,7 @@ public static class Decider
         ArgumentNullException.ThrowIfNull(observation);
         observation = observation.WithoutAliases(memory.IntendedPrimary);
         var before = memory;
-        memory = Ownership.Looked(spec, memory, observation);
+        memory = Ownership.Looked(spec, memory, observation, working.TakeoverTold);
         var flushing = working.Flushing.Looked(observation, Diagnostician.Subject(memory, observation));
         var arrivals = working.Arrivals.Looked(observation, memory, spec.Policy.LateAfter);
         var claim = working.Claim.Looked(spec.Policy, memory, observation, Diagnostician.IsHeard(observation, memory),
@@ -99,7 +99,9 @@ public static class Decider
                 GuardSeenAt = step.Memory.Guard is { } armed && !armed.IsSameAs(memory.Guard) ? observation.At : guardSeenAt,
                 GuardToldAt = step.Action is WatchdogAction.ArmGuard or WatchdogAction.DisarmGuard ? observation.At : working.GuardToldAt,
                 ServedAt = servedAt,
-                MayBeArmed = step.Action is WatchdogAction.ArmGuard arm ? arm.Node : step.Memory.Guard?.Node ?? mayBeArmed,
+                MayBeArmed = step.Action is WatchdogAction.ArmGuard arm ? arm.Node : step.Memory.Guard?.Node
+                    // An order on a node that was replaced stays: without it that node might start as a primary.
+                    ?? (mayBeArmed == step.Memory.IntendedPrimary ? mayBeArmed : null),
             },
             Action = step.Action,
             Events = step.Events,

@@ -23,10 +23,11 @@ public static partial class Failover
             return false;
         var took = procedure.Attempts >= now.Policy.PromotionAttempts
             ? TimeSpan.MaxValue : now.Since(procedure.Phases[^1].At);
-        var isShipped = now.Observation.Host(procedure.From) is { IsDead: true };
+        var isShipped = !procedure.SalvageFailed && now.Observation.Host(procedure.From) is { IsDead: true, StorageHangs: false };
+        var all = elected.Value + (ulong)(procedure.SalvagedBytes ?? 0); // what was shipped it may not have replayed yet
         return now.Candidates.Any(other => other.IsEligible && other.Node != procedure.To
             && now.Observation.Find(other.Node) is { Server.Version.HasRecoveryFile: false }
-            && took >= (isShipped || other.Position >= elected ? PromotionMayTake : PromotionMayTakeForItsWal));
+            && took >= (isShipped || other.Position?.Value >= all ? PromotionMayTake : PromotionMayTakeForItsWal));
     }
 
     private static NextStep BeginPassingOver(Situation now, Procedure procedure)

@@ -169,7 +169,7 @@ public static partial class Failover
         if (now.Candidates is not [{ IsEligible: true } elected, ..])
             return NextStep.Wait(With(now, procedure)); // the gates say why; as soon as one is eligible again, it goes on
         procedure = procedure with { To = elected.Node, SalvagedBytes = elected.Node == procedure.To ? procedure.SalvagedBytes : null };
-        return procedure.KnownPosition is null || now.Observation.Host(procedure.From) is { IsDead: true }
+        return procedure.KnownPosition is null || (!procedure.SalvageFailed && now.Observation.Host(procedure.From) is { IsDead: true })
             ? Salvage(now, Enter(now, procedure, ProcedureStep.Salvage))
             : Promote(now, Enter(now, procedure, ProcedureStep.Promote));
     }
@@ -184,7 +184,13 @@ public static partial class Failover
         var standby = now.Observation.Find(procedure.To)?.Server;
         var known = procedure.KnownPosition is not null; // else nobody knows what would be lost: it is tried until it works
         if (known && (procedure.Attempts >= SalvageAttempts || now.Since(began) >= now.Policy.SalvageLimit))
-            return Promote(now, Enter(now, procedure, ProcedureStep.Promote));
+        {
+            // What one lacks is not to be had any more: the one with the most WAL is elected then, whatever else is said of it.
+            procedure = Enter(now, procedure with { SalvageFailed = true }, ProcedureStep.Promote);
+            return now.Candidates.Any(other => other.IsEligible && other.Node != procedure.To && other.Position > (standby is null ? null : Position(standby)))
+                ? NextStep.Wait(With(now, procedure))
+                : Promote(now, procedure);
+        }
         if (now.Observation.Host(procedure.From) is not { IsDead: true } || standby is null || Position(standby) is not { } position)
             return known ? Promote(now, Enter(now, procedure, ProcedureStep.Promote)) : NextStep.Wait(With(now, procedure));
         return Do(now, procedure, new WatchdogAction.Salvage(procedure.From, procedure.To, standby.ReplayedLsn ?? position, position, standby.Timeline));
@@ -306,6 +312,8 @@ public static partial class Failover
         var blocked = procedure.FencedBy == FencedBy.Ssh ? $"; {procedure.From} was fenced: remove recovery.conf from its data directory to start it again"
             : now.Observation.Host(procedure.From) is { StartBlocked: true } ? $"; remove recovery.conf from the data directory of {procedure.From}: with it, it does not start again"
             : "";
+        if (!procedure.PassedOver.IsEmpty)
+            blocked += $"; {string.Join(", ", procedure.PassedOver)} may be stopped and blocked by recovery.conf as well";
         return new NextStep(
             now.Memory with
             {

@@ -14,7 +14,7 @@ public static class Ownership
     /// What this look says of other watchdogs. One that was seen stays on record until the expected primary serves and shows neither its session nor its
     /// lease: what cannot be seen may be on the other side of a partition. The same instance where nothing changes.
     /// </summary>
-    public static ClusterMemory Looked(ClusterSpec spec, ClusterMemory memory, ClusterObservation observation)
+    public static ClusterMemory Looked(ClusterSpec spec, ClusterMemory memory, ClusterObservation observation, TakeoverRequest? refused = null)
     {
         ArgumentNullException.ThrowIfNull(spec);
         ArgumentNullException.ThrowIfNull(memory);
@@ -24,7 +24,8 @@ public static class Ownership
         var alive = Alive(spec, observation);
         var other = alive ?? Leased(spec, memory, observation) ?? (IsGone(memory, observation) ? null : memory.Other);
         var lost = alive?.Owner == memory.LostOwner ? "" : memory.LostOwner;
-        if (alive is null && Request(memory, observation) is { } request && (other is null || other.Owner == request.Owner))
+        // One that was refused while the other one was alive is asked anew: that one may only be out of sight now.
+        if (alive is null && Request(memory, observation) is { } request && request != refused && (other is null || other.Owner == request.Owner))
             (other, lost) = (null, request.Owner);
         return other == memory.Other && lost == memory.LostOwner ? memory : memory with { Other = other, LostOwner = lost };
     }
@@ -55,7 +56,7 @@ public static class Ownership
         if (step.Memory.LostOwner == request.Owner)
             return With(EventKind.TakenOver, $"this watchdog takes over from watchdog {request.Owner}, as {request.By} asked");
         return request != told && Alive(spec, observation) is { } alive
-            ? With(EventKind.TakeoverWaits, $"{request.By} asked to take over: {alive.Described} is alive. Stop it first")
+            ? With(EventKind.TakeoverWaits, $"{request.By} asked to take over: {alive.Described} is alive. Stop it first, then run pgwatchdog takeover {spec.Name} again")
             : step;
 
         NextStep With(EventKind kind, string sentence) => step with { Events = step.Events.Insert(0, new(kind, sentence)) };

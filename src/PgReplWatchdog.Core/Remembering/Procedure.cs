@@ -35,6 +35,9 @@ public sealed record Procedure(string From, string To, ProcedureStep Step, strin
     /// <summary>WAL shipped from the dead primary; null where that was not possible.</summary>
     public long? SalvagedBytes { get; init; }
 
+    /// <summary>Shipping it was tried and did not work: what a standby lacks is not to be had from the old primary.</summary>
+    public bool SalvageFailed { get; init; }
+
     /// <summary>The candidate's position when its promotion was asked for first.</summary>
     public Lsn? PromotedAt { get; init; }
 

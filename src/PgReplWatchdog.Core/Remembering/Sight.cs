@@ -16,6 +16,9 @@ public sealed record Sight
     /// <summary>No gap since the expected primary was seen or heard.</summary>
     private bool IsContinuous { get; init; }
 
+    /// <summary>The last look before the gap: what a host said until then says nothing of what came after it. Null where there was none.</summary>
+    private TimeSpan? BeforeGap { get; init; }
+
     /// <summary>Seen as standbys, or stopped with a start block, since the gap.</summary>
     private ImmutableHashSet<string> Standbys { get; init; } = [];
 
@@ -32,19 +35,24 @@ public sealed record Sight
         ArgumentNullException.ThrowIfNull(observation);
         ArgumentNullException.ThrowIfNull(memory);
         var sees = observation.Nodes.Any(node => node.Reach is not (Reach.Unreachable or Reach.Unknown));
-        var hasGap = LastSawAt is { } last ? sees && observation.At - last > longest : !isFresh;
+        // An own action within a failover takes its time; what it did is known.
+        var isBusy = memory.Procedure is not null && observation.Report is not null;
+        var hasGap = LastSawAt is { } last ? sees && !isBusy && observation.At - last > longest : !isFresh;
+        var before = hasGap ? LastSawAt : BeforeGap;
         var isContinuous = isAlive || (!hasGap && (LastSawAt is null || IsContinuous));
-        var standbys = isAlive ? [] : (hasGap ? [] : Standbys).Union(observation.Nodes.Where(node => IsStandby(observation, node)).Select(node => node.Node));
+        var standbys = isAlive ? [] : (hasGap ? [] : Standbys).Union(observation.Nodes.Where(node => IsStandby(observation, node, before)).Select(node => node.Node));
         return new Sight
         {
             LastSawAt = sees || LastSawAt is null ? observation.At : LastSawAt,
             IsContinuous = isContinuous,
+            BeforeGap = before,
             Standbys = standbys,
             Unaccounted = isContinuous ? []
                 : [.. observation.Nodes.Select(node => node.Node).Where(node => node != memory.IntendedPrimary && node != memory.Procedure?.From && !standbys.Contains(node))],
         };
     }
 
-    private static bool IsStandby(ClusterObservation observation, NodeObservation node) =>
-        node.IsServingStandby || observation.Host(node.Node) is { IsReachable: true, StandbySignal: true } or { IsFenced: true };
+    private static bool IsStandby(ClusterObservation observation, NodeObservation node, TimeSpan? before) =>
+        node.IsServingStandby || (observation.Host(node.Node) is { IsReachable: true, StandbySignal: true } or { IsFenced: true }
+            && (before is null || observation.Host(node.Node)!.At > before));
 }

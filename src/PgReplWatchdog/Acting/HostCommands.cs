@@ -218,7 +218,8 @@ public static class HostCommands
         {{ReadForeignOwner}}
         [ -z "$foreign" ] || { echo "another watchdog ($foreign) has armed the guard: nothing was changed" >&2; exit 1; }
         /bin/sh {0} status || { rm -f {0}.armed && /bin/sh {0} start && sleep 1; } || exit 1
-        printf %s {1} > {0}.armed.new && mv -f {0}.armed.new {0}.armed
+        # On the disk, before the guard shows it: a primary that comes back after a loss of power has to know that it was armed.
+        printf %s {1} > {0}.armed.new && sync {0}.armed.new && mv -f {0}.armed.new {0}.armed && sync "$(dirname {0})"
         """, host.Node.Guard, order, owner, lost);
 
     /// <summary>Without its order the guard does nothing, whatever its server does. Another watchdog's order stays.</summary>

@@ -47,7 +47,8 @@ public sealed class Promotion(ClusterAccess cluster, SshHosts hosts, TimeProvide
         var ending = replay.EndAsync(promote.Node, promote.Elected, Limit, ended.Token, done.Token);
         var promoted = await IsPrimaryAsync(promote.Node, asking, done.Token);
         await ended.CancelAsync();
-        var held = await ending;
+        // A host that does not answer must not hold up what is done already.
+        var held = await Task.WhenAny(ending, Task.Delay(promoted ? RepeatInterval : Limit, clock, cancellation)) == ending ? await ending : "";
         if (promoted)
         {
             _ = asking.ContinueWith(static late => late.Exception, TaskScheduler.Default); // it ends by itself; what it came to is known

@@ -73,6 +73,12 @@ public static partial class CrossChecks
             errors.Add($"{path}:{nameof(cluster.ProbeTimeout)} is {cluster.ProbeTimeout}, {nameof(cluster.CheckInterval)} is {cluster.CheckInterval}; "
                 + "give a time-out of at most the interval, so that a silent node does not delay the next check");
         }
+        if (cluster.GuardTimeToLive > TimeSpan.Zero && cluster.GuardTimeToLive < (2 * cluster.CheckInterval) + cluster.ProbeTimeout)
+        {
+            errors.Add($"{path}:{nameof(cluster.GuardTimeToLive)} is {cluster.GuardTimeToLive}, {nameof(cluster.CheckInterval)} is {cluster.CheckInterval}, "
+                + $"{nameof(cluster.ProbeTimeout)} is {cluster.ProbeTimeout}; give a time to live of at least two intervals and one time-out: "
+                + "without its standbys a primary lives by what the watchdog has seen in the check before");
+        }
         if (cluster.WatchdogRole == cluster.ReplicationRole)
             errors.Add($"{path}:{nameof(cluster.WatchdogRole)} and {nameof(cluster.ReplicationRole)} are both '{cluster.WatchdogRole}'; give two roles, each with what it needs and no more");
         if (cluster.ReplicationConnectionLimit > 0 && cluster.Nodes.Count > 1 && ReplicationSettings.LeastRoleLimit(cluster.Nodes.Count - 1) is var least

@@ -96,8 +96,8 @@ public sealed class HostProber(ClusterAccess cluster, SshHosts hosts, TimeProvid
     {
         if (asking.TryGetValue(node, out var task) && task.IsCompleted)
         {
-            Keep(task.Result);
             asking.Remove(node);
+            Keep(task.Result);
         }
     }
 

@@ -34,12 +34,17 @@ never=-1000000000 # a time
 
 # --- Used by all processes of the guard. No forks here: the loop that decides uses these.
 
-# One line: ID TTL_MS WATCHDOG_ROLE VOUCHER,VOUCHER,... OWNER; no file is disarmed.
+# One line: ID TTL_MS WATCHDOG_ROLE VOUCHER,VOUCHER,... OWNER; no file is disarmed. A file that cannot be read, or is
+# torn after a loss of power, is an order that is not known: the one before it stays, and none is no leave.
 read_order() {
-  id='' ttl=6000 vouchers='' line=''
-  { [ ! -r "$order" ] || read -r line < "$order"; } 2> /dev/null
+  line=''
+  { read -r line < "$order"; } 2> /dev/null
   if [[ $line =~ ^([^ ]+)\ ([1-9][0-9]{0,8})\ ([^ ]+)\ ?([^ ]*) ]]; then
     id=${BASH_REMATCH[1]} ttl=${BASH_REMATCH[2]} vouchers=${BASH_REMATCH[4]}
+  elif [ -r "$state/guard.conf" ] && [ ! -e "$order" ]; then
+    id='' ttl=6000 vouchers=''
+  else
+    id=${id:-unreadable} ttl=${ttl:-6000}
   fi
   poll=$((ttl / 12))
   [ "$poll" -ge 100 ] || poll=100
@@ -54,9 +59,8 @@ read_postmaster() {
   [ -n "$running" ] && [ "/proc/$running/cwd" -ef "$data" ] || running=''
 }
 
-uptime() { # sets now
-  read -r now _ < /proc/uptime
-  now=${now%.*}${now#*.}0
+uptime() { # sets now, which stays where it cannot be read
+  { read -r clock _ < /proc/uptime; } 2> /dev/null && now=${clock%.*}${clock#*.}0
 }
 
 nap() { read -r -t "0.$1" -u 8 _; } # MILLISECONDS, three digits; nothing is ever written there
@@ -83,7 +87,7 @@ read_files() {
 # The uptime is read before the message is written, by the server, in the same statement: whoever acknowledges the
 # position behind the message was reached after that time. pg_logical_emit_message returns that position.
 # A watchdog's session says in its application_name which position it has seen; more than there is, is no answer of this
-# server.
+# server. psql can only write into the pipe: when nobody is there to read it ends, and no session says that a guard lives.
 ask_server() {
   sample='-c log_min_duration_sample=-1'
   read -r major < "$data/PG_VERSION"
@@ -95,7 +99,7 @@ ask_server() {
       PGAPPNAME=pgwatchdog_guard PGCONNECT_TIMEOUT=2 \
         PGOPTIONS="-c synchronous_commit=local -c log_statement=none -c log_min_duration_statement=-1 $sample" \
         "$bin/psql" -X -q -A -t -F ' ' -d postgres -h "${file[4]}" -p "${file[3]}" -v ON_ERROR_STOP=1 \
-        -v order="$order" -v pause="0.$poll" -f - 2> /dev/null >&5 << 'SQL' &
+        -v order="$order" -v pause="0.$poll" -f - 2> /dev/null > /proc/self/fd/5 3>&- 5>&- 6>&- 7>&- 8>&- << 'SQL' &
 WITH clock AS MATERIALIZED (
     SELECT (split_part(pg_read_file('/proc/uptime'), ' ', 1)::numeric * 1000)::bigint AS uptime,
            pg_is_in_recovery() AS in_recovery
@@ -107,7 +111,8 @@ WITH clock AS MATERIALIZED (
                    THEN pg_logical_emit_message(false, 'pgwatchdog', '') END AS position FROM clock, armed
 ), acknowledged AS (
     SELECT flush_lsn AS position FROM told, pg_stat_replication
-     WHERE application_name = ANY (string_to_array(word[4], ','))
+     WHERE position IS NOT NULL AND application_name = ANY (string_to_array(word[4], ','))
+       AND flush_lsn <= CASE WHEN NOT in_recovery THEN pg_current_wal_flush_lsn() END
     UNION ALL
     SELECT seen FROM told, pg_stat_activity,
            CAST(substring(application_name FROM '^pgwatchdog ' || CASE word[5] WHEN '' THEN '' ELSE word[5] || ' ' END
@@ -183,7 +188,7 @@ revive() { # ASKED_AT
     read_order
     uptime
     [ -n "$id" ] && [ "$id" = "$armed" ] && [ $((now - $1)) -le $((ttl / 2)) ] || exit 1
-    rm -f "$block"
+    is_own_block && rm -f "$block"
   ) 4>> "$state/block.lock" || return
   attempts=$((attempts + 1)) attempt_at=$1 attempt_of=$id
   log "starting PostgreSQL again ($attempts of 5): a lease standby still follows this node"
@@ -428,7 +433,7 @@ is_gone() { # FILE
   process='' pending=0
   while read -r word value _; do
     case $word in
-      State:) process=$value ;;
+      State:) [ "$value" = D ] || return 1; process=D ;;
       SigPnd: | ShdPnd:) pending=$((pending | 16#${value: -3})) ;;
     esac
   done 2> /dev/null < "$1"

@@ -201,6 +201,16 @@ public class FailoverTests
     }
 
     [Fact]
+    public void Salvage_that_does_not_work_leaves_the_promotion_to_the_one_with_the_most_WAL()
+    {
+        var seen = At(3, Refused(), Deaf(at: Behind(64)), Deaf(Gamma, Behind(8))).With(HostDead(blocked: true));
+        var failed = Continue(Tried(UnderWay(ProcedureStep.Salvage, FencedBy.Ssh), 2), seen);
+        Assert.Equal((WatchdogAction.Nothing, true), (failed.Action, failed.Memory.Procedure!.SalvageFailed));
+        var next = Continue(failed.Memory, seen);
+        Assert.Equal(Gamma, Assert.IsType<WatchdogAction.Promote>(next.Action).Node);
+    }
+
+    [Fact]
     public void What_was_shipped_to_one_that_is_gone_does_not_count_for_the_one_elected_in_its_place()
     {
         var seen = At(3, Refused(), Unreachable(Beta), Deaf(Gamma, Behind(8))).With(HostDead(blocked: true));

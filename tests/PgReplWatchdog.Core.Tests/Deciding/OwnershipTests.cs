@@ -137,9 +137,11 @@ public class OwnershipTests
         var watch = new Watch(Spec, Unarmed);
         watch.Look(1, Shows(Primary()), Standby());
         var request = Asked(At(2, Shows(Primary()), Standby()));
-        Assert.Equal("mary asked to take over: watchdog 3d2c1b0a at 10.0.0.7 (its session is on alpha) is alive. Stop it first",
+        Assert.Equal("mary asked to take over: watchdog 3d2c1b0a at 10.0.0.7 (its session is on alpha) is alive. Stop it first, then run pgwatchdog takeover main again",
             Assert.Single(watch.Look(request).Events, told => told.Kind == EventKind.TakeoverWaits).Sentence);
         Assert.DoesNotContain(watch.Look(request with { At = Seconds(3) }).Events, told => told.Kind == EventKind.TakeoverWaits);
+        Assert.NotNull(watch.Memory.Other);
+        watch.Look(At(4, Unreachable(), Standby()) with { Wish = request.Wish }); // a partition hides the session: that is no leave
         Assert.NotNull(watch.Memory.Other);
     }
 

@@ -56,6 +56,16 @@ public class TakeBackTests
         Assert.Null(next.Memory.Guard);
     }
 
+    /// <summary>Without its order a replaced primary that comes back alone would start.</summary>
+    [Fact]
+    public void Order_on_a_replaced_primary_is_left_there()
+    {
+        var working = WorkingMemory.Empty with { StartedAt = TimeSpan.Zero, MayBeArmed = Alpha };
+        var decision = Decider.Decide(Two(), Promoting, working, At(3, Unreachable(), Deaf()).With(HostGone()));
+        Assert.Equal(Beta, decision.Memory.IntendedPrimary);
+        Assert.Null(decision.Working.MayBeArmed);
+    }
+
     private static string? MayBeArmed(WorkingMemory working, string? shown, bool? disarmed = null)
     {
         var seen = At(20, Primary().With(server => server with { GuardOrderId = shown }), Standby());

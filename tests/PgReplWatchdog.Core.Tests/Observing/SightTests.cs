@@ -54,6 +54,39 @@ public class SightTests
         Assert.Equal(verdict, After(watch, seconds + 1, seconds + 2, Refused(), Unreachable(Beta), Deaf(Gamma)).Diagnosis.Verdict);
     }
 
+    /// <summary>A fence command or a hook may take half a minute, in which nobody looks.</summary>
+    [Fact]
+    public void Own_action_of_a_failover_is_no_gap()
+    {
+        var watch = new Watch(Three() with { Policy = new Policy { HasFenceCommand = true } });
+        watch.Look(0, Primary(), Standby(), Standby(Gamma));
+        for (var second = 1; second <= 15 && watch.Memory.Procedure is null; second++)
+            watch.Look(At(second, Unreachable(), Deaf(), Unreachable(Gamma)).With(HostGone()));
+        Assert.NotNull(watch.Memory.Procedure);
+        var after = watch.Look(At(50, Unreachable(), Deaf(), Unreachable(Gamma)).With(HostGone()) with
+        {
+            Report = new ActionReport(nameof(WatchdogAction.FenceByCommand), Alpha, true),
+        });
+        Assert.Equal(Verdict.Down, after.Diagnosis.Verdict);
+    }
+
+    [Fact]
+    public void What_a_host_said_before_a_gap_says_nothing_of_what_came_after_it()
+    {
+        var watch = new Watch(Three());
+        watch.Look(0, Primary(), Standby(), Standby(Gamma));
+        watch.LookFrom(1, 30, Unreachable(), Unreachable(Beta), Unreachable(Gamma));
+        Assert.Equal(Verdict.Unknown, LookAt(31, betaSaidAt: 0));
+        Assert.Equal(Verdict.Unknown, LookAt(32, betaSaidAt: 0));
+        Assert.Equal(Verdict.Crashed, LookAt(33, betaSaidAt: 33));
+
+        Verdict LookAt(double second, double betaSaidAt)
+        {
+            var look = At(second, Refused(), Unreachable(Beta), Deaf(Gamma)).With(HostDead());
+            return watch.Look(look with { Hosts = look.Hosts.Add(HostUp(Beta) with { StandbySignal = true, At = Seconds(betaSaidAt) }) }).Diagnosis.Verdict;
+        }
+    }
+
     [Fact]
     public void Primary_that_is_seen_or_heard_again_confirms_the_record() => Assert.All([Primary(), Unreachable()], alpha =>
     {

@@ -57,6 +57,15 @@ public sealed class SettingsThatDoNotGoTogether(ConfigurationFolder folder) : IC
         result.Says(ExitCode.Configuration, "PgReplWatchdog:Clusters", "DataDirectory", "/var/lib/postgresql/15/5432").InOneLine();
     }
 
+    /// <summary>Without its standbys the primary lives by what the watchdog has seen in the check before.</summary>
+    [Fact]
+    public async Task Time_to_live_shorter_than_two_checks_is_told_with_what_it_has_to_be()
+    {
+        var result = await folder.ValidateAsync(("Clusters:0:CheckInterval", "\"00:00:02\""), ("Clusters:0:GuardTimeToLive", "\"00:00:03\""));
+        result.Says(ExitCode.Configuration, "PgReplWatchdog:Clusters:0:GuardTimeToLive is 00:00:03", "CheckInterval is 00:00:02",
+            "give a time to live of at least two intervals and one time-out").InOneLine();
+    }
+
     [Fact]
     public async Task A_duplicate_cluster_is_named()
     {

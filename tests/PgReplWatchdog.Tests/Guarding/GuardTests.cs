@@ -236,6 +236,27 @@ public sealed class GuardTests
         await StoppedAsync(cluster.Alpha);
     }
 
+    /// <summary>The watchdog believes a guard by its session: psql must not outlive the one who decides.</summary>
+    [Fact]
+    public async Task Guard_of_which_only_psql_is_left_shows_no_session()
+    {
+        await using var cluster = await GuardedCluster.StartAsync();
+        await cluster.ArmAsync(cluster.Alpha, "beta");
+        await cluster.Alpha.RunAsync($"kill -s KILL $(pgrep -f '^/bin/bash {cluster.Alpha.DataDirectory}.pgwatchdog/guard')", Cancellation);
+        await Wait(async () => await cluster.Alpha.PsqlAsync("SELECT count(*) FROM pg_stat_activity WHERE application_name LIKE 'pgwatchdog_guard%'", Cancellation) == "0");
+    }
+
+    [Fact]
+    public async Task Order_that_cannot_be_read_keeps_the_lease()
+    {
+        await using var cluster = await GuardedCluster.StartAsync();
+        await cluster.ArmAsync(cluster.Alpha, "beta");
+        var order = cluster.Node(cluster.Alpha).GuardOrderFile;
+        await cluster.Alpha.RunAsync($": > {order}", Cancellation); // as a loss of power may leave it
+        await cluster.Alpha.CutAsync(CutFrom.Everybody, ct: Cancellation);
+        await StoppedAsync(cluster.Alpha);
+    }
+
     [Fact]
     public async Task Stopped_primary_starts_again_when_its_lease_standby_still_follows()
     {

@@ -40,7 +40,8 @@ SELECT
     -- Watchdogs that ask under this role. One with the same name at another address of the same kind is a copy.
     (SELECT coalesce(json_agg(one), '[]')::text FROM (
         SELECT substring(application_name FROM '^pgwatchdog ([0-9a-f]{8})') AS owner, coalesce(host(client_addr), 'local') AS address,
-               extract(epoch FROM clock_timestamp() - max(state_change))::float8 AS "askedSecondsAgo",
+               -- Where track_activities is off nobody knows, and it counts as asked just now.
+               coalesce(extract(epoch FROM clock_timestamp() - max(state_change)), 0)::float8 AS "askedSecondsAgo",
                coalesce(client_addr = inet_client_addr() OR family(client_addr) <> family(inet_client_addr()), true) AS "fromHere"
           FROM pg_stat_activity WHERE usename = current_user AND application_name ~ '^pgwatchdog [0-9a-f]{8}( |$)'
          GROUP BY owner, address, "fromHere" ORDER BY "askedSecondsAgo" LIMIT 10) AS one) AS watchdogs,
