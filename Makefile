@@ -13,7 +13,7 @@ ONLY ?=
 REPLAY ?=
 MAJORS ?= 10 11 12 13 14 15 16 17 18
 
-.PHONY: help tools build demo playground chaos test test-core test-faults test-hosts test-versions screenshots simulate format bench clean
+.PHONY: help tools build demo playground chaos test test-all test-core test-faults test-hosts test-versions screenshots simulate format bench clean
 
 help: ## this list
 	@sed -n 's/^\([a-z-]*\):.*## /\1\t/p' $(MAKEFILE_LIST) | expand -t 14
@@ -33,8 +33,11 @@ playground: build ## the same, left running
 chaos: build ## faults at random on three hosts: MINUTES=20 SEED=1, ONLY="F4 F5", REPLAY=FILE
 	@$(LAB) chaos --log artifacts/chaos-$(SEED).log $(if $(REPLAY),--replay $(REPLAY),--minutes $(MINUTES) --seed $(SEED)) $(if $(ONLY),--only $(ONLY)) $(if $(KEEP),--keep)
 
-test: build ## format check and all tests, real servers included
+test: build ## format check and tests, real servers included
 	@tests/run $(CONFIGURATION)
+
+test-all: build ## the same with the widest matrices and the longest runs
+	@tests/run $(CONFIGURATION) all
 
 test-faults: build ## the ten faults on real hosts in network namespaces (root)
 	@tests/PgReplWatchdog.Tests/bin/$(CONFIGURATION)/net10.0/PgReplWatchdog.Tests -noColor -namespace PgReplWatchdog.Tests.Faults

@@ -129,12 +129,20 @@ public sealed class Service : IAsyncDisposable
     }
 }
 
-/// <summary>The answer of the status API, for one cluster.</summary>
-public sealed class ServiceStatus(string json)
+/// <summary>The answer of the status API, for one cluster: the first one, unless another one is named.</summary>
+public sealed class ServiceStatus(string json, string? name = null)
 {
-    private readonly JsonElement cluster = JsonDocument.Parse(json).RootElement.GetProperty("clusters")[0];
+    private readonly JsonElement cluster = JsonDocument.Parse(json).RootElement.GetProperty("clusters").EnumerateArray()
+        .First(cluster => name is null || cluster.GetProperty("name").GetString() == name);
 
     public string Json => json;
+
+    /// <summary>The same answer, for another cluster.</summary>
+    public ServiceStatus Of(string cluster) => new(json, cluster);
+
+    /// <summary>Its checks do not come to their ends.</summary>
+    public bool IsStale => cluster.GetProperty("stale").GetBoolean();
+
     public bool Checked => cluster.GetProperty("lastCheck").ValueKind != JsonValueKind.Null;
     public string Verdict => cluster.GetProperty("verdict").GetString()!;
     public string? IntendedPrimary => cluster.GetProperty("intendedPrimary").GetString();
