@@ -39,7 +39,7 @@ test: build ## format check and tests, real servers included
 test-all: build ## the same with the widest matrices and the longest runs
 	@tests/run $(CONFIGURATION) all
 
-test-faults: build ## the ten faults on real hosts in network namespaces (root)
+test-faults: build ## the faults on real hosts in network namespaces (root)
 	@tests/PgReplWatchdog.Tests/bin/$(CONFIGURATION)/net10.0/PgReplWatchdog.Tests -noColor -namespace PgReplWatchdog.Tests.Faults
 
 screenshots: build ## a failover on real servers, looked at in Chromium: writes docs/images

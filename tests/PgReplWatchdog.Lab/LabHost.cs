@@ -173,6 +173,27 @@ public sealed class LabHost
         await Wait.UntilAsync(KilledAll, $"all processes of {Name} are gone", TimeSpan.FromSeconds(15), ct);
     }
 
+    /// <summary>
+    /// The host stands still as a whole, as a virtual machine does that is moved or starved: unreachable, and no process of it runs. Its clock goes on.
+    /// </summary>
+    public async Task PauseAsync(CancellationToken ct = default)
+    {
+        await Network.SetLinkAsync(up: false, ct);
+        await Wait.UntilAsync(StoppedAll, $"all processes of {Name} stand still", TimeSpan.FromSeconds(15), ct);
+    }
+
+    /// <summary>A paused host goes on.</summary>
+    public async Task ResumeAsync(CancellationToken ct = default)
+    {
+        foreach (var pid in ProcessTable.Descendants(Init.Pid))
+            Libc.Kill(pid, Libc.SigCont);
+        await Network.SetLinkAsync(up: true, ct);
+    }
+
+    /// <summary>Kills the guard: whoever decides, helps and starts it again. What waits to start it when all of that is gone is left.</summary>
+    public Task KillGuardAsync(CancellationToken ct = default) =>
+        RunAsync($"read -r group _ < {DataDirectory}.pgwatchdog/guard.pid && kill -KILL -- -$group", ct);
+
     /// <summary>The host comes back: link, SSH server, and PostgreSQL if asked for. Cuts belong to the network and stay.</summary>
     public async Task ReviveAsync(bool startPostgres, CancellationToken ct = default)
     {
@@ -277,6 +298,14 @@ public sealed class LabHost
         return Environment.IsPrivilegedProcess
             ? [.. inside, Programs.Find("setpriv"), $"--reuid={user.Uid}", $"--regid={user.Gid}", "--clear-groups"]
             : inside;
+    }
+
+    private bool StoppedAll()
+    {
+        var left = ProcessTable.Descendants(Init.Pid).Where(pid => ProcessTable.State(pid) is not (null or 'T' or 'Z' or 'X')).ToList();
+        foreach (var pid in left)
+            Libc.Kill(pid, Libc.SigStop);
+        return left.Count == 0;
     }
 
     private bool KilledAll()

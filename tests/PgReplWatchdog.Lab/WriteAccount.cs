@@ -30,6 +30,14 @@ public sealed class WriteAccount
             : Stopwatch.GetElapsedTime(first.Timestamp, last.Timestamp);
     }
 
+    /// <summary>For how long the old primary, which had stood still, acknowledged once it went on beside the new one.</summary>
+    public TimeSpan AwakeBeside(LabHost oldPrimary, LabHost newPrimary)
+    {
+        var first = Writes.FirstOrDefault(row => row.By == newPrimary);
+        var late = By(oldPrimary).Where(row => row.Timestamp > first?.Timestamp).ToList();
+        return late.Count == 0 ? TimeSpan.Zero : Stopwatch.GetElapsedTime(late[0].Timestamp, late[^1].Timestamp);
+    }
+
     /// <summary>Acknowledged rows that are not in the host's table, oldest first.</summary>
     public async Task<IReadOnlyList<Acknowledged>> LostOnAsync(LabHost host, CancellationToken ct = default)
     {

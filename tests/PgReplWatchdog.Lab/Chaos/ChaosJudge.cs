@@ -26,7 +26,8 @@ internal sealed class ChaosJudge(IReadOnlyList<IWriter> writers, TimeSpan thresh
             wrong.Add($"{now} was promoted where nobody may be");
         if (!promoted && fault.Must == Must.FailOver && lasted > threshold + Generous)
             wrong.Add("nobody was promoted");
-        if (promoted && account.OverlapOf(old, now) is { } overlap && overlap > TimeSpan.Zero)
+        var overlap = fault.MayWakeFor > TimeSpan.Zero ? account.AwakeBeside(old, now) : account.OverlapOf(old, now);
+        if (promoted && overlap > fault.MayWakeFor)
             wrong.Add(string.Create(CultureInfo.InvariantCulture, $"{old} and {now} both acknowledged for {overlap.TotalSeconds:0.000} s"));
         if (account.Writes.FirstOrDefault(row => row.By != old && row.By != now) is { } third)
             wrong.Add($"{third.By} acknowledged, too");

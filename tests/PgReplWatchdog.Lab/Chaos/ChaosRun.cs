@@ -156,8 +156,8 @@ public sealed class ChaosRun(IAnsiConsole screen, ChaosOptions options)
         : $"{status.Verdict}; intended primary {status.IntendedPrimary}; gates shut: {string.Join(' ', status.Gates)}; last events:\n{string.Join('\n', status.Events.Take(8))}";
 
     /// <summary>
-    /// Waits until there is one primary, the watchdog takes the same one for it, and it sees all others stream, for some seconds on end: a
-    /// failover that is just being decided belongs to the round. Null when that takes too long.
+    /// Waits until there is one primary, the watchdog takes the same one for it and says that failover is ready, and it sees all others stream, for some
+    /// seconds on end: a failover that is just being decided belongs to the round. Null when that takes too long. Ready means ready: what must fail over next, does.
     /// </summary>
     private static async Task<Scene?> WholeAsync(LabCluster lab, Service service, CancellationToken ct)
     {
@@ -166,7 +166,7 @@ public sealed class ChaosRun(IAnsiConsole screen, ChaosOptions options)
         string? primary = null;
         while (watch.Elapsed < WholeLimit)
         {
-            var name = await service.StatusAsync(ct) is { Verdict: "Serving", IntendedPrimary: { } intended } && await LabWholeAsync(lab, lab[intended], ct) ? intended : null;
+            var name = await service.StatusAsync(ct) is { Verdict: "Serving", FailoverReady: true, IntendedPrimary: { } intended } && await LabWholeAsync(lab, lab[intended], ct) ? intended : null;
             if (name is null || name != primary)
                 whole = Stopwatch.StartNew();
             primary = name;

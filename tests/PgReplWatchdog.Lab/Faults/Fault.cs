@@ -1,6 +1,6 @@
 namespace PgReplWatchdog.Lab.Faults;
 
-/// <summary>What befalls a cluster, by real means; the ten kinds have numbers, F1 to F10. A closed set: <see cref="All"/>.</summary>
+/// <summary>What befalls a cluster, by real means; the kinds have numbers, F1 to F16. A closed set: <see cref="All"/>.</summary>
 public abstract record Fault
 {
     private protected Fault()
@@ -26,9 +26,15 @@ public abstract record Fault
         new OldPrimaryReturns(HostToo: false),
         new OldPrimaryReturns(HostToo: true),
         new DiskFull(),
+        new GuardKilled(),
+        new GuardKilledUnseen(),
+        new ReplayHeld(),
+        new LockedOut(),
+        new HostPaused(),
+        new SshLost(),
     ];
 
-    /// <summary>F1 to F10.</summary>
+    /// <summary>F1 to F16.</summary>
     public abstract string Number { get; }
 
     /// <summary>The number and the variant: unique, and how logs and command lines call it.</summary>
@@ -39,6 +45,9 @@ public abstract record Fault
 
     /// <summary>What asynchronous replication may lose by it.</summary>
     public virtual MayLose MayLose => MayLose.Nothing;
+
+    /// <summary>For how long an old primary that had stood still may acknowledge beside the new one, once it goes on; else it may not at all.</summary>
+    public virtual TimeSpan MayWakeFor => TimeSpan.Zero;
 
     /// <summary>Whether hosts need networks of their own (<see cref="LabOptions.Namespaces"/>).</summary>
     public virtual bool NeedsNetwork => false;

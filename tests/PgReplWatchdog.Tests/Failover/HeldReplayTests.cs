@@ -14,13 +14,12 @@ public sealed class HeldReplayTests
     private static CancellationToken Cancellation => TestContext.Current.CancellationToken;
 
     /// <summary>The lock of ALTER TABLE, and the snapshot of what VACUUM removes.</summary>
-    public static TheoryData<string, string, string> Cases =>
-    [
-        .. from major in Majors.Asked.Select(row => row.Data)
-           from change in new[] { $"ALTER TABLE {Table} ADD COLUMN more int", $"DELETE FROM {Table}; VACUUM {Table}" }
-           from delay in new[] { "30s", "-1" } // PostgreSQL's default, and what is usual for reports
-           select (major, change, delay),
-    ];
+    public static IEnumerable<TheoryDataRow<string, string, string>> Cases =>
+        from major in Majors.Asked
+        from change in new[] { $"ALTER TABLE {Table} ADD COLUMN more int", $"DELETE FROM {Table}; VACUUM {Table}" }
+        from delay in new[] { "30s", "-1" } // PostgreSQL's default, and what is usual for reports
+        select new TheoryDataRow<string, string, string>(major, change, delay)
+            .WidestIf(!Majors.IsDebians(major) || (delay == "-1") != change.StartsWith("ALTER", StringComparison.Ordinal));
 
     [Theory]
     [MemberData(nameof(Cases))]

@@ -15,7 +15,12 @@ public sealed class ReplacedTests
 {
     private static CancellationToken Cancellation => TestContext.Current.CancellationToken;
 
-    public static TheoryData<string> Replacing => [.. Fault.All.Where(fault => fault.Must == Must.FailOver).Select(fault => fault.Name)];
+    /// <summary>Run by `make test`: of each kind the variant that differs most from the others. F1 and F12 to F15 have tests of their own as well.</summary>
+    private static readonly string[] Usual =
+        ["F1 all killed", "F2 host gone, PostgreSQL starts at boot", "F3 all stopped", "F3 storage hangs", "F6 primary and everybody cut, dropped", "F9 old host returns"];
+
+    public static IEnumerable<TheoryDataRow<string>> Replacing => Fault.All.Where(fault => fault.Must == Must.FailOver)
+        .Select(fault => new TheoryDataRow<string>(fault.Name).WidestIf(!Usual.Contains(fault.Name)));
 
     [Theory]
     [MemberData(nameof(Replacing))]
@@ -45,14 +50,16 @@ public sealed class ReplacedTests
         Assert.Equal("beta", await proxy.UpAsync("primary", Cancellation));
         Assert.Empty(proxy.TwoUp);
         var account = WriteAccount.Of(pinned, outside);
-        Assert.Equal(TimeSpan.Zero, account.OverlapOf(cluster.Alpha, cluster.Beta));
+        var mayWake = fault.MayWakeFor > TimeSpan.Zero; // for how long is measured by `make chaos`
+        if (!mayWake)
+            Assert.Equal(TimeSpan.Zero, account.OverlapOf(cluster.Alpha, cluster.Beta));
         var lost = await account.LostOnAsync(cluster.Beta, Cancellation);
         if (fault.MayLose == MayLose.Nothing)
             Assert.Empty(lost);
         Assert.Empty(account.HolesIn(lost));
         Assert.DoesNotContain(lost, row => row.By == cluster.Beta);
         Assert.Equal("t|", await cluster.Alpha.PsqlAsync("SELECT pg_is_in_recovery(), ''", Cancellation));
-        await AgreesAsync(cluster, account, began, lost);
+        await AgreesAsync(cluster, account, began, lost, mayWake);
     }
 
     /// <summary>The guard with the shortest time to live, and fencing required, as by default.</summary>
@@ -64,7 +71,7 @@ public sealed class ReplacedTests
     }
 
     /// <summary>Its report: from whom to whom, decided after the fault and before the first row on the new primary, fenced, and no loss told where rows are lost.</summary>
-    private static async Task AgreesAsync(RunningCluster cluster, WriteAccount account, long began, IReadOnlyList<Acknowledged> lost)
+    private static async Task AgreesAsync(RunningCluster cluster, WriteAccount account, long began, IReadOnlyList<Acknowledged> lost, bool mayWake)
     {
         var status = JsonDocument.Parse(await cluster.Service.Http.GetStringAsync("/api/v1/status", Cancellation)).RootElement.GetProperty("clusters")[0];
         var report = status.GetProperty("lastFailover");
@@ -80,7 +87,7 @@ public sealed class ReplacedTests
         Assert.InRange(decided, toWallClock + Stopwatch.GetElapsedTime(0, began), toWallClock + Stopwatch.GetElapsedTime(0, first.Timestamp));
         // Fenced, by its word, before the freeze began: nothing that alpha acknowledged is later.
         var fenced = procedure.GetProperty("phases").EnumerateArray().First(phase => phase.GetProperty("step").GetString() == "Freeze").GetProperty("at").GetDateTimeOffset();
-        Assert.True(toWallClock + Stopwatch.GetElapsedTime(0, last.Timestamp) < fenced, $"alpha acknowledged a row after {fenced:O}, when it was said to be fenced");
+        Assert.True(mayWake || toWallClock + Stopwatch.GetElapsedTime(0, last.Timestamp) < fenced, $"alpha acknowledged a row after {fenced:O}, when it was said to be fenced");
         if (lost.Count > 0)
         {
             // Not said to be salvaged, and all acknowledged in the time that it says.

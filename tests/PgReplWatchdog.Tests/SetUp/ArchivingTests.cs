@@ -21,7 +21,7 @@ public sealed class ArchivingTests
         async () => string.CompareOrdinal(await primary.PsqlAsync("SELECT coalesce(last_archived_wal, '') FROM pg_stat_archiver", Cancellation), segment) >= 0, $"{segment} is archived");
 
     [Theory]
-    [MemberData(nameof(Majors.Asked), MemberType = typeof(Majors))]
+    [MemberData(nameof(Majors.Debians), MemberType = typeof(Majors))]
     public async Task A_standby_that_was_away_for_longer_than_the_primary_keeps_wal_catches_up_from_the_archive(string major)
     {
         await using var cluster = await ShippingAsync(major: major);
@@ -72,7 +72,7 @@ public sealed class ArchivingTests
     }
 
     [Theory]
-    [MemberData(nameof(Majors.Asked), MemberType = typeof(Majors))]
+    [MemberData(nameof(Majors.Debians), MemberType = typeof(Majors))]
     public async Task An_archive_that_is_not_wanted_any_more_is_told_to_no_server(string major)
     {
         await using var cluster = await ShippingAsync(major: major);

@@ -87,7 +87,7 @@ public sealed class RemovalTests
     }
 
     [Theory]
-    [InlineData(false)]
+    [InlineData(false, Traits = [Widest.Trait, Widest.Run])]
     [InlineData(true)]
     public async Task Killed_after_every_step_in_turn_it_is_completed_by_the_next_run(bool lonePrimary)
     {

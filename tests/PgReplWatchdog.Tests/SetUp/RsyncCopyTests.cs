@@ -12,7 +12,7 @@ public sealed partial class RsyncCopyTests
     private static CancellationToken Cancellation => TestContext.Current.CancellationToken;
 
     [Theory]
-    [MemberData(nameof(Majors.Asked), MemberType = typeof(Majors))]
+    [MemberData(nameof(Majors.Debians), MemberType = typeof(Majors))]
     public async Task A_primary_that_is_written_to_all_the_time_gets_a_standby_with_the_same_rows(string major)
     {
         await using var lab = await LabCluster.StartAsync(new LabOptions { Major = major }, Cancellation);
@@ -43,7 +43,7 @@ public sealed partial class RsyncCopyTests
     }
 
     [Theory]
-    [MemberData(nameof(Majors.Asked), MemberType = typeof(Majors))]
+    [MemberData(nameof(Majors.Debians), MemberType = typeof(Majors))]
     public async Task Killed_in_the_middle_it_leaves_no_key_and_no_backup_and_the_next_run_goes_on_from_the_copy(string major)
     {
         await using var lab = await LabCluster.StartAsync(new LabOptions { Major = major }, Cancellation);

@@ -13,16 +13,10 @@ public sealed class TablespaceTests
 {
     private static CancellationToken Cancellation => TestContext.Current.CancellationToken;
 
-    public static TheoryData<string, string> Copies()
-    {
-        var data = new TheoryData<string, string>();
-        foreach (var major in Majors.Asked.Select(row => row.Data))
-        {
-            data.Add(major, "BaseBackup");
-            data.Add(major, "Rsync");
-        }
-        return data;
-    }
+    public static IEnumerable<TheoryDataRow<string, string>> Copies =>
+        from major in Majors.Asked
+        from method in new[] { "BaseBackup", "Rsync" }
+        select new TheoryDataRow<string, string>(major, method).WidestIf(!Majors.IsDebians(major));
 
     [Theory]
     [MemberData(nameof(Copies))]

@@ -8,7 +8,7 @@ public sealed class HbaFilesTests
     private static CancellationToken Cancellation => TestContext.Current.CancellationToken;
 
     [Theory]
-    [MemberData(nameof(Majors.Asked), MemberType = typeof(Majors))]
+    [MemberData(nameof(Majors.Others), MemberType = typeof(Majors))]
     public async Task Lines_that_name_other_files_stay_as_they_are(string major)
     {
         await using var lab = await LabCluster.StartAsync(new LabOptions { Major = major }, Cancellation);

@@ -14,7 +14,7 @@ public sealed class LabOfAMajorTests
     private static CancellationToken Cancellation => TestContext.Current.CancellationToken;
 
     [Theory]
-    [MemberData(nameof(Majors.Asked), MemberType = typeof(Majors))]
+    [MemberData(nameof(Majors.Others), MemberType = typeof(Majors))]
     public async Task A_host_runs_it_and_its_programs_do_what_they_are_for(string major)
     {
         await using var lab = await LabCluster.StartAsync(new LabOptions { Major = major }, Cancellation);
