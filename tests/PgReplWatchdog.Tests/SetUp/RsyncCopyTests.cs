@@ -55,7 +55,7 @@ public sealed partial class RsyncCopyTests
 
         using (var setup = Product.Start(configuration, ["setup"]))
         {
-            await SetUpTests.EventuallyAsync(async () => setup.HasExited || await CopiedAsync(beta) > 100_000, "the copy is under way");
+            await SetUpTests.EventuallyAsync(async () => setup.HasExited || await CopiedAsync(beta) > 200_000, "the copy is under way, and one of the tables is whole");
             Assert.False(setup.HasExited, "the copy was over before it could be interrupted: " + (setup.HasExited ? await setup.StandardError.ReadToEndAsync(Cancellation) : ""));
             setup.Kill();
             await setup.WaitForExitAsync(Cancellation);
