@@ -15,7 +15,7 @@ public sealed class ReplacedTests
 {
     private static CancellationToken Cancellation => TestContext.Current.CancellationToken;
 
-    /// <summary>Run by `make test`: of each kind the variant that differs most from the others. F1 and F12 to F15 have tests of their own as well.</summary>
+    /// <summary>Run by `make test`: of each kind the variant that differs most from the others. What F12, F13 and F15 are about, Guarding and HeldReplayTests test as well.</summary>
     private static readonly string[] Usual =
         ["F1 all killed", "F2 host gone, PostgreSQL starts at boot", "F3 all stopped", "F3 storage hangs", "F6 primary and everybody cut, dropped", "F9 old host returns"];
 
