@@ -101,7 +101,7 @@ internal static class Clusters
         ReceivedLsn = at ?? Here,
         ReplayedLsn = at ?? Here,
         PromoteTriggerFile = TriggerFile(node),
-        WalReceiver = new WalReceiver("streaming", Seconds(heard)),
+        WalReceiver = new WalReceiver("streaming", Seconds(heard)) { UpstreamEnd = at ?? Here },
     });
 
     /// <summary>A standby without a walreceiver.</summary>

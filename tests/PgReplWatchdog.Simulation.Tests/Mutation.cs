@@ -89,6 +89,9 @@ public sealed record Mutation(string Name, string Invariant, params Patch[] Patc
         new("another-watchdog-ignored", "Owner", new Patch(Deciding + "Gates.cs", "if (now.Memory.Other is { } other)", "if (!MUTANT && now.Memory.Other is { } other)")),
         new("another-watchdog-forgotten-out-of-sight", "Owner", new Patch(Deciding + "Ownership.cs",
             "(IsGone(memory, observation) ? null : memory.Other)", "(MUTANT || IsGone(memory, observation) ? null : memory.Other)")),
+        new("standbys-testify-for-a-silent-guard", "I1", new Patch(Deciding + "Guarding.cs",
+            "var seen = working.GuardSeenAt;", "var seen = MUTANT && observation.Testimonies.Length > 0 ? observation.At : working.GuardSeenAt;"),
+            new Patch(Deciding + "Guarding.cs", "                    return null;\n            }\n            else if", "                    return MUTANT ? seen : null;\n            }\n            else if")),
     ];
 
     public override string ToString() => Name;

@@ -17,8 +17,8 @@ internal sealed partial class Faults
     }
 
     /// <summary>
-    /// The watchdog loses sight of a primary that its standbys hear, for longer than it believes in a guard that it does not see. Then the guard dies with its keeper, and
-    /// later everybody loses sight of the primary.
+    /// The watchdog loses sight of a primary that its standbys hear, for longer than it believes in a guard that it does not see. They testify for the guard. Then the
+    /// guard dies with its keeper, and later everybody loses sight of the primary.
     /// </summary>
     private void GuardDiesUnseen()
     {
@@ -32,7 +32,8 @@ internal sealed partial class Faults
                 return;
             world.Tell($"the guard of {primary} dies with its keeper");
             primary.Guard.Die();
-            world.At(world.Now + world.Between(0, 10), () => Isolate(primary, Math.Min(HealedAt, world.Now + world.Between(12, 30))));
+            world.Truth.GuardDied(primary);
+            world.At(world.Now + world.Between(0, 15), () => Isolate(primary, Math.Min(HealedAt, world.Now + world.Between(12, 30))));
         });
     }
 

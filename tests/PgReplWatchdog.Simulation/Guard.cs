@@ -15,6 +15,12 @@ internal sealed class Guard(double rate, Random random)
     private bool leased;
     private int run = -1;
 
+    private const int MostMessages = 200;
+    private readonly Queue<Message> messages = new();
+
+    /// <summary>Its newest message in the WAL between two positions; null where there is none.</summary>
+    public Message? Between(ulong after, ulong upTo) => messages.LastOrDefault(message => message.Position > after && message.Position <= upTo);
+
     /// <summary>The order file; survives everything but a rejoin. Null: disarmed.</summary>
     public GuardOrder? Order { get; set; }
 
@@ -84,6 +90,9 @@ internal sealed class Guard(double rate, Random random)
             return;
         }
         node.Position += 64;
+        messages.Enqueue(new Message(node.Position, Order, [.. streams.Where(stream => stream.Primary == node && stream.AtPrimary)]));
+        if (messages.Count > MostMessages)
+            messages.Dequeue();
         var acknowledged = WatchdogHasSeen <= node.Position ? WatchdogHasSeen : 0;
         foreach (var stream in streams)
         {
@@ -103,4 +112,16 @@ internal sealed class Guard(double rate, Random random)
             written.Dequeue();
         }
     }
+}
+
+/// <summary>A guard's message: under which order it was written, and what each standby had flushed by then.</summary>
+internal sealed class Message(ulong position, GuardOrder order, ImmutableArray<Stream> streams)
+{
+    private readonly ImmutableArray<(string Name, ulong Position)> flushed = [.. streams.Select(stream => (stream.Standby.Name, stream.Flushed))];
+
+    public ulong Position => position;
+    public GuardOrder Order => order;
+
+    public Lsn? FlushedBy(string standby) =>
+        flushed.Where(one => one.Name == standby).Select(one => (Lsn?)new Lsn(one.Position)).Min();
 }

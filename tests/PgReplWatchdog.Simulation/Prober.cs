@@ -40,6 +40,7 @@ internal sealed class Prober(World world, Clock clock, Crash crash) : IProber
         if (suspicious && !inquiry.Suspicious)
             Wait();
         AskHosts(inquiry, subject, suspicious);
+        var testimonies = inquiry.Guard.Select(question => AskForGuard(question, subject)).OfType<GuardTestimony>().ToImmutableArray();
         var views = suspicious ? world.Nodes.Where(node => node != subject).Select(node => ViewOf(subject!, node)).ToImmutableArray() : [];
         var references = !suspicious || !world.Setting.HasReferences ? ReferenceAnswer.Unknown
             : world.Now < world.Network.ReferencesDownUntil ? ReferenceAnswer.Silent : ReferenceAnswer.Reachable;
@@ -49,6 +50,7 @@ internal sealed class Prober(World world, Clock clock, Crash crash) : IProber
             Hosts = [.. cache.OfType<HostObservation>()],
             PortViews = views,
             References = references,
+            Testimonies = suspicious ? testimonies : [],
         };
         foreach (var node in world.Nodes)
         {
@@ -154,7 +156,10 @@ internal sealed class Prober(World world, Clock clock, Crash crash) : IProber
             GuardOwner = node.Guard.Shown is { Length: > 0 } ? world.Setting.Spec.Owner : "",
             Watchdogs = IsWatchedByAnother(node) ? [new WatchdogSession("3d2c1b0a", "h9", 0.5, FromHere: false)] : [],
             Slots = [.. node.Slots.Select(name => new ReplicationSlot(world.Setting.Spec.Node(name).SlotName, false, "reserved", null))],
-            WalReceiver = receiver is null ? null : new WalReceiver("streaming", TimeSpan.FromSeconds((world.Now - receiver.HeardAt) * node.Guard.Rate), receiver.Primary.Name),
+            WalReceiver = receiver is null ? null : new WalReceiver("streaming", TimeSpan.FromSeconds((world.Now - receiver.HeardAt) * node.Guard.Rate), receiver.Primary.Name)
+            {
+                UpstreamEnd = new Lsn(node.Position),
+            },
             WalSenders = node.IsStandby ? [] :
             [
                 .. world.Streams.Where(stream => stream.Primary == node && stream.AtPrimary)
@@ -165,6 +170,17 @@ internal sealed class Prober(World world, Clock clock, Crash crash) : IProber
 
     private bool IsWatchedByAnother(Node node) => world.Now < world.OtherUntil && world.OtherAt is { HostUp: true } host
         && (host == node || world.Network.BothUp(host.Index, node.Index, world.Now));
+
+    /// <summary>What the standby's host finds of the guard in the WAL that the standby has received.</summary>
+    private GuardTestimony? AskForGuard(GuardQuestion question, Node? primary)
+    {
+        var standby = world.Find(question.Node);
+        if (primary is null || !Shell(standby))
+            return null;
+        var found = standby.Branch == primary.Branch ? primary.Guard.Between(question.After.Value, standby.Position) : null;
+        return found is null ? new GuardTestimony(question.Node, question.After)
+            : new GuardTestimony(question.Node, question.After, found.Order.Id, found.Order.Owner, found.FlushedBy(question.Node));
+    }
 
     /// <summary>What a node may say that nobody can make sense of.</summary>
     private NodeObservation Garbage(Node node) => world.Random.Next(6) switch

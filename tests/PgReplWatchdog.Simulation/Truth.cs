@@ -54,7 +54,7 @@ internal sealed partial class Truth(World world)
             (newest, newestBy) = (node.Branch, node);
             return;
         }
-        if (world.Setting.Spec.Policy.Fencing == Fencing.Required && !PersonIntervened && Violations.TrueForAll(violation => violation.Invariant != "I1"))
+        if (world.Setting.Spec.Policy.Fencing == Fencing.Required && !PersonIntervened && !LostItsGuardLast(node) && Violations.TrueForAll(violation => violation.Invariant != "I1"))
             Violated("I1", $"{node} acknowledges a write on timeline {node.Branch.Timeline} after {newestBy} did on timeline {newest.Timeline}");
     }
 
@@ -65,7 +65,7 @@ internal sealed partial class Truth(World world)
         var isAsked = Asked.Remove(node, out var asked);
         if (Array.Find(world.Nodes, other => other != node && other.AcceptsWrites) is { } writer)
         {
-            if (!isAsked || PersonIntervened || world.Setting.Spec.Policy.Fencing == Fencing.BestEffort)
+            if (!isAsked || PersonIntervened || LostItsGuardLast(writer) || world.Setting.Spec.Policy.Fencing == Fencing.BestEffort)
                 AllowedPromotions++;
             else
             {
@@ -95,6 +95,7 @@ internal sealed partial class Truth(World world)
                 seenSince[node.Index] = world.Now;
         }
         LookAtLeases();
+        LookWhoHears();
     }
 
     /// <summary>It has served as primary since before then, and all the while the watchdog itself or a standby that the watchdog reaches could tell.</summary>

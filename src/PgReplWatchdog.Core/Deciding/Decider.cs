@@ -49,7 +49,8 @@ public static class Decider
         var replays = working.Replays.Looked(observation, observation.Find(memory.IntendedPrimary) is { IsServingPrimary: true });
         var hosts = working.Hosts.Looked(observation);
         var known = Known(spec.Policy, trail, memory, suspicion, observation);
-        var guardSeenAt = GuardSeenAt(spec.Policy, memory, working, observation);
+        var flushBounds = working.FlushBounds.Looked(observation, 2 * spec.Policy.LateAfter);
+        var guardSeenAt = GuardSeenAt(spec.Policy, memory, working with { FlushBounds = flushBounds }, observation);
         var mayBeArmed = Guarding.MayBeArmed(spec.Policy, memory, working, observation);
         var servedAt = observation.Find(memory.IntendedPrimary) is { IsServingPrimary: true } ? observation.At : working.ServedAt ?? observation.At;
         var now = new Situation(spec, memory, diagnosis, suspicion, observation)
@@ -92,6 +93,7 @@ public static class Decider
                 Claim = claim,
                 Moments = now.Moments.Looked(step.Memory, observation),
                 Sight = sight,
+                FlushBounds = flushBounds,
                 SeenTimeline = observation.Find(memory.IntendedPrimary)?.Server is { Role: Role.Primary, Timeline: var timeline } ? timeline : 0,
                 AdoptionTold = observation.Wish.Adopt,
                 TakeoverTold = observation.Wish.TakeOver,
@@ -106,7 +108,10 @@ public static class Decider
             Action = step.Action,
             Events = step.Events,
             Inquiry = new Inquiry(spec.Has(step.Memory.Procedure?.From ?? step.Memory.IntendedPrimary), diagnosis.Verdict is not (Verdict.Serving or Verdict.Busy),
-                [.. Watched(step.Memory).Union(claim.Node is { } claimant ? [claimant] : [])], Again: step is { Action: not WatchdogAction.None, Memory.Procedure: not null }),
+                [.. Watched(step.Memory).Union(claim.Node is { } claimant ? [claimant] : [])], Again: step is { Action: not WatchdogAction.None, Memory.Procedure: not null })
+            {
+                Guard = Guarding.Questions(now with { Memory = step.Memory }, flushBounds),
+            },
             LookAgainIn = lookAgainIn,
             NotSooner = diagnosis.Verdict == Verdict.Down && step.Memory.Procedure is null && lookAgainIn < spec.Policy.CheckInterval + spec.Policy.ProbeTimeout,
         };
@@ -233,8 +238,8 @@ public static class Decider
     }
 
     /// <summary>
-    /// Seen in this look, or when this process saw the guard last. A new process goes by the record, unless that is older than a few checks or newer than
-    /// the wall clock.
+    /// Seen in this look, or when this process saw the guard last, or by the word of a standby. A new process goes by the record, unless that is older than
+    /// a few checks or newer than the wall clock.
     /// </summary>
     private static TimeSpan? GuardSeenAt(Policy policy, ClusterMemory memory, WorkingMemory working, ClusterObservation observation)
     {
@@ -243,7 +248,7 @@ public static class Decider
         if (observation.Find(guard.Node)?.Server is { Role: Role.Primary } server && server.GuardOrderId == guard.Order.Id)
             return observation.At;
         if (working.StartedAt is not null)
-            return working.GuardSeenAt;
+            return Guarding.Testified(guard.Order, working, observation);
         var age = observation.Time - guard.SeenAt;
         return age >= TimeSpan.Zero && age <= policy.LateAfter ? observation.At - age : null;
     }

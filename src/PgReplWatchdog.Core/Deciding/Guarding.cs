@@ -93,6 +93,50 @@ public static class Guarding
             : new NextStep(forgotten, new WatchdogAction.DisarmGuard(node), told);
     }
 
+    /// <summary>
+    /// The watchdog does not see the primary, and standbys of its lease hear it: their hosts are asked for the guard's messages in the WAL that they receive.
+    /// </summary>
+    public static ImmutableArray<GuardQuestion> Questions(Situation now, FlushBounds bounds)
+    {
+        ArgumentNullException.ThrowIfNull(now);
+        ArgumentNullException.ThrowIfNull(bounds);
+        if (now.Memory.Guard is not { } guard || now.Memory.Procedure is not null
+            || now.Diagnosis.Verdict != Verdict.ServingElsewhere || now.Diagnosis.Primary != guard.Node)
+            return [];
+        return
+        [
+            .. from node in now.Observation.Nodes
+               where guard.Order.Vouchers.Contains(node.Node) && Diagnostician.Hears(node, guard.Node) && node.Server!.Version.ShowsMessages
+               let after = bounds.AskAfter(node.Node, now.Observation.At)
+               where after is not null
+               select new GuardQuestion(node.Node, node.Server!.Timeline, after.Value),
+        ];
+    }
+
+    /// <summary>
+    /// When the guard was seen last, by this process or by the word of a standby. Null where a standby that hears the primary receives nothing from
+    /// the guard any more: what was seen before does not count then.
+    /// </summary>
+    public static TimeSpan? Testified(GuardOrder order, WorkingMemory working, ClusterObservation observation)
+    {
+        ArgumentNullException.ThrowIfNull(order);
+        ArgumentNullException.ThrowIfNull(working);
+        ArgumentNullException.ThrowIfNull(observation);
+        var seen = working.GuardSeenAt;
+        foreach (var testimony in observation.Testimonies.Where(testimony => order.Vouchers.Contains(testimony.Node)))
+        {
+            if (testimony.OrderId != order.Id || testimony.Owner != order.Owner)
+            {
+                var heardAt = observation.At - (observation.Find(testimony.Node)?.HeardAgo ?? TimeSpan.MaxValue / 2);
+                if (testimony.OrderId.Length > 0 || working.FlushBounds.ShouldHaveMore(testimony.Node, testimony.After, heardAt))
+                    return null;
+            }
+            else if (testimony.Flushed is { } flushed && working.FlushBounds.LastBefore(testimony.Node, flushed) is { } at && !(seen >= at))
+                seen = at;
+        }
+        return seen;
+    }
+
     /// <summary>Two missed checks.</summary>
     private static TimeSpan Patience(Policy policy) => 2 * (policy.CheckInterval + policy.ProbeTimeout);
 

@@ -15,6 +15,9 @@ public sealed record ClusterObservation(TimeSpan At, DateTimeOffset Time, Immuta
     /// <summary>The reference addresses of the operator's choice; only on suspicion.</summary>
     public ReferenceAnswer References { get; init; }
 
+    /// <summary>What standbys' hosts say of the primary's guard; only where they were asked (<see cref="Inquiry.Guard"/>).</summary>
+    public ImmutableArray<GuardTestimony> Testimonies { get; init; } = [];
+
     /// <summary>What a person asked of the watchdog.</summary>
     public OperatorWish Wish { get; init; } = OperatorWish.None;
 
@@ -73,7 +76,11 @@ public sealed record ClusterObservation(TimeSpan At, DateTimeOffset Time, Immuta
 /// <param name="Suspicious">It was not serving in the last look: ask all of it at once instead of one after the other.</param>
 /// <param name="Hosts">Nodes whose hosts are asked in any case: something is being done there, or waited for.</param>
 /// <param name="Again">It follows an action: who was silent in the last look, which waited long enough, is not waited for as long again.</param>
-public sealed record Inquiry(string? Subject, bool Suspicious, ImmutableArray<string> Hosts, bool Again = false);
+public sealed record Inquiry(string? Subject, bool Suspicious, ImmutableArray<string> Hosts, bool Again = false)
+{
+    /// <summary>Standbys whose hosts are asked for messages of the primary's guard: only they hear it.</summary>
+    public ImmutableArray<GuardQuestion> Guard { get; init; } = [];
+}
 
 /// <summary>What a person asked of the watchdog, on its own host.</summary>
 /// <param name="Paused">Begin no failover until resumed.</param>

@@ -159,6 +159,9 @@ public sealed record WalReceiver(string Status, TimeSpan? LastMessageAge, string
 
     public bool IsStreaming => Status == Streaming;
 
+    /// <summary>Where the upstream's WAL ended when it sent its last message (latest_end_lsn); null where that is not known.</summary>
+    public Lsn? UpstreamEnd { get; init; }
+
     /// <summary>How long ago it heard something. A clock that was set back makes a message come from the future: then it is one of now, as is one without a time.</summary>
     public TimeSpan Heard() => LastMessageAge is { } age && age > TimeSpan.Zero ? age : TimeSpan.Zero;
 }

@@ -18,6 +18,7 @@ public sealed record WorkingMemory
     public Claim Claim { get; init; } = Claim.None;
     public Moments Moments { get; init; } = Moments.None;
     public Sight Sight { get; init; } = Sight.None;
+    public FlushBounds FlushBounds { get; init; } = FlushBounds.None;
 
     /// <summary>The timeline that the expected primary wrote in the last look: one look alone puts none on record.</summary>
     public uint SeenTimeline { get; init; }

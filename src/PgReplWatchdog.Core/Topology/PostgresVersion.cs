@@ -77,6 +77,9 @@ public readonly record struct PostgresVersion(int Number)
     /// <summary>A new primary_conninfo takes a reload, no restart.</summary>
     public bool ReloadsUpstream => Number >= 130000;
 
+    /// <summary>pg_waldump shows the prefix of a logical message.</summary>
+    public bool ShowsMessages => Number >= 140000;
+
     /// <summary>The guard's questions need PostgreSQL 12.</summary>
     public bool HasGuard => Number >= 120000;
 

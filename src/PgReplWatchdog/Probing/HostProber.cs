@@ -60,6 +60,25 @@ public sealed class HostProber(ClusterAccess cluster, SshHosts hosts, TimeProvid
         }))];
     }
 
+    /// <summary>What standbys' hosts say of the primary's guard. One that does not answer says nothing.</summary>
+    public async Task<ImmutableArray<GuardTestimony>> AskForGuardAsync(ImmutableArray<GuardQuestion> questions, CancellationToken cancellation)
+    {
+        var answers = await Task.WhenAll(questions.Select(async question =>
+        {
+            try
+            {
+                var host = hosts[question.Node];
+                var script = GuardMessages.Script(host.Host, question, cluster.Spec.Roles.Watchdog, ShellTimeout);
+                return GuardMessages.Read(question, await host.RequireAsync(script, timeout, cancellation));
+            }
+            catch (SshFailureException)
+            {
+                return null;
+            }
+        }));
+        return [.. answers.OfType<GuardTestimony>()];
+    }
+
     /// <summary>Whether any reference address answers; a refused connection is an answer.</summary>
     public async Task<ReferenceAnswer> AskReferencesAsync(CancellationToken cancellation)
     {

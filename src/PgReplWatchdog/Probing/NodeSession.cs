@@ -171,7 +171,10 @@ public sealed class NodeSession(ClusterAccess cluster, NodeSpec node) : IAsyncDi
             GuardOwner = order?.ElementAtOrDefault(1) ?? "",
             Watchdogs = List<WatchdogSession>(reader, "watchdogs"),
             BootChecks = Text(reader, "boot_checks") ?? "",
-            WalReceiver = Text(reader, "walreceiver_status") is { } status ? new WalReceiver(status, Age(reader), Upstream(Text(reader, "sender"))) : null,
+            WalReceiver = Text(reader, "walreceiver_status") is { } status ? new WalReceiver(status, Age(reader), Upstream(Text(reader, "sender")))
+            {
+                UpstreamEnd = Position(reader, "upstream_end"),
+            } : null,
             WalSenders = List<WalSender>(reader, "walsenders"),
             Slots = List<ReplicationSlot>(reader, "slots"),
         };

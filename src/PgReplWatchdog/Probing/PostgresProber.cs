@@ -39,13 +39,14 @@ public sealed class PostgresProber : IProber, IAsyncDisposable
         var failed = inquiry.Subject is { } subject && nodes.First(seen => seen.Node.Node == subject) is { Node.Reach: not Reach.Serving };
         var witnesses = early is not null ? await early
             : failed ? await WitnessesAsync(inquiry.Subject!, inquiry, cancellation)
-            : new Witnesses(known, [], ReferenceAnswer.Unknown);
+            : new Witnesses(known, [], ReferenceAnswer.Unknown, []);
         var at = clock.GetElapsedTime(start);
         var observation = new ClusterObservation(at, clock.GetUtcNow(), [.. nodes.Select(seen => seen.Node with { AnsweredAgo = at - seen.At })])
         {
             Hosts = witnesses.Hosts,
             PortViews = witnesses.PortViews,
             References = witnesses.References,
+            Testimonies = witnesses.Testimonies,
         };
         return observation.WithWalReceivers();
     }
@@ -56,8 +57,9 @@ public sealed class PostgresProber : IProber, IAsyncDisposable
         // What a look that follows an action needs to know anew is what the action has changed.
         var seen = inquiry.Again ? Task.FromResult(ports) : hosts.LookAtPortAsync(suspect, cancellation);
         var references = inquiry.Again ? Task.FromResult(ReferenceAnswer.Unknown) : hosts.AskReferencesAsync(cancellation);
+        var testimonies = hosts.AskForGuardAsync(inquiry.Guard, cancellation);
         ports = await seen;
-        return new Witnesses(await asked, await seen, await references);
+        return new Witnesses(await asked, await seen, await references, await testimonies);
     }
 
     /// <summary>An answer, and when it was in.</summary>
@@ -86,5 +88,6 @@ public sealed class PostgresProber : IProber, IAsyncDisposable
             await session.DisposeAsync();
     }
 
-    private sealed record Witnesses(ImmutableArray<HostObservation> Hosts, ImmutableArray<PortView> PortViews, ReferenceAnswer References);
+    private sealed record Witnesses(
+        ImmutableArray<HostObservation> Hosts, ImmutableArray<PortView> PortViews, ReferenceAnswer References, ImmutableArray<GuardTestimony> Testimonies);
 }

@@ -88,6 +88,9 @@ read_files() {
 # position behind the message was reached after that time. pg_logical_emit_message returns that position.
 # A watchdog's session says in its application_name which position it has seen; more than there is, is no answer of this
 # server. psql can only write into the pipe: when nobody is there to read it ends, and no session says that a guard lives.
+# The message says by its words that the guard lives, and when: under which order, and after what each standby had
+# flushed. A standby that receives it testifies for the guard (docs/decisions/0013). Any role may write a message: this
+# one is signed with what only superusers of this cluster can read.
 ask_server() {
   sample='-c log_min_duration_sample=-1'
   read -r major < "$data/PG_VERSION"
@@ -106,9 +109,17 @@ WITH clock AS MATERIALIZED (
 ), armed AS MATERIALIZED (
     SELECT regexp_match(pg_read_file(:'order', 0, 10000, true), '^(\S+) ([0-9]+) (\S+) ?(\S*) ?([0-9a-f]*)') AS word
       FROM clock
+), said AS MATERIALIZED (
+    SELECT concat_ws(' ', word[1], coalesce(nullif(word[5], ''), '-'), (
+               SELECT string_agg(application_name || '=' || flush_lsn, ' ') FROM pg_stat_replication
+                WHERE application_name = ANY (string_to_array(word[4], ',')))) AS words,
+           (SELECT rolpassword FROM pg_authid WHERE rolname = word[3]) AS secret
+      FROM armed
 ), told AS MATERIALIZED (
     SELECT *, CASE WHEN word IS NOT NULL AND NOT in_recovery
-                   THEN pg_logical_emit_message(false, 'pgwatchdog', '') END AS position FROM clock, armed
+                   THEN pg_logical_emit_message(false, 'pgwatchdog ' || words || coalesce(
+                            ' ' || encode(sha256(convert_to(secret || words, 'UTF8')), 'hex'), ''), '')
+              END AS position FROM clock, armed, said
 ), acknowledged AS (
     SELECT flush_lsn AS position FROM told, pg_stat_replication
      WHERE position IS NOT NULL AND application_name = ANY (string_to_array(word[4], ','))

@@ -41,7 +41,7 @@ internal static class ScenarioText
     /// <summary>One look: what each part says, and what follows from it where no part does. The last action has succeeded unless a part says otherwise.</summary>
     public static ClusterObservation Observation(string[] parts, double at, Decision? last, string? guard)
     {
-        var kinds = parts.ToLookup(part => part.Split(' ')[0] is "host" or "port" or "references" or "journal" or "action" or "salvaged" or "paused" or "freeze" or "acknowledged" or "adopt"
+        var kinds = parts.ToLookup(part => part.Split(' ')[0] is "host" or "port" or "references" or "journal" or "action" or "salvaged" or "paused" or "freeze" or "acknowledged" or "adopt" or "guard"
             ? part.Split(' ')[0] : "node");
         var nodes = kinds["node"].Select(part => Node(part, at))
             .Select(node => node.IsServingPrimary ? node.With(server => server with { GuardOrderId = guard }) : node).ToArray();
@@ -49,6 +49,7 @@ internal static class ScenarioText
         {
             PortViews = [.. kinds["port"].Select(part => part.Split(' ')).Select(words => new PortView(words[4], words[2], Enum.Parse<PortAnswer>(words[5], ignoreCase: true)))],
             References = kinds["references"].Select(part => Enum.Parse<ReferenceAnswer>(part.Split(' ')[1], ignoreCase: true)).FirstOrDefault(),
+            Testimonies = [.. kinds["guard"].SelectMany(part => Testimony(part.Split(' '), last))],
             JournalWritable = !kinds["journal"].Any(),
             InFreezeWindow = kinds["freeze"].Any(),
             Wish = new OperatorWish(kinds["paused"].Any(), kinds["acknowledged"].Select(part => long.Parse(part.Split(' ')[1], CultureInfo.InvariantCulture)).FirstOrDefault())
@@ -63,6 +64,22 @@ internal static class ScenarioText
     /// <summary>"adopt beta epoch 2 at 60.0".</summary>
     private static AdoptionRequest Request(string node, string epoch, double at) =>
         new(node, long.Parse(epoch, CultureInfo.InvariantCulture), "mary", Clusters.Start.AddSeconds(at));
+
+    /// <summary>"guard heard by beta": only what was asked is answered. The message quotes what beta has flushed since the look that it was asked by.</summary>
+    private static IEnumerable<GuardTestimony> Testimony(string[] words, Decision? last)
+    {
+        if (last?.Inquiry.Guard.FirstOrDefault(question => question.Node == words[3]) is not { } question || last.Memory.Guard is not { } guard)
+            return [];
+        var none = new GuardTestimony(question.Node, question.After);
+        var message = none with { OrderId = guard.Order.Id, Owner = guard.Order.Owner, Flushed = new Lsn(question.After.Value + 1) };
+        return words[1] switch
+        {
+            "heard" => [message],
+            "unheard" => [none],
+            "other" => [message with { OrderId = "01234567" }],
+            _ => throw new FormatException($"'{words[1]}' says nothing of a guard: heard, unheard, other"),
+        };
+    }
 
     private static HostObservation Host(string[] words)
     {

@@ -47,6 +47,7 @@ SELECT
          GROUP BY owner, address, "fromHere" ORDER BY "askedSecondsAgo" LIMIT 10) AS one) AS watchdogs,
     (SELECT coalesce(status, '') FROM pg_stat_wal_receiver) AS walreceiver_status,
     (SELECT (row_to_json(receiver) ->> 'sender_host') || ' ' || (row_to_json(receiver) ->> 'sender_port') FROM pg_stat_wal_receiver AS receiver) AS sender,
+    (SELECT row_to_json(receiver) ->> 'latest_end_lsn' FROM pg_stat_wal_receiver AS receiver) AS upstream_end,
     (SELECT extract(epoch FROM clock_timestamp() - last_msg_receipt_time)::float8 FROM pg_stat_wal_receiver) AS last_message_age_seconds,
     (SELECT coalesce(json_agg(one), '[]')::text FROM (
         SELECT application_name AS "applicationName", coalesce(state, '') AS state, coalesce(sync_state, '') AS "syncState",
