@@ -493,7 +493,8 @@ block_start() { # REASON
 END
 }
 
-# Whom to ask, all at once: a line of each that answers in time. "primary TIMELINE", or "NAME follows", or "NAME
+# Whom to ask, all at once: a line of each that answers in time. "primary TIMELINE:HISTORY" (whether its history file of
+# that timeline branches off this node's, and where: docs/decisions/0012), or "NAME follows", or "NAME
 # strays": its configuration, which the watchdog changes before anybody is promoted, points at this node or not. A
 # standby says it and keeps the session for longer than an armed node may do anything with the answer (the notice is
 # sent before the sleep begins, and the server does not notice that its client is gone): there the watchdog sees that
@@ -510,9 +511,23 @@ ask_peers() { # LIMIT_MS
 DO \$\$
 DECLARE
   upstream text;
+  timeline int;
+  history text;
 BEGIN
   IF NOT pg_is_in_recovery() THEN
-    RAISE NOTICE 'told primary %', ('x' || left(pg_walfile_name(pg_current_wal_lsn()), 8))::bit(32)::int;
+    timeline := ('x' || left(pg_walfile_name(pg_current_wal_lsn()), 8))::bit(32)::int;
+    BEGIN
+      IF timeline > 1 THEN
+        history := convert_from(pg_read_binary_file('pg_wal/' || lpad(upper(to_hex(timeline)), 8, '0') || '.history'),
+          'UTF8');
+      END IF;
+      history := CASE WHEN history IS NOT NULL AND timeline = $own THEN 'same'
+        ELSE coalesce(substring(history FROM '(?n)^\s*$own\s+([0-9A-F]{1,8}/[0-9A-F]{1,8})'), 'none') END;
+    EXCEPTION
+      WHEN undefined_file THEN history := 'none';
+      WHEN OTHERS THEN history := 'unread';
+    END;
+    RAISE NOTICE 'told primary %:%', timeline, history;
     RETURN;
   END IF;
   upstream := replace(coalesce(substring(convert_from(pg_read_binary_file('$managed'), 'UTF8')
@@ -545,7 +560,8 @@ read_answer() { # FILE; sets said
       *': '*told\ *)
         [ -z "$said" ] || said='? unreadable'
         line=${line##*told }
-        if [[ $line =~ ^primary\ [0-9]{1,9}$ || $line =~ ^[A-Za-z0-9_.-]{1,64}\ (follows|strays)$ ]]; then
+        if [[ $line =~ ^primary\ [0-9]{1,9}:(same|none|unread|[0-9A-F/]{3,17})$ ||
+          $line =~ ^[A-Za-z0-9_.-]{1,64}\ (follows|strays)$ ]]; then
           said=${said:-$line}
         else
           said='? unreadable'
@@ -573,20 +589,34 @@ boot_check() { # LIMIT_MS [revive]
   [ -n "$own" ] || { echo "pg_controldata cannot read $data" >&2; return 1; }
   read_order
   told=$(ask_peers "$1")
-  follows='' claims='' unreadable='' newest=0
+  follows='' witness='' claims='' unreadable='' newest=0 words=()
   while read -r who what address name; do
     case $who:$what in
       *:unreadable) unreadable=yes ;;
       *:strays) ;;
       *:follows) # a lease standby's word counts from its own address only
-        case ,$vouchers, in *,"$who",*) [ "${name:-$who}" != "$who" ] || follows=yes ;; esac
+        [ "${name:-$who}" = "$who" ] || continue
+        witness=$who
+        case ,$vouchers, in *,"$who",*) follows=yes ;; esac
         ;;
+      primary:*:none) words+=("${what%:*} $address") ;;
       primary:*)
-        claims=yes
+        claims=yes what=${what%:*}
         [ "$what" -le "$newest" ] || { newest=$what said_by=$address; }
         ;;
     esac
   done <<< "$told"
+  # A promotion leaves a history file. Without one it is only a word, and another node that still follows outweighs it.
+  for word in "${words[@]}"; do
+    if [ -n "$witness" ]; then
+      [ "${word% *}" -lt "$own" ] ||
+        echo "${word#* } says that it is primary on timeline ${word% *}, but has no history of a promotion from" \
+          "timeline $own, and $witness still follows this node: its word is not believed" >&2
+    else
+      claims=yes
+      [ "${word% *}" -le "$newest" ] || { newest=${word% *} said_by=${word#* }; }
+    fi
+  done
   if [ -n "${2-}" ]; then
     [ -n "$id" ] && [ -n "$follows" ] && [ -z "$claims" ] && [ -z "$unreadable" ] && [ ! -e "$data/standby.signal" ]
     return
@@ -596,7 +626,8 @@ boot_check() { # LIMIT_MS [revive]
     if [ "$newest" -gt "$own" ]; then
       echo "another node is primary on timeline $newest, this one is on $own (said by $said_by):" \
         "make this node a standby (pgwatchdog setup CLUSTER --overwrite NODE);" \
-        "if that is false, stop PostgreSQL on $said_by and start this node" >&2
+        "if that is false, stop PostgreSQL on $said_by, or take it out of peers in $state/guard.conf," \
+        "and start this node" >&2
     else
       echo "another node is primary on timeline $newest as well (said by $said_by): stop PostgreSQL on the one" \
         "that is wrong, and make it a standby (pgwatchdog setup CLUSTER --overwrite NODE)" >&2

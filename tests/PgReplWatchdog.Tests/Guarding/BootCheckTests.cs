@@ -70,6 +70,40 @@ public sealed class BootCheckTests
         Assert.Equal("0", await waiting);
     }
 
+    /// <summary>S14: gamma says that it is primary and never was promoted. Then it is promoted: its history shows it.</summary>
+    [Fact]
+    public async Task Word_without_a_history_is_outweighed_by_a_standby_that_follows()
+    {
+        await using var cluster = await RunningCluster.StartAsync(gamma: true, service: false);
+        var (alpha, beta, gamma) = (cluster.Alpha, cluster.Beta, cluster.Gamma);
+        var order = $"{alpha.DataDirectory}.pgwatchdog/guard.armed";
+        await alpha.StopPostgresAsync(ct: Cancellation);
+        await gamma.StopPostgresAsync(ct: Cancellation);
+        await gamma.RunAsync($"rm {gamma.DataDirectory}/standby.signal", Cancellation);
+        await gamma.StartPostgresAsync(Cancellation); // a primary on timeline 1
+
+        foreach (var armed in new[] { false, true })
+        {
+            if (armed)
+                await ArmedAsync(alpha, order);
+            var said = await CheckAsync(alpha);
+            Assert.Contains("on timeline 1, but has no history of a promotion from timeline 1, and beta still follows", said,
+                StringComparison.Ordinal);
+            Assert.EndsWith("0", said, StringComparison.Ordinal);
+        }
+        await beta.StopPostgresAsync(ct: Cancellation);
+        // A word against nobody's.
+        Assert.Contains("another node is primary on timeline 1 as well", await CheckAsync(alpha), StringComparison.Ordinal);
+        await beta.StartPostgresAsync(Cancellation);
+
+        await gamma.StopPostgresAsync(ct: Cancellation);
+        await gamma.RunAsync($"touch {gamma.DataDirectory}/standby.signal", Cancellation);
+        await gamma.StartPostgresAsync(Cancellation);
+        await gamma.PsqlAsync("SELECT pg_promote()", Cancellation);
+        // beta still follows.
+        Assert.Contains("another node is primary on timeline 2, this one is on 1", await CheckAsync(alpha), StringComparison.Ordinal);
+    }
+
     /// <summary>"0", or what it says with its exit status.</summary>
     private static Task<string> CheckAsync(LabHost host) => host.RunAsync($"/bin/sh {host.DataDirectory}.pgwatchdog/guard boot-check 2>&1 && echo 0 || echo $?", Cancellation);
 
