@@ -92,6 +92,7 @@ internal sealed partial class Faults(World world, Journal journal, Crash crash)
         .. Evidence(),
         .. Candidates(),
         .. Owner(),
+        .. Record(),
     ];
 
     private (int Weight, Action<Node, double> Strike)[] Basic() =>

@@ -16,7 +16,22 @@ internal sealed class Journal(World world, Crash crash) : IJournal
     /// <summary>Kinds of events since the start, for the numbers at the end.</summary>
     public Dictionary<EventKind, int> Told { get; } = [];
 
-    public ClusterMemory Load(string cluster) => Memory;
+    /// <summary>What was on record before each role change, and before each failover: what a backup may hold.</summary>
+    public List<ClusterMemory> Older { get; } = [];
+
+    /// <summary>Put in place of what is on record when the next process starts.</summary>
+    public ClusterMemory? Restored { get; set; }
+
+    public ClusterMemory Load(string cluster)
+    {
+        if (Restored is { } restored)
+        {
+            (Memory, Restored) = (restored, null);
+            world.Truth.Restored(restored);
+            world.Tell($"the watchdog's record is from a backup: epoch {restored.Epoch}, primary {restored.IntendedPrimary}");
+        }
+        return Memory;
+    }
 
     public void Append(string cluster, ClusterMemory memory, IReadOnlyList<JournalEntry> events)
     {
@@ -25,7 +40,10 @@ internal sealed class Journal(World world, Crash crash) : IJournal
             throw new JournalUnwritableException("the disk is full", new IOException());
         if (Memory.Procedure is { PromotedAt: not null } asked && memory.Procedure is null && memory.IntendedPrimary == asked.From && world.Find(asked.To).TriggerFile)
             world.Truth.Violated("Trigger", $"the failover to {asked.To} is taken back, and its trigger file is still there");
+        if (memory.Epoch != Memory.Epoch || memory.Procedure?.DecidedAt != Memory.Procedure?.DecidedAt)
+            Older.Add(Memory);
         Memory = memory;
+        world.Truth.OnRecord(memory);
         Written++;
         foreach (var entry in events)
         {

@@ -95,6 +95,9 @@ internal sealed class Node(int index, Guard guard)
     /// <summary>When its startup process next tries to connect.</summary>
     public double ConnectAt { get; set; }
 
+    /// <summary>The newest role change that a watchdog has put on record there.</summary>
+    public EpochMark Mark { get; set; } = EpochMark.None;
+
     public Job? Job { get; set; }
 
     /// <summary>Other nodes' boot checks that it has answered, and until when each can be seen; gone with its process.</summary>

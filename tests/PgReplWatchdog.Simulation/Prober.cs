@@ -135,14 +135,15 @@ internal sealed class Prober(World world, Clock clock, Crash crash) : IProber
     private ServerFacts Facts(Node node)
     {
         var receiver = node.IsStandby ? world.Receiver(node) : null;
+        var lie = world.Lie is { } told && told.Node == node && node.IsStandby ? told : null;
         return new ServerFacts
         {
-            Role = node.IsStandby ? Role.Standby : Role.Primary,
+            Role = node.IsStandby && lie is null ? Role.Standby : Role.Primary,
             SystemIdentifier = World.SystemIdentifier,
-            Timeline = node.Branch.Timeline,
+            Timeline = lie?.Timeline ?? node.Branch.Timeline,
             CheckpointTimeline = node.Branch.Timeline - (node.Branch == node.Checkpointed || node.Branch.Parent is null ? 0u : 1u),
             VersionNumber = 150018,
-            CurrentLsn = node.IsStandby ? null : new Lsn(node.Position),
+            CurrentLsn = node.IsStandby && lie is null ? null : new Lsn(node.Position),
             ReceivedLsn = node.IsStandby ? new Lsn(node.Position) : null,
             ReplayedLsn = node.IsStandby ? new Lsn(node.Replayed) : null,
             ReplayPaused = node is { IsStandby: true, ReplayPaused: true },
@@ -236,7 +237,9 @@ internal sealed class Prober(World world, Clock clock, Crash crash) : IProber
             Processes = world.Chance(world.Mischief) ? null : node.Process == Process.Stopped ? 0 : 7,
             ControlState = node.Process == Process.Running ? "in production" : node.ControlState,
             LocalAnswer = Answer(node),
-            History = History(node.Branch),
+            History = world.Lie is { IsForged: true } lie && lie.Node == node
+                ? Forged(node, lie.Timeline) : History(node.Branch),
+            Mark = node.Mark,
             StartBlocked = node.StartBlocked,
             BlockedByGuard = node.BlockedByGuard,
             StandbySignal = node.IsStandby,
@@ -253,6 +256,13 @@ internal sealed class Prober(World world, Clock clock, Crash crash) : IProber
         for (var at = branch; at.Parent is { } parent; at = parent)
             branches = $"{parent.Timeline} {new Lsn(at.SwitchPoint)} {branches}";
         return TimelineHistory.Parse(FormattableString.Invariant($"{branch.Timeline} {branches}"))!;
+    }
+
+    private static TimelineHistory Forged(Node node, uint timeline)
+    {
+        var (own, honest) = (node.Branch.Timeline, History(node.Branch));
+        var forged = FormattableString.Invariant($"{timeline} {honest.Branches} {own} {new Lsn(node.Position)}");
+        return timeline > own ? TimelineHistory.Parse(forged)! : honest;
     }
 
     private static PortAnswer Answer(Node node) => node switch

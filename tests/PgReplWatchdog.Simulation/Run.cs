@@ -193,13 +193,17 @@ internal sealed class Run
     /// <summary>
     /// What only a person mends, by the documents: a rejoin that was given up or is switched off, a failover that failed, a gate that stays shut, a standby that
     /// was promoted after all when its failover had been taken back, a fence command's victim without power, a primary that a person shut down,
-    /// a record that a role change out of sight has made old (verdict Unknown: pgwatchdog adopt).
+    /// a record that a role change out of sight has made old, one from a backup, or one of a lie (verdict Unknown, gate
+    /// RecordIsOld: pgwatchdog adopt).
     /// </summary>
     private bool IsForAPerson() =>
         journal.Memory.Returning.Any(node => node.Step == ReturnStep.GivenUp) || !world.Setting.Spec.Policy.Rejoin
         || Count(EventKind.FailoverFailed) > 0
         || (Count(EventKind.FailoverWithdrawn) > 0 && (Count(EventKind.PrimaryAdopted) > 1 || watchdog.Last?.Decision.Diagnosis.Verdict == Verdict.TwoPrimaries))
-        || watchdog.Last?.Decision.Gates.Any(gate => gate.Gate is Gate.RecentFailover or Gate.AnotherWatchdog) == true
+        || watchdog.Last?.Decision.Gates.Any(gate => gate.Gate is Gate.RecentFailover or Gate.AnotherWatchdog or Gate.RecordIsOld) == true
+        || (world.WasLiedTo && watchdog.Last?.Decision.Diagnosis.Verdict == Verdict.Unknown)
+        // Who was replaced, and who is to follow, went with the record.
+        || (world.Truth.IsRestored && watchdog.Last?.Decision.Diagnosis.Verdict is Verdict.Unknown or Verdict.Serving)
         || (world.SwitchedOverUnseen && watchdog.Last?.Decision.Diagnosis.Verdict == Verdict.Unknown)
         || Array.Exists(world.Nodes, node => node is { HostUp: false, FencedByCommand: true })
         || (watchdog.Last?.Decision.Diagnosis.Verdict == Verdict.Stopped && !world.Setting.Spec.Policy.FailoverWhenStopped)

@@ -27,6 +27,8 @@ internal sealed class Runner(World world, Journal journal, Prober prober, Crash 
             WatchdogAction.Rejoin rejoin => OnHost(world.Find(rejoin.Node), node => Rejoin(node, world.Find(rejoin.Primary), rejoin.Epoch)),
             WatchdogAction.ArmGuard arm => Arm(world.Find(arm.Node), arm.Order),
             WatchdogAction.DisarmGuard disarm => OnHost(world.Find(disarm.Node), node => node.Guard.Order = null),
+            WatchdogAction.RecordEpoch record =>
+                OnHost(world.Find(record.Node), node => Record(node, new(record.Epoch, record.Primary))),
             _ => Wait(world.Between(0, 1)) && !world.Chance(0.1),
         };
         var succeeded = done && !world.Chance(3 * world.Mischief);
@@ -50,6 +52,8 @@ internal sealed class Runner(World world, Journal journal, Prober prober, Crash 
             WatchdogAction.Reserve reserve => memory.Returning.Any(node => node.Step == ReturnStep.Reserve && node.Node == reserve.For),
             WatchdogAction.Checkpoint => memory.Returning.Any(node => node.Step == ReturnStep.Checkpoint),
             WatchdogAction.Rejoin or WatchdogAction.Repoint => memory.Returning.Any(node => node.Node == action.Node),
+            WatchdogAction.RecordEpoch record => memory is { Procedure: null, Later: null }
+                && (memory.Epoch, memory.IntendedPrimary) == (record.Epoch, record.Primary),
             WatchdogAction.Freeze freeze => memory.Procedure is { } under && freeze.Nodes.All(node => under.Frozen.Contains(node)),
             _ => true,
         };
@@ -104,6 +108,7 @@ internal sealed class Runner(World world, Journal journal, Prober prober, Crash 
         {
             if (onlyStandby && !host.IsStandby)
                 return;
+            world.Truth.Fenced(host);
             host.StartBlocked |= !host.DiskFull;
             host.BlockedByGuard &= host.DiskFull;
             world.Kill(host);
@@ -169,6 +174,12 @@ internal sealed class Runner(World world, Journal journal, Prober prober, Crash 
         for (var waited = 0.0; promoting && node.IsStandby && waited < 3; waited += 0.1)
             world.Advance(0.1);
         return node.IsPrimary && world.Network.BothUp(node.Index, world.Watchdog, world.Now);
+    }
+
+    private static void Record(Node node, EpochMark mark)
+    {
+        if (!node.DiskFull && mark.Epoch > node.Mark.Epoch)
+            node.Mark = mark;
     }
 
     private void Withdraw(Node node)

@@ -6,6 +6,7 @@ namespace PgReplWatchdog.Simulation;
 internal sealed class World
 {
     public const ulong SystemIdentifier = 7_000_000_000_000_000_001;
+    private static readonly DateTimeOffset Beginning = new(2026, 1, 1, 0, 0, 0, TimeSpan.Zero);
     private const double StepSeconds = 0.1;
     private const double ConnectInterval = 1;
 
@@ -47,6 +48,12 @@ internal sealed class World
     /// <summary>An operator switched over while the watchdog saw nothing.</summary>
     public bool SwitchedOverUnseen { get; set; }
 
+    /// <summary>A standby that says that it is primary; null where nobody lies.</summary>
+    public Lie? Lie { get; set; }
+
+    /// <summary>A node has lied.</summary>
+    public bool WasLiedTo { get; set; }
+
     public List<Stream> Streams { get; } = [];
 
     /// <summary>The watchdog's place in the network.</summary>
@@ -75,6 +82,9 @@ internal sealed class World
 
     /// <summary>By how much the wall clock of the watchdog's host has been set.</summary>
     public TimeSpan WallClockStep { get; set; }
+
+    /// <summary>The wall clock of the watchdog's host.</summary>
+    public DateTimeOffset WallClock => Beginning + TimeSpan.FromSeconds(Now * Setting.WatchdogRate) + WallClockStep;
 
     /// <summary>A session of the watchdog's was closed by a dying postmaster: a check runs at once.</summary>
     public bool Alarm { get; set; }
@@ -253,7 +263,7 @@ internal sealed class World
     private bool MayBoot(Node node)
     {
         var told = Array.FindAll(Nodes, other => other != node && other.IsServing && Network.BothUp(node.Index, other.Index, Now));
-        var may = Array.TrueForAll(told, other => other.Branch.Timeline <= node.Branch.Timeline)
+        var may = Array.TrueForAll(told, other => other.Branch.Timeline <= node.Branch.Timeline) && !IsKeptDownByALie(node, told)
             && (node.Guard.Order is not { } order || Array.Exists(told, other => order.Vouchers.Contains(other.Name) && other.IsStandby && other.Upstream == node));
         foreach (var asked in told.Where(other => other.IsStandby))
             asked.BootChecks.Add((Now, Now + (2 * (node.Guard.Order?.TimeToLive.TotalSeconds ?? 6)) + 2));
@@ -262,6 +272,10 @@ internal sealed class World
             Tell($"the boot check keeps {node} from starting");
         return may;
     }
+
+    /// <summary>A forged history counts; a word alone counts where no other node still follows.</summary>
+    private bool IsKeptDownByALie(Node node, Node[] told) => Lie is { } lie && told.Contains(lie.Node)
+        && (lie.IsForged || !Array.Exists(told, other => other != lie.Node && other.IsStandby && other.Upstream == node));
 
     private void EndJob(Node node, Job job)
     {

@@ -20,15 +20,17 @@ public static class Adoption
         // A promotion that was asked for may still come about: the trigger file is removed.
         var withdrawn = memory.Procedure is { PromotedAt: not null } procedure && procedure.To != request.Node ? procedure.To : null;
         var replaced = memory.IntendedPrimary is { } former ? memory.Replaced.Remove(former).Add(former) : memory.Replaced;
+        var epoch = Math.Max(memory.Epoch, memory.Later?.Epoch ?? 0) + 1;
         return new NextStep(
             memory with
             {
                 IntendedPrimary = request.Node,
-                Epoch = memory.Epoch + 1,
+                Epoch = epoch,
+                Later = null,
                 SystemIdentifier = server.SystemIdentifier,
                 NewestTimeline = server.Timeline,
                 History = observation.Host(request.Node)?.History?.Of(server.Timeline),
-                Abandoned = new(memory.NewestTimeline, memory.Epoch + 1),
+                Abandoned = new(memory.NewestTimeline, epoch),
                 LastPosition = null,
                 Replaced = replaced.Remove(request.Node),
                 Following = [.. now.Spec.Nodes.Select(node => node.Name).Where(node => node != request.Node && !replaced.Contains(node))],
@@ -38,7 +40,7 @@ public static class Adoption
             },
             withdrawn is null ? WatchdogAction.Nothing : new WatchdogAction.WithdrawPromotion(withdrawn),
             [new(EventKind.PrimaryAdopted, $"{request.Node} is the primary from now on, as {request.By} asked"
-                + (memory.IntendedPrimary is { } before ? $", in place of {before}" : ""))]);
+                + (memory.IntendedPrimary is { } before && before != request.Node ? $", in place of {before}" : ""))]);
     }
 
     /// <summary>A request that has to wait says so once.</summary>
@@ -62,7 +64,7 @@ public static class Adoption
     }
 
     private static bool Holds(AdoptionRequest request, ClusterMemory memory, ClusterObservation observation) =>
-        request.Epoch == memory.Epoch && request.Node != memory.IntendedPrimary
+        request.Epoch == memory.Epoch && (request.Node != memory.IntendedPrimary || memory.Later is not null)
         && observation.Time >= request.At && observation.Time - request.At <= RequestHolds;
 
     private static string? WhyNot(AdoptionRequest request, ClusterMemory memory, ClusterObservation observation) => observation.Find(request.Node) switch

@@ -31,6 +31,8 @@ public static class Decider
         observation = observation.WithoutAliases(memory.IntendedPrimary);
         var before = memory;
         memory = Ownership.Looked(spec, memory, observation, working.TakeoverTold);
+        memory = Epochs.Looked(memory, observation);
+        var looked = memory;
         var flushing = working.Flushing.Looked(observation, Diagnostician.Subject(memory, observation));
         var arrivals = working.Arrivals.Looked(observation, memory, spec.Policy.LateAfter);
         var claim = working.Claim.Looked(spec.Policy, memory, observation, Diagnostician.IsHeard(observation, memory),
@@ -67,7 +69,8 @@ public static class Decider
         };
         var gates = Gates.Shut(now);
         var startedAt = working.StartedAt ?? observation.At;
-        var step = Adoption.Tell(now, working.AdoptionTold, Next(now, gates, working.GuardToldAt, startedAt));
+        var step = Adoption.Tell(now, working.AdoptionTold, Next(now, gates, working, startedAt));
+        step = Epochs.Tell(before, looked, step);
         step = Ownership.Tell(before, working.TakeoverTold, spec, observation, step);
 
         var lookAgainIn = LookAgainIn(now, step.Memory, gates);
@@ -97,6 +100,8 @@ public static class Decider
                 SeenTimeline = observation.Find(memory.IntendedPrimary)?.Server is { Role: Role.Primary, Timeline: var timeline } ? timeline : 0,
                 AdoptionTold = observation.Wish.Adopt,
                 TakeoverTold = observation.Wish.TakeOver,
+                MarkedAt = step.Action is WatchdogAction.RecordEpoch record
+                    ? working.MarkedAt.SetItem(record.Node, observation.At) : working.MarkedAt,
                 StartedAt = startedAt,
                 GuardSeenAt = step.Memory.Guard is { } armed && !armed.IsSameAs(memory.Guard) ? observation.At : guardSeenAt,
                 GuardToldAt = step.Action is WatchdogAction.ArmGuard or WatchdogAction.DisarmGuard ? observation.At : working.GuardToldAt,
@@ -148,11 +153,34 @@ public static class Decider
     private static TimeSpan Longest(params TimeSpan[] times) => times.Max();
 
     /// <summary>Fencing first (two primaries cost data by the second), then what is under way, then what is new, then what mends and keeps.</summary>
-    private static NextStep Next(Situation now, ImmutableArray<ShutGate> gates, TimeSpan? guardToldAt, TimeSpan startedAt)
+    private static NextStep Next(
+        Situation now, ImmutableArray<ShutGate> gates, WorkingMemory working, TimeSpan startedAt)
     {
-        var memory = now.Memory;
+        var guardToldAt = working.GuardToldAt;
         if (Adoption.AsRequested(now) is { } adopted)
             return adopted;
+        // Nothing is done to any node by a record that is proven to be old.
+        if (now.Memory.Later is null && Due(now, gates) is { } due)
+            return due;
+        var learned = Learn(now);
+        // A promotion that was asked for may still come about: the trigger file is removed.
+        if (now.Memory.Procedure is { PromotedAt: not null } asked && learned.Memory.Procedure is null
+            && learned.Memory.IntendedPrimary != asked.To)
+            return learned with { Action = new WatchdogAction.WithdrawPromotion(asked.To) };
+        if (now.Diagnosis.Verdict != Verdict.Serving || learned.Memory.IntendedPrimary != now.Diagnosis.Primary)
+            return Guarding.TakeBack(now with { Memory = learned.Memory }, guardToldAt) ?? learned;
+        now = now with { Memory = learned.Memory };
+        var guarding = Guarding.Next(now, guardToldAt, startedAt); // first: a guard that is not as remembered is forgotten whatever else is done
+        var next = guarding.Action is WatchdogAction.None && now.Memory.Later is null
+            ? Returning.Next(now with { Memory = guarding.Memory }) : guarding;
+        next = next with { Events = [.. learned.Events, .. guarding.Events, .. ReferenceEquals(next, guarding) ? [] : next.Events] };
+        return Epochs.Mark(now, working.MarkedAt, next);
+    }
+
+    /// <summary>Fencing, the failover under way, or one that begins; null where nothing of that is due.</summary>
+    private static NextStep? Due(Situation now, ImmutableArray<ShutGate> gates)
+    {
+        var memory = now.Memory;
         // The one that is being replaced is the procedure's own business: if it serves again before it is replaced, the failover is taken back.
         var beingReplaced = memory.Procedure is { Step: not ProcedureStep.HookAfter } underWay ? underWay.From : null;
         if (memory.Replaced.FirstOrDefault(node => node != beingReplaced && IsStale(memory, now.Observation, node)) is { } replaced)
@@ -166,13 +194,7 @@ public static class Decider
             return new NextStep(memory, new WatchdogAction.Fence(unblocked),
                 [new(EventKind.FencingDecided, $"{unblocked} is to be a standby, is stopped, and has no start block of the watchdog: blocking it")]);
         }
-        var learned = Learn(now);
-        if (now.Diagnosis.Verdict != Verdict.Serving || learned.Memory.IntendedPrimary != now.Diagnosis.Primary)
-            return Guarding.TakeBack(now with { Memory = learned.Memory }, guardToldAt) ?? learned;
-        now = now with { Memory = learned.Memory };
-        var guarding = Guarding.Next(now, guardToldAt, startedAt); // first: a guard that is not as remembered is forgotten whatever else is done
-        var next = guarding.Action is WatchdogAction.None ? Returning.Next(now with { Memory = guarding.Memory }) : guarding;
-        return next with { Events = [.. learned.Events, .. guarding.Events, .. ReferenceEquals(next, guarding) ? [] : next.Events] };
+        return null;
     }
 
     /// <summary>
@@ -213,7 +235,11 @@ public static class Decider
             memory = memory with
             {
                 IntendedPrimary = name,
-                Epoch = memory.Epoch + 1,
+                // A watchdog that had no record cannot tell whether this is the one that the hosts name: that stays.
+                Epoch = 1 + (memory.IntendedPrimary is null ? memory.Epoch
+                    : Math.Max(memory.Epoch, memory.Later?.Epoch ?? 0)),
+                Later = memory.IntendedPrimary is null ? memory.Later : null,
+                Procedure = null, // of an old record
                 SystemIdentifier = server.SystemIdentifier,
                 Replaced = memory.Replaced.Remove(name),
                 Following = memory.IntendedPrimary is null ? [] : [.. memory.Following.Remove(name)],

@@ -29,6 +29,9 @@ public enum Gate
     /// <summary>Another watchdog watches the same cluster, or its lease arms the guard.</summary>
     AnotherWatchdog,
 
+    /// <summary>A host has a later role change on record than this watchdog, whose record is an old one.</summary>
+    RecordIsOld,
+
     /// <summary>The primary's host says that its disk is full. That is no failure of the primary to be mended by another one: room has to be made.</summary>
     PrimaryDiskFull,
 

@@ -14,6 +14,7 @@ public static class Gates
         [
             .. ThresholdNotReached(now), .. AutomaticOff(now), .. Paused(now), .. FreezeWindow(now), .. RecentFailover(now), .. JournalUnwritable(now),
             .. AnotherWatchdog(now),
+            .. RecordIsOld(now),
             .. PrimaryDiskFull(now), .. OldPrimaryNotFenced(now), .. NoCandidate(now),
             .. EveryCandidateHasDoubts(now),
         ];
@@ -82,6 +83,12 @@ public static class Gates
                 ? $"a copy of this watchdog's state directory is in use at {other.Address} (its session is on {other.Node}): stop one of the two, and remove its StateDirectory"
                 : $"{other.Described} watches {now.Spec.Name} as well: stop one of the two; if that one is lost for good: pgwatchdog takeover {now.Spec.Name}");
         }
+    }
+
+    private static IEnumerable<ShutGate> RecordIsOld(Situation now)
+    {
+        if (now.Memory.Later is { } later)
+            yield return new(Gate.RecordIsOld, null, Histories.Outdated(now.Memory, later));
     }
 
     /// <summary>A host that does not answer says nothing of its disk.</summary>

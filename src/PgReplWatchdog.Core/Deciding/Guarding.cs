@@ -143,7 +143,7 @@ public static class Guarding
     /// <summary>The standbys that the primary itself sees streaming and that could be promoted if they have enough WAL.</summary>
     private static GuardOrder? Wanted(Situation now, ServerFacts primary)
     {
-        if (now.Memory.Other is not null)
+        if (now.Memory is { Other: not null } or { Later: not null })
             return null; // no failover begins
         if (now.Policy.GuardTimeToLive <= TimeSpan.Zero || !primary.Version.HasGuard || !now.Policy.Automatic || now.Observation.Wish.Paused || now.Observation.InFreezeWindow || Gates.IsTooSoon(now))
             return null;

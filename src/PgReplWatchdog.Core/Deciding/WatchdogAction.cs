@@ -20,7 +20,7 @@ public abstract record WatchdogAction
     [
         nameof(RunHook), nameof(Fence), nameof(FenceByCommand), nameof(Freeze), nameof(Salvage), nameof(Promote), nameof(WithdrawPromotion), nameof(Reserve), nameof(Repoint),
         nameof(Checkpoint), nameof(Rejoin),
-        nameof(ArmGuard), nameof(DisarmGuard),
+        nameof(ArmGuard), nameof(DisarmGuard), nameof(RecordEpoch),
     ];
 
     public sealed record None : WatchdogAction
@@ -92,6 +92,9 @@ public abstract record WatchdogAction
 
     /// <summary>Take the guard's order away, also one of the lost watchdog.</summary>
     public sealed record DisarmGuard(string Node, string Lost = "") : WatchdogAction;
+
+    /// <summary>Put the last role change on record on the node's host. A later one there stays.</summary>
+    public sealed record RecordEpoch(string Node, long Epoch, string Primary) : WatchdogAction;
 
     public static readonly WatchdogAction Nothing = new None();
 }

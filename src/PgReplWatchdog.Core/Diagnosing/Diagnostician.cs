@@ -41,6 +41,8 @@ public static class Diagnostician
             ?? Down(intended!, observation)
             ?? new Diagnosis(Verdict.Unknown, intended!.Node,
                 [Say(intended), "no standby can say whether it hears the primary", .. Witnesses(intended, observation)]);
+        if (found.Verdict.IsFailure() && memory.Later is { } later)
+            return found with { Verdict = Verdict.Unknown, Evidence = [Histories.Outdated(memory, later), .. found.Evidence] };
         return found.Verdict.IsFailure() && unaccounted is { IsDefaultOrEmpty: false } ? Blind(found, unaccounted) : found;
     }
 

@@ -48,6 +48,12 @@ internal static class Histories
                 + $": stop one of them, or make {node.Node} the primary: pgwatchdog adopt CLUSTER {node.Node}");
     }
 
+    /// <summary>What a later role change on a host's record means, and what to do.</summary>
+    public static string Outdated(ClusterMemory memory, LaterEpoch later) => FormattableString.Invariant(
+        $"this watchdog's record is an old one (epoch {memory.Epoch}, primary {memory.IntendedPrimary ?? "unknown"}): ")
+        + FormattableString.Invariant($"the host of {later.Node} has epoch {later.Epoch} ")
+        + $"with primary {later.Primary}. See which node is the primary, then: pgwatchdog adopt CLUSTER NODE";
+
     /// <summary>What an operator may do about a primary that is not the expected one; nothing where it is the one that was replaced.</summary>
     public static IEnumerable<string> Advice(ClusterMemory memory, ClusterObservation observation, NodeObservation primary)
     {

@@ -36,6 +36,9 @@ public sealed record HostObservation(string Node, HostReach Reach, string Detail
     /// <summary>The newest timeline whose history file is in pg_wal; null where that is not known.</summary>
     public TimelineHistory? History { get; init; }
 
+    /// <summary>The newest role change on record there; null where the host does not tell.</summary>
+    public EpochMark? Mark { get; init; }
+
     /// <summary>trigger_file in recovery.conf, until PostgreSQL 11; empty where there is none.</summary>
     public string TriggerFile { get; init; } = "";
 

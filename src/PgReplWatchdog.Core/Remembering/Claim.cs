@@ -40,9 +40,15 @@ public sealed record Claim(string? Node, int Looks)
         var claim = claimant.Node == Node ? this with { Looks = Looks + 1 } : new Claim(claimant.Node, 1);
         return claim with
         {
-            IsProven = claim.Looks > 1 && ContinuesTheRecord(memory, observation, claimant) && HasGivenUp(policy, memory, observation, isHeard, silentFor),
+            IsProven = claim.Looks > 1 && IsNamedByTheHosts(memory, claimant)
+                && ContinuesTheRecord(memory, observation, claimant)
+                && HasGivenUp(policy, memory, observation, isHeard, silentFor),
         };
     }
+
+    /// <summary>The record is an old one, and a host has another node as the primary: an operator decides.</summary>
+    private static bool IsNamedByTheHosts(ClusterMemory memory, NodeObservation claimant) =>
+        memory.Later is not { } later || later.Primary == claimant.Node;
 
     /// <summary>Its host has the history file of the claimed timeline, which has the timeline on record among its ancestors. A host that tells none contradicts nothing.</summary>
     public static bool ContinuesTheRecord(ClusterMemory memory, ClusterObservation observation, NodeObservation claimant)

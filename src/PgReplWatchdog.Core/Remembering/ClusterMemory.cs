@@ -49,6 +49,9 @@ public sealed record ClusterMemory
     /// <summary>The watchdog that an operator has declared lost: its lease may be replaced. Empty where there is none, or its session was seen since.</summary>
     public string LostOwner { get; init; } = "";
 
+    /// <summary>A later role change than any of this record: it is an old one. Null where no host showed one.</summary>
+    public LaterEpoch? Later { get; init; }
+
     /// <summary>The failover under way; null most of the time.</summary>
     public Procedure? Procedure { get; init; }
 
@@ -84,6 +87,12 @@ public sealed record PrimaryPosition(Lsn Lsn, DateTimeOffset Time);
 /// <param name="Timeline">The newest number on record then.</param>
 /// <param name="Epoch">The epoch that began with it: in a later one it says nothing.</param>
 public sealed record AbandonedTimeline(uint Timeline, long Epoch);
+
+/// <summary>A role change that this record does not know.</summary>
+/// <param name="Epoch">Its epoch.</param>
+/// <param name="Primary">The primary from then on.</param>
+/// <param name="Node">The node whose host has it on record.</param>
+public sealed record LaterEpoch(long Epoch, string Primary, string Node);
 
 /// <summary>Another watchdog of the same cluster.</summary>
 /// <param name="Owner">Its name (<see cref="ClusterSpec.Owner"/>).</param>

@@ -69,6 +69,7 @@ public sealed class ActionRunner(ClusterAccess cluster, SshHosts hosts, TimeProv
         WatchdogAction.Rejoin rejoin => upstream.RejoinAsync(rejoin, cancellation),
         WatchdogAction.ArmGuard arm => ArmAsync(arm, cancellation),
         WatchdogAction.DisarmGuard disarm => DisarmAsync(disarm, cancellation),
+        WatchdogAction.RecordEpoch record => RecordAsync(record, cancellation),
         WatchdogAction.None => Task.FromResult(""),
         _ => throw new UnreachableException(),
     };
@@ -129,6 +130,15 @@ public sealed class ActionRunner(ClusterAccess cluster, SshHosts hosts, TimeProv
         var host = hosts[arm.Node];
         await host.RequireAsync(HostCommands.ArmGuard(host.Host, arm.Order.Line(cluster.Spec.Roles.Watchdog), cluster.Spec.Owner, arm.Lost), ShortLimit, cancellation);
         return $"the guard of {arm.Node} was given order {arm.Order.Id}";
+    }
+
+    private async Task<string> RecordAsync(WatchdogAction.RecordEpoch record, CancellationToken cancellation)
+    {
+        var host = hosts[record.Node];
+        var script = HostCommands.RecordEpoch(host.Host, record.Epoch, record.Primary);
+        await host.RequireAsync(script, ShortLimit, cancellation);
+        return FormattableString.Invariant(
+            $"the host of {record.Node} has epoch {record.Epoch} with primary {record.Primary} on record");
     }
 
     private async Task<string> DisarmAsync(WatchdogAction.DisarmGuard disarm, CancellationToken cancellation)

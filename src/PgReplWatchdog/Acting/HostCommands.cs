@@ -124,6 +124,19 @@ public static class HostCommands
         """, why);
 
     /// <summary>
+    /// Puts a role change on record on the host. A later one stays, and so does what cannot be read: it is for an operator.
+    /// </summary>
+    public static string RecordEpoch(HostAccess host, long epoch, string primary) => Shell.OnServer(host, $$"""
+        umask 077
+        seen=0
+        [ ! -e "$state/epoch" ] || read -r seen _ < "$state/epoch" || exit 1
+        [ "$seen" != {{epoch}} ] || exit 0
+        [ "$seen" -lt {{epoch}} ] || { echo "$state/epoch has epoch $seen: nothing was changed" >&2; exit 1; }
+        printf '{{epoch}} %s\n' {0} > "$state/epoch.new" && sync "$state/epoch.new" \
+          && mv -f "$state/epoch.new" "$state/epoch"
+        """, primary);
+
+    /// <summary>
     /// Sets some lines of the file that set-up owns, has it read, and waits until no walreceiver is left where they point it nowhere. A server that does not run reads
     /// it when it starts.
     /// </summary>

@@ -158,6 +158,7 @@ public sealed class HostProber(ClusterAccess cluster, SshHosts hosts, TimeProvid
             GuardBlock = GuardBlock.Parse(said.GetValueOrDefault("guard_block")),
             StandbySignal = said.ContainsKey("standby_signal"),
             History = TimelineHistory.Parse(said.GetValueOrDefault("history", "")),
+            Mark = EpochMark.Parse(said.GetValueOrDefault("epoch")),
             TriggerFile = said.GetValueOrDefault("trigger_file", ""),
             TriggerDirectoryWritable = said.ContainsKey("writable"),
             FreeBytes = Number(said, "free_kilobytes") * 1024,

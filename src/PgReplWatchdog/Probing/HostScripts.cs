@@ -53,6 +53,9 @@ public static class HostScripts
         fi
         ended $writing 10
         case $? in 0) echo writable=yes ;; 2) echo storage=hangs; exit ;; esac
+        if [ -e "$state/epoch" ]; then echo "epoch=$(head -c 100 "$state/epoch" | head -n 1)"
+        elif [ -d "$state" ]; then echo epoch=0
+        fi
         newest=$(ls "$data/$wal" 2> /dev/null | grep -x '[0-9A-F]\{8\}\.history' | sort | tail -n 1)
         if [ -n "$newest" ]; then
           echo "history=$((0x${newest%.history})) $(sed -n 's/^[[:space:]]*\([0-9][0-9]*\)[[:space:]]*\([0-9A-F]*\/[0-9A-F]*\).*/\1 \2/p' "$data/$wal/$newest" \

@@ -156,6 +156,7 @@ public class GatesTests
     {
         Gate[] seen = [.. Shut.Values.Select(row => row.Gate), Gate.ThresholdNotReached, Gate.NoCandidate, Gate.CandidateUnreachable,
             Gate.CandidateUnreadable, Gate.CandidateNotInRecovery, Gate.PrimaryDiskFull,
+            Gate.RecordIsOld, // EpochTests
             .. CandidateDoubtsTests.Gates];
         Assert.Equal(Enum.GetValues<Gate>().Where(gate => gate != Gate.Unknown).Order(), seen.Distinct().Order());
     }

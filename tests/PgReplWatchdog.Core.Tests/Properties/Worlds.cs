@@ -51,7 +51,8 @@ internal static class Worlds
 
     private static readonly Gen<HostObservation?> AlphasHost = Gen.Frequency(
         (4, Gen.Const((HostObservation?)null)), (3, Gen.Const((HostObservation?)HostGone())), (3, Gen.Const((HostObservation?)HostDead())), (1, Gen.Const((HostObservation?)HostDead(Alpha, "shut down"))),
-        (2, Gen.Const((HostObservation?)HostDead(blocked: true))), (2, Gen.Const((HostObservation?)HostHung())), (1, Gen.Const((HostObservation?)HostUp(Alpha))));
+        (2, Gen.Const((HostObservation?)HostDead(blocked: true))), (2, Gen.Const((HostObservation?)HostHung())), (1, Gen.Const((HostObservation?)HostUp(Alpha))),
+        (1, Gen.Const((HostObservation?)(HostUp(Alpha) with { Mark = EpochMark.None }))));
 
     private static readonly Gen<NodeObservation[]> Healthy = Three(Primary(Alpha), Standby(Beta, Some), Standby(Gamma, Some));
     private static readonly Gen<NodeObservation[]> Gone = Three(Without(Alpha), Standby(Beta, None), Standby(Gamma, None));

@@ -99,11 +99,12 @@ internal static class ScenarioText
         {
             "standby" => host with { StandbySignal = true },
             "history" => host with { History = TimelineHistory.Parse(string.Join(' ', words[3..])) },
+            "epoch" => host with { Mark = EpochMark.Parse(string.Join(' ', words[3..])) },
             "unwritable" => host with { TriggerDirectoryWritable = false },
             "full" => host with { TriggerDirectoryWritable = false, FreeBytes = 4096, Filling = "pg_wal 180000 kB" },
             "hanging" => host with { TriggerDirectoryWritable = false, StorageHangs = true },
             "job" => host with { Job = new HostJob(long.Parse(words[3], CultureInfo.InvariantCulture), words[4] == "running", words[4] == "exit" ? int.Parse(words[5], CultureInfo.InvariantCulture) : null, "its last line") },
-            _ => throw new FormatException($"'{words[2]}' says nothing more of a host: standby, history, unwritable, full, hanging, job EPOCH running, job EPOCH exit STATUS"),
+            _ => throw new FormatException($"'{words[2]}' says nothing more of a host: standby, history, epoch, unwritable, full, hanging, job EPOCH running, job EPOCH exit STATUS"),
         };
     }
 
@@ -194,6 +195,7 @@ internal static class ScenarioText
         WatchdogAction.Rejoin rejoin => $"rejoin {rejoin.Node} to {rejoin.Primary}",
         WatchdogAction.ArmGuard arm => $"arm guard of {arm.Node} with {string.Join(' ', arm.Order.Vouchers)}",
         WatchdogAction.DisarmGuard disarm => $"disarm guard of {disarm.Node}",
+        WatchdogAction.RecordEpoch record => $"record epoch {record.Epoch} with {record.Primary} on {record.Node}",
         _ => throw new FormatException($"no words for {action.Kind}"),
     };
 
@@ -204,6 +206,7 @@ internal static class ScenarioText
         + (memory.Following.IsEmpty ? "" : $", following {string.Join(' ', memory.Following)}")
         + string.Concat(memory.Returning.Select(node => $", returning {node.Node}: {node.Step}, attempt {node.Attempts}"))
         + (memory.Other is { } other ? $", beside {other.Described}" : "")
+        + (memory.Later is { } later ? $", older than epoch {later.Epoch} with {later.Primary} on the host of {later.Node}" : "")
         + (memory.Guard is { } guard ? $", guard of {guard.Node}: {string.Join(' ', guard.Order.Vouchers)}" : "")
         + (memory.Procedure is { } procedure ? $", under way: {procedure.Step} {procedure.From} to {procedure.To}, attempt {procedure.Attempts}{Fenced(procedure)}" : "")
         + (memory.LastFailover is { } failover ? $", last failover {(failover.Succeeded ? "succeeded" : "failed")} at second {(failover.FinishedAt - Clusters.Start).TotalSeconds:0}" : "");

@@ -1,0 +1,37 @@
+namespace PgReplWatchdog.Simulation;
+
+/// <summary>A record from a backup leads to nothing against the primary that there is.</summary>
+internal sealed partial class Truth
+{
+    /// <summary>The newest role change that was ever on record.</summary>
+    private EpochMark newestMark = EpochMark.None;
+    private long epochOnRecord;
+
+    /// <summary>The watchdog's record was put back to an older one.</summary>
+    public bool IsRestored { get; private set; }
+
+    /// <summary>With the record went what was known of the last failover.</summary>
+    public void Restored(ClusterMemory memory)
+    {
+        IsRestored = true;
+        (lastFailover, epochOnRecord) = (null, memory.Epoch);
+    }
+
+    public void OnRecord(ClusterMemory memory)
+    {
+        epochOnRecord = memory.Epoch;
+        if (memory is { IntendedPrimary: { } primary, Procedure: null } && memory.Epoch > newestMark.Epoch)
+            newestMark = new EpochMark(memory.Epoch, primary);
+    }
+
+    /// <summary>The primary of a later epoch than that of the record serves in sight, its own host says so, and it is stopped.</summary>
+    public void Fenced(Node node)
+    {
+        if (epochOnRecord < newestMark.Epoch && node.Mark == newestMark && node.Name == newestMark.Primary
+            && node is { IsPrimary: true, AcceptsWrites: true } && HasServedInSightSince(node, world.Now - 5))
+        {
+            Violated("Actual",
+                $"{node} is the primary of epoch {newestMark.Epoch}, serves in sight, and is stopped by a record of epoch {epochOnRecord}");
+        }
+    }
+}
