@@ -12,10 +12,23 @@ public sealed partial record GuardBlock(string At, string Reason)
     /// <summary>Null where the text is not a guard's start block.</summary>
     public static GuardBlock? Parse(string? text)
     {
-        if (text is null || Words().Match(text) is not { Success: true } found)
+        if (text is null || Matched(text) is not { Success: true } found)
             return null;
         var reason = found.Groups["reason"].Value.Where(letter => !char.IsControl(letter)).Take(LongestReason);
         return new GuardBlock(found.Groups["at"].Value, string.Concat(reason));
+    }
+
+    /// <summary>Null where it takes too long: what a host says must not end a check.</summary>
+    private static Match? Matched(string text)
+    {
+        try
+        {
+            return Words().Match(text);
+        }
+        catch (RegexMatchTimeoutException)
+        {
+            return null;
+        }
     }
 
     /// <summary>What an operator should know and do.</summary>

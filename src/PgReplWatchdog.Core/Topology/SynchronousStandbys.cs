@@ -14,12 +14,25 @@ public sealed partial record SynchronousStandbys(int Needed, ImmutableArray<stri
         ArgumentNullException.ThrowIfNull(setting);
         if (setting.Trim().Length == 0)
             return new(0, []);
-        if (Syntax().Match(setting) is not { Success: true } match)
+        if (Matched(setting) is not { Success: true } match)
             return null;
         var needed = match.Groups["needed"] is { Success: true } group ? group.Value : "1";
         return int.TryParse(needed, CultureInfo.InvariantCulture, out var number) && number > 0
             ? new(number, [.. match.Groups["name"].Captures.Select(name => name.Value.Trim('"').Replace("\"\"", "\"", StringComparison.Ordinal))])
             : null;
+    }
+
+    /// <summary>Null where it takes too long: what a server says must not end a check.</summary>
+    private static Match? Matched(string setting)
+    {
+        try
+        {
+            return Syntax().Match(setting);
+        }
+        catch (RegexMatchTimeoutException)
+        {
+            return null;
+        }
     }
 
     /// <summary>PostgreSQL compares application_name without regard to case.</summary>

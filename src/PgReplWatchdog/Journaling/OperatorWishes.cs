@@ -38,25 +38,41 @@ public sealed class OperatorWishes(string stateDirectory, TimeProvider clock, st
 
     /// <summary>This node is the primary, whatever the record says.</summary>
     /// <returns>The node that the record had; null where it is that node already.</returns>
-    public AdoptionAsked? Adopt(string cluster, string node) => Change<AdoptionAsked?>(cluster, connection =>
+    /// <param name="cluster">Its name.</param>
+    /// <param name="node">The node.</param>
+    /// <param name="epoch">The epoch that the operator saw; null where nothing was shown.</param>
+    public AdoptionAsked? Adopt(string cluster, string node, long? epoch = null) => Change<AdoptionAsked?>(cluster, connection =>
     {
         var memory = Memory(connection, cluster);
-        if (memory.IntendedPrimary == node)
+        if (memory.IntendedPrimary == node && memory.Later is null)
             return null;
+        if (epoch is { } seen && memory.Epoch != seen)
+        {
+            throw new JournalUnreadableException(
+                $"{cluster}: the record changed meanwhile, its primary is {memory.IntendedPrimary ?? "unknown"} now; "
+                + "nothing was changed, look and try again");
+        }
         connection.Execute("INSERT INTO adoption_request VALUES ($cluster, $node, $epoch, $by, $at) ON CONFLICT (cluster) DO UPDATE "
             + "SET node = excluded.node, epoch = excluded.epoch, asked_by = excluded.asked_by, asked_at = excluded.asked_at",
             ("$cluster", cluster), ("$node", node), ("$epoch", memory.Epoch), ("$by", By), ("$at", clock.GetUtcNow().Text()));
         Tell(connection, cluster, EventKind.AdoptionAsked,
-            $"{By} asks to adopt {node} as primary{(memory.IntendedPrimary is { } before ? $", in place of {before}" : "")}");
+            $"{By} asks to adopt {node} as primary{(memory.IntendedPrimary is { } before && before != node ? $", in place of {before}" : "")}");
         return new AdoptionAsked(memory.IntendedPrimary);
     });
 
     /// <summary>The other watchdog on record is lost for good.</summary>
     /// <returns>That one; null where there is none on record.</returns>
-    public OtherWatchdog? TakeOver(string cluster) => Change<OtherWatchdog?>(cluster, connection =>
+    /// <param name="cluster">Its name.</param>
+    /// <param name="owner">The one that the operator saw; null where nothing was shown.</param>
+    public OtherWatchdog? TakeOver(string cluster, string? owner = null) => Change<OtherWatchdog?>(cluster, connection =>
     {
         if (Memory(connection, cluster).Other is not { } other)
             return null;
+        if (owner is not null && other.Owner != owner)
+        {
+            throw new JournalUnreadableException(
+                $"{cluster}: another one is on record meanwhile, {other.Described}; nothing was changed, look and try again");
+        }
         connection.Execute("INSERT INTO takeover_request VALUES ($cluster, $owner, $by, $at) ON CONFLICT (cluster) DO UPDATE "
             + "SET owner = excluded.owner, asked_by = excluded.asked_by, asked_at = excluded.asked_at",
             ("$cluster", cluster), ("$owner", other.Owner), ("$by", By), ("$at", clock.GetUtcNow().Text()));

@@ -219,6 +219,24 @@ public sealed class JournalTests : IDisposable
         Assert.All(again.Recent("main", 10), entry => Assert.Contains(Environment.UserName, entry.Sentence, StringComparison.Ordinal));
     }
 
+    /// <summary>The record changed while the operator read what would be done: that is not done.</summary>
+    [Fact]
+    public void Request_is_for_the_record_that_the_operator_saw()
+    {
+        using var journal = new SqliteJournal(directory);
+        var person = new OperatorWishes(directory, TimeProvider.System);
+        journal.Append("main", Looks.Known with { Epoch = 3, Other = new OtherWatchdog("3d2c1b0a", "alpha", "") }, []);
+        Assert.Throws<JournalUnreadableException>(() => person.Adopt("main", "beta", epoch: 2));
+        Assert.Throws<JournalUnreadableException>(() => person.TakeOver("main", owner: "11112222"));
+        Assert.Equal((null, null), (journal.Wish("main").Adopt, journal.Wish("main").TakeOver));
+        Assert.NotNull(person.Adopt("main", "beta", epoch: 3));
+        Assert.NotNull(person.TakeOver("main", owner: "3d2c1b0a"));
+        // The primary on record is named again only where the record is an old one.
+        Assert.Null(person.Adopt("main", "alpha", epoch: 3));
+        journal.Append("main", Looks.Known with { Epoch = 3, Later = new LaterEpoch(5, "beta", "beta") }, []);
+        Assert.NotNull(person.Adopt("main", "alpha", epoch: 3));
+    }
+
     [Fact]
     public void A_wish_that_cannot_be_read_is_as_it_was_known_last()
     {

@@ -22,35 +22,34 @@ public static class AdoptCommand
             var name = parsed.GetValue(node)!;
             if (!chosen.Nodes.Exists(one => one.Name == name))
                 throw new UsageException($"{chosen.Name} has no node {name}; it has {string.Join(", ", chosen.Nodes.Select(one => one.Name))}");
-            if (!parsed.GetValue(yes) && !await ConfirmsAsync(options.StateDirectory, chosen.Name, name, cancellation))
+            using var journal = new JournalReader(options.StateDirectory);
+            var seen = journal.Memory(chosen.Name); // what is confirmed is what is done
+            if (!parsed.GetValue(yes)
+                && !await OperatorRequest.ConfirmsAsync(
+                    Meaning(chosen.Name, name, seen.IntendedPrimary), name, cancellation))
                 return ExitCode.Failed;
-            return await AdoptAsync(options.StateDirectory, chosen.Name, name, cancellation);
+            return await AdoptAsync(journal, options.StateDirectory, chosen.Name, name, seen.Epoch, cancellation);
         });
         return command;
     }
 
-    private static async Task<bool> ConfirmsAsync(string stateDirectory, string cluster, string node, CancellationToken cancellation)
-    {
-        using var journal = new JournalReader(stateDirectory);
-        return await OperatorRequest.ConfirmsAsync(Meaning(cluster, node, journal.Memory(cluster).IntendedPrimary), node, cancellation);
-    }
-
     /// <summary>What an operator has to know before.</summary>
-    public static string Meaning(string cluster, string node, string? before) => before is null
+    public static string Meaning(string cluster, string node, string? before) => before is null || before == node
         ? $"{node} becomes the primary of {cluster} on record."
         : $"{node} becomes the primary of {cluster} on record, in place of {before}. {before} is stopped where it serves as primary, and made a standby of {node}:\n"
             + $"rows that only {before} has are lost then. Save them first (pg_dump, or a copy of the data directory).";
 
-    private static async Task<int> AdoptAsync(string stateDirectory, string cluster, string node, CancellationToken cancellation)
+    private static async Task<int> AdoptAsync(
+        JournalReader journal, string stateDirectory, string cluster, string node, long epoch, CancellationToken cancellation)
     {
-        using var journal = new JournalReader(stateDirectory);
         var last = journal.Events(cluster, 1) is [var newest, ..] ? newest.Id : 0;
-        if (new OperatorWishes(stateDirectory, TimeProvider.System).Adopt(cluster, node) is null)
+        if (new OperatorWishes(stateDirectory, TimeProvider.System).Adopt(cluster, node, epoch) is null)
         {
             await Console.Out.WriteLineAsync($"{node} is the primary of {cluster} on record already");
             return ExitCode.Ok;
         }
-        return await OperatorRequest.UntilDoneAsync(journal, cluster, last, () => journal.Memory(cluster).IntendedPrimary == node,
+        return await OperatorRequest.UntilDoneAsync(
+            journal, cluster, last, () => journal.Memory(cluster) is { Later: null } memory && memory.IntendedPrimary == node,
             $"{node} is the primary of {cluster}", EventKind.AdoptionWaits, cancellation);
     }
 }

@@ -25,7 +25,7 @@ public static class TakeoverCommand
                 return ExitCode.Ok;
             }
             return parsed.GetValue(yes) || await OperatorRequest.ConfirmsAsync(Meaning(name, other.Described), name, cancellation)
-                ? await TakeOverAsync(journal, options.StateDirectory, name, cancellation) : ExitCode.Failed;
+                ? await TakeOverAsync(journal, options.StateDirectory, name, other.Owner, cancellation) : ExitCode.Failed;
         });
         return command;
     }
@@ -33,10 +33,10 @@ public static class TakeoverCommand
     private static string Meaning(string cluster, string other) => $"This watchdog replaces the lease of {other}.\n"
         + $"If that one still runs where this one cannot see it, both may act on {cluster}: stop it first.";
 
-    private static async Task<int> TakeOverAsync(JournalReader journal, string stateDirectory, string cluster, CancellationToken cancellation)
+    private static async Task<int> TakeOverAsync(JournalReader journal, string stateDirectory, string cluster, string owner, CancellationToken cancellation)
     {
         var last = journal.Events(cluster, 1) is [var newest, ..] ? newest.Id : 0;
-        new OperatorWishes(stateDirectory, TimeProvider.System).TakeOver(cluster);
+        new OperatorWishes(stateDirectory, TimeProvider.System).TakeOver(cluster, owner);
         return await OperatorRequest.UntilDoneAsync(journal, cluster, last, () => journal.Memory(cluster).Other is null,
             $"this watchdog watches {cluster} alone", EventKind.TakeoverWaits, cancellation);
     }
