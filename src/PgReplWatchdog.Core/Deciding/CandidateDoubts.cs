@@ -24,6 +24,7 @@ public sealed record CandidateDoubts(Replays Replays, HostProofs Hosts)
         [
             .. ReplayBehind(candidate, policy, observation),
             .. HostUnreachable(candidate.Node, observation),
+            .. DiskFull(candidate.Node, observation),
             .. Synchronous(candidate.Node, primary, observation),
         ];
     }
@@ -58,6 +59,17 @@ public sealed record CandidateDoubts(Replays Replays, HostProofs Hosts)
         yield return new(Gate.CandidateHostUnreachable, node,
             $"the host of {node} {since}{why}; a failover has to detach {node}, copy WAL to it and promote it there");
     }
+
+    /// <summary>A host that does not answer says nothing of its disk.</summary>
+    private static ImmutableArray<ShutGate> DiskFull(string node, ClusterObservation observation) => observation.Host(node) switch
+    {
+        { IsReachable: true, StorageHangs: true } => [new(Gate.CandidateDiskFull, node,
+            $"storage on the host of {node} does not answer: a failover has to write there; see to its disk")],
+        { IsDiskFull: true } host => [new(Gate.CandidateDiskFull, node, FormattableString.Invariant(
+            $"the disk of {node} is full, {host.FreeBytes} bytes are free")
+            + $"{(host.Filling.Length > 0 ? $" ({host.Filling})" : "")}: a failover has to write there; make room")],
+        _ => [],
+    };
 
     /// <summary>The old primary is not there to confirm a commit: the other standbys have to.</summary>
     private static IEnumerable<ShutGate> Synchronous(string node, string? primary, ClusterObservation observation)

@@ -64,6 +64,7 @@ public static class Decider
             Receipts = receipts,
             Moments = working.Moments.Looked(memory, observation),
             SeenTimeline = working.SeenTimeline,
+            Replays = replays,
             Hosts = hosts,
             Candidates = CandidateSelection.Assess(spec, memory, known, diagnosis.Primary, observation, new CandidateDoubts(replays, hosts)),
         };

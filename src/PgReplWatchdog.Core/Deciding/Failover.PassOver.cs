@@ -9,6 +9,9 @@ public static partial class Failover
     /// <summary>A candidate that is not primary after this time makes room for another one with the same WAL, or that can get it.</summary>
     private static readonly TimeSpan PromotionMayTake = TimeSpan.FromSeconds(10);
 
+    /// <summary>One whose replay moves is given more time, up to this.</summary>
+    private static readonly TimeSpan ReplayMayTake = TimeSpan.FromMinutes(1);
+
     /// <summary>The same for another one that lacks WAL, within MaximumLagBytes.</summary>
     private static readonly TimeSpan PromotionMayTakeForItsWal = TimeSpan.FromSeconds(30);
 
@@ -22,12 +25,20 @@ public static partial class Failover
             || !now.Diagnosis.Verdict.IsFailure() || now.Observation.Host(procedure.To) is not { IsReachable: true })
             return false;
         var took = procedure.Attempts >= now.Policy.PromotionAttempts
-            ? TimeSpan.MaxValue : now.Since(procedure.Phases[^1].At);
+            ? TimeSpan.MaxValue : InVainFor(now, procedure);
         var isShipped = !procedure.SalvageFailed && now.Observation.Host(procedure.From) is { IsDead: true, StorageHangs: false };
         var all = elected.Value + (ulong)(procedure.SalvagedBytes ?? 0); // what was shipped it may not have replayed yet
         return now.Candidates.Any(other => other.IsEligible && other.Node != procedure.To
             && now.Observation.Find(other.Node) is { Server.Version.HasRecoveryFile: false }
             && took >= (isShipped || other.Position?.Value >= all ? PromotionMayTake : PromotionMayTakeForItsWal));
+    }
+
+    /// <summary>How long ago its promotion was asked for, or its replay moved last.</summary>
+    private static TimeSpan InVainFor(Situation now, Procedure procedure)
+    {
+        var asked = now.Since(procedure.Phases[^1].At);
+        var still = now.Observation.At - now.Replays.MovedAt(procedure.To);
+        return still < asked && asked < ReplayMayTake ? still.Value : asked;
     }
 
     private static NextStep BeginPassingOver(Situation now, Procedure procedure)
@@ -49,12 +60,6 @@ public static partial class Failover
         var host = now.Observation.Host(procedure.To);
         if (host is { IsReachable: true, IsFenced: false })
             return Do(now, procedure, new WatchdogAction.Fence(procedure.To) { OnlyStandby = true });
-        if (host is { IsFenced: true, StandbySignal: false } && Reports(now, nameof(WatchdogAction.Fence), procedure.To))
-        {
-            var promoted = $"{procedure.To} had become primary when it was stopped: no other standby is promoted. "
-                + $"Remove recovery.conf from its data directory and start it: {procedure.To} is then the primary";
-            return NextStep.Wait(With(now, procedure)) with { Events = [new(EventKind.FailoverStep, promoted)] };
-        }
         if (host is not { IsFenced: true, StandbySignal: true })
             return NextStep.Wait(With(now, procedure));
         var memory = now.Memory with
@@ -68,4 +73,35 @@ public static partial class Failover
         var told = $"{procedure.To} is stopped and kept from starting, and was not promoted: electing another standby";
         return next with { Events = next.Events.Insert(0, new(EventKind.FailoverStep, told)) };
     }
+
+    /// <summary>Why the failover ends and nothing else is promoted; null as long as its host may prove that it is stopped.</summary>
+    private static string? WhyNobodyElse(Situation now, Procedure procedure)
+    {
+        var (node, host) = (procedure.To, now.Observation.Host(procedure.To));
+        if (host is { IsDead: true, StandbySignal: false })
+            return $"{node} has become primary before it was stopped: remove recovery.conf from its data directory and start it";
+        if (host is { IsFenced: true } || now.Since(procedure.Phases[^1].At) <= now.Policy.ProcedureLimit)
+            return null;
+        return host switch
+        {
+            { IsDead: true } => $"{node} is stopped, but the start block cannot be written, and {node} may become primary "
+                + "when it starts: see to space and rights in its data directory, and start it",
+            { IsReachable: true, StandbySignal: false } =>
+                $"by its host {node} has become primary, but the watchdog cannot ask it: see to it",
+            { IsReachable: true } => $"{node} cannot be stopped and may become primary: see to its host",
+            _ => $"the host of {node} does not answer over SSH, and {node} may be primary or become it: see to its host",
+        };
+    }
+
+    /// <summary>It stays the primary on record. If it serves, it is the primary; another failover has to fence it first.</summary>
+    private static NextStep EndWith(Situation now, Procedure procedure, string why) => new(
+        now.Memory with
+        {
+            Procedure = null,
+            LastFailover = new(now.Memory.Epoch, procedure.From, procedure.To, false, now.Observation.Time, null, procedure),
+        },
+        WatchdogAction.Nothing,
+        [new(EventKind.FailoverFailed,
+            $"{why}. {procedure.To} stays the primary on record, and no other standby is promoted. If {procedure.To} is lost: "
+            + $"make sure that it is off, promote another standby manually, and run pgwatchdog adopt {now.Spec.Name} NODE")]);
 }

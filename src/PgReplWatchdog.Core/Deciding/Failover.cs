@@ -63,6 +63,8 @@ public static partial class Failover
             return GoOnWithdrawing(now, procedure);
         if (WhyNot(now, procedure) is { } reason)
             return Withdraw(now, procedure, reason);
+        if (procedure.Step == ProcedureStep.PassOver && WhyNobodyElse(now, procedure) is { } why)
+            return EndWith(now, procedure, why);
         // Whatever stopped it from afar: now that its host answers, it is made sure there, before it starts again.
         if (procedure is { PromotedAt: null, FencedBy: FencedBy.Guard or FencedBy.Command } && now.Diagnosis.Verdict.IsFailure()
             && now.Observation.Host(procedure.From) is { IsReachable: true, IsFenced: false })

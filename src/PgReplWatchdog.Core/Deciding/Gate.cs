@@ -76,6 +76,9 @@ public enum Gate
     /// <summary>Its host has not answered over SSH for 30 s, and a failover needs that. A due failover goes on.</summary>
     CandidateHostUnreachable,
 
+    /// <summary>Its disk is full, or its storage does not answer: it cannot be detached, nor take WAL. A due failover goes on.</summary>
+    CandidateDiskFull,
+
     /// <summary>Its own synchronous_standby_names cannot be met without the old primary: commits on it would wait. A due failover goes on.</summary>
     CandidateCommitsWait,
 

@@ -16,7 +16,7 @@ public static class Gates
             .. AnotherWatchdog(now),
             .. RecordIsOld(now),
             .. PrimaryDiskFull(now), .. OldPrimaryNotFenced(now), .. NoCandidate(now),
-            .. EveryCandidateHasDoubts(now),
+            .. CandidatesHaveDoubts(now),
         ];
     }
 
@@ -135,12 +135,11 @@ public static class Gates
             ? []
             : [new(Gate.NoCandidate, null, "no standby may be promoted"), .. now.Candidates.SelectMany(candidate => candidate.Reasons)];
 
-    /// <summary>A failover that is due does not wait for it: no primary is worse than a slow promotion.</summary>
-    private static IEnumerable<ShutGate> EveryCandidateHasDoubts(Situation now)
-    {
-        var eligible = now.Candidates.Where(candidate => candidate.IsEligible).ToList();
-        return now.Diagnosis.Verdict.IsFailure() || eligible.Exists(candidate => candidate.Doubts.IsEmpty)
-            ? []
-            : eligible.SelectMany(candidate => candidate.Doubts);
-    }
+    /// <summary>
+    /// Whichever has the most WAL when the primary fails is elected: "ready" needs all of them without doubts. A failover that
+    /// is due does not wait for it: no primary is worse than a slow promotion.
+    /// </summary>
+    private static IEnumerable<ShutGate> CandidatesHaveDoubts(Situation now) =>
+        now.Diagnosis.Verdict.IsFailure() ? [] : now.Candidates.SelectMany(candidate => candidate.Doubts)
+            .OrderBy(doubt => doubt.Node, StringComparer.Ordinal);
 }

@@ -22,6 +22,9 @@ public sealed record Situation(ClusterSpec Spec, ClusterMemory Memory, Diagnosis
     /// <summary>The timeline that the expected primary wrote in the look before.</summary>
     public uint SeenTimeline { get; init; }
 
+    /// <summary>Whether the replay of each standby moves.</summary>
+    public Replays Replays { get; init; } = Replays.None;
+
     /// <summary>When each host last answered over SSH.</summary>
     public HostProofs Hosts { get; init; } = HostProofs.None;
 

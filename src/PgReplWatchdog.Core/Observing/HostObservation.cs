@@ -67,6 +67,9 @@ public sealed record HostObservation(string Node, HostReach Reach, string Detail
 
     private const long WalSegmentBytes = 16 * 1024 * 1024;
 
+    /// <summary>Nothing can be written there: its server cannot be detached, nor kept from starting.</summary>
+    public bool TakesNoWrites => IsDiskFull || (IsReachable && StorageHangs);
+
     /// <summary>Stopped, and cannot start before the watchdog lets it.</summary>
     public bool IsFenced => IsDead && StartBlocked && !BlockedByGuard;
 }

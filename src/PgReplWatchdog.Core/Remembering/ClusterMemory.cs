@@ -67,15 +67,15 @@ public sealed record ClusterMemory
     {
         ArgumentNullException.ThrowIfNull(spec);
         var known = Replaced.Concat(Following).Concat(Returning.Select(node => node.Node))
-            .Concat(Guard is null ? [] : Guard.Order.Vouchers.Append(Guard.Node)).Concat(Procedure is null ? [] : [Procedure.From, Procedure.To])
-            .All(name => spec.Has(name) is not null);
+            .Concat(Guard is null ? [] : Guard.Order.Vouchers.Append(Guard.Node))
+            .All(name => spec.Has(name) is not null) && ReferenceEquals(Procedure?.Within(spec), Procedure);
         return known ? this : this with
         {
             Replaced = Replaced.RemoveAll(name => spec.Has(name) is null),
             Following = Following.RemoveAll(name => spec.Has(name) is null),
             Returning = Returning.RemoveAll(node => spec.Has(node.Node) is null),
             Guard = Guard is { } guard && guard.Order.Vouchers.Append(guard.Node).All(name => spec.Has(name) is not null) ? guard : null,
-            Procedure = Procedure is { } procedure && spec.Has(procedure.From) is not null && spec.Has(procedure.To) is not null ? procedure : null,
+            Procedure = Procedure?.Within(spec),
         };
     }
 }

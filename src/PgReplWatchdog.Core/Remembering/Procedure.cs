@@ -49,6 +49,16 @@ public sealed record Procedure(string From, string To, ProcedureStep Step, strin
 
     /// <summary>What every vantage point said when it was decided.</summary>
     public ImmutableArray<string> Evidence { get; init; } = [];
+
+    /// <summary>Without standbys that have left the configuration; null where one of its two nodes has. The same instance where none has.</summary>
+    public Procedure? Within(ClusterSpec spec)
+    {
+        ArgumentNullException.ThrowIfNull(spec);
+        bool Left(string name) => spec.Has(name) is null;
+        return Left(From) || Left(To) ? null
+            : !Frozen.Any(Left) && !PassedOver.Any(Left) ? this
+            : this with { Frozen = Frozen.RemoveAll(Left), PassedOver = PassedOver.RemoveAll(Left) };
+    }
 }
 
 /// <summary>The steps of a failover, in order; the last one is the way back.</summary>

@@ -4,7 +4,8 @@ using PgReplWatchdog.Topology;
 namespace PgReplWatchdog.Remembering;
 
 /// <summary>
-/// For how long the replay of each standby has stood still although it has received more WAL, while the primary served.
+/// For how long the replay of each standby has stood still although it has received more WAL, while the primary served; and when
+/// it moved last.
 /// </summary>
 public sealed record Replays
 {
@@ -18,6 +19,11 @@ public sealed record Replays
     public TimeSpan StandsStillFor(string node) => ByNode.TryGetValue(node, out var replay) ? replay.For : TimeSpan.Zero;
 
     /// <summary>
+    /// The last look that found its replay elsewhere than the look before, or the first one that found it. Null where none has.
+    /// </summary>
+    public TimeSpan? MovedAt(string node) => ByNode.TryGetValue(node, out var replay) ? replay.MovedAt : null;
+
+    /// <summary>
     /// One more look. Time counts only between two looks at a primary that serves: a primary that died may have sent half a
     /// record, and no standby replays that.
     /// </summary>
@@ -28,18 +34,24 @@ public sealed record Replays
         foreach (var standby in observation.Nodes.Where(node => node.IsServingStandby))
         {
             var (node, server) = (standby.Node, standby.Server!);
-            if (server.ReplayedLsn is not { } replayed || !(Lsn.Greater(server.ReceivedLsn, replayed) > replayed))
-                found = found.Remove(node);
-            else if (found.TryGetValue(node, out var before) && before.Position == replayed && before.StartedAt == server.StartedAt)
+            if (server.ReplayedLsn is not { } replayed)
             {
-                var passed = primaryServes && PrimaryServed ? observation.At - before.LookedAt : TimeSpan.Zero;
-                found = found.SetItem(node, before with { For = before.For + passed, LookedAt = observation.At });
+                found = found.Remove(node);
+                continue;
+            }
+            var atEnd = !(Lsn.Greater(server.ReceivedLsn, replayed) > replayed);
+            if (found.TryGetValue(node, out var before) && before.Position == replayed && before.StartedAt == server.StartedAt)
+            {
+                var passed = primaryServes && PrimaryServed && !before.AtEnd ? observation.At - before.LookedAt : TimeSpan.Zero;
+                var still = atEnd ? TimeSpan.Zero : before.For + passed;
+                found = found.SetItem(node, before with { AtEnd = atEnd, For = still, LookedAt = observation.At });
             }
             else
-                found = found.SetItem(node, new Replay(replayed, server.StartedAt, TimeSpan.Zero, observation.At));
+                found = found.SetItem(node, new(replayed, server.StartedAt, atEnd, TimeSpan.Zero, observation.At, observation.At));
         }
         return new Replays { ByNode = found, PrimaryServed = primaryServes };
     }
 
-    private readonly record struct Replay(Lsn Position, DateTimeOffset StartedAt, TimeSpan For, TimeSpan LookedAt);
+    private readonly record struct Replay(
+        Lsn Position, DateTimeOffset StartedAt, bool AtEnd, TimeSpan For, TimeSpan LookedAt, TimeSpan MovedAt);
 }

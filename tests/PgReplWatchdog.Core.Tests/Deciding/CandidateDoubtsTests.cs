@@ -8,7 +8,7 @@ public class CandidateDoubtsTests
     /// <summary>The gates that these tests are about.</summary>
     internal static readonly Gate[] Gates =
     [
-        Gate.CandidateReplayBehind, Gate.CandidateHostUnreachable, Gate.CandidateCommitsWait, Gate.CandidateNotSynchronous,
+        Gate.CandidateReplayBehind, Gate.CandidateHostUnreachable, Gate.CandidateCommitsWait, Gate.CandidateNotSynchronous, Gate.CandidateDiskFull,
     ];
 
     private static readonly HostObservation WrongKey = new(Beta, HostReach.Failed, "its host key is another one", TimeSpan.Zero);
@@ -66,12 +66,31 @@ public class CandidateDoubtsTests
         Assert.IsType<WatchdogAction.Freeze>(watch.LookFrom(21, 31, Refused(), held).Action);
     }
 
+    /// <summary>Beta may be the one with the most WAL when the primary fails.</summary>
     [Fact]
-    public void One_candidate_without_doubts_is_enough_and_is_elected_at_the_same_position()
+    public void Doubt_about_one_candidate_closes_the_gate_and_the_election_prefers_the_other_at_the_same_position()
     {
         var decision = new Watch(Three().WithPriority(Beta, 200)).LookFrom(0, 20, Primary(), Held(), Standby(Gamma));
-        Assert.True(decision.IsReady);
+        Assert.Equal([Gate.CandidateReplayBehind], Closed(decision));
         Assert.Equal([Gamma, Beta], decision.Candidates.Select(candidate => candidate.Node));
+    }
+
+    [Fact]
+    public void Standby_that_is_never_promoted_closes_no_gate() =>
+        Assert.True(new Watch(Three().WithPriority(Beta, 0)).LookFrom(0, 20, Primary(), Held(), Standby(Gamma)).IsReady);
+
+    /// <summary>Which of two standbys that stream has more WAL changes from look to look.</summary>
+    [Fact]
+    public void Readiness_does_not_flap_with_the_order_of_candidates()
+    {
+        var watch = new Watch(Three());
+        for (var second = 0; second < 6; second++)
+        {
+            var (more, less) = second % 2 == 0 ? (Here, Behind(64)) : (Behind(64), Here);
+            var decision = watch.Look(second, Primary(), Asks(Standby(at: more), "alpha"), Standby(Gamma, less));
+            Assert.Equal(second % 2 == 0 ? Beta : Gamma, decision.Candidates[0].Node);
+            Assert.Equal([Gate.CandidateCommitsWait], Closed(decision));
+        }
     }
 
     /// <summary>More WAL is never given up for a faster promotion, unless the old primary's host has all of it to copy.</summary>
@@ -122,6 +141,23 @@ public class CandidateDoubtsTests
         Assert.Equal([Gate.CandidateHostUnreachable], Closed(new Watch(Two()).Look(look)));
     }
 
+    [Theory]
+    [InlineData("full", true)]
+    [InlineData("hangs", true)]
+    [InlineData("room for one segment", false)]
+    [InlineData("not asked", false)]
+    public void Full_or_hanging_disk_of_a_standby_closes_the_gate(string disk, bool closed)
+    {
+        var host = disk switch
+        {
+            "full" => HostUp(Beta) with { FreeBytes = (16 << 20) - 1, Filling = "pg_wal 9 GB" },
+            "hangs" => HostUp(Beta) with { StorageHangs = true },
+            "not asked" => new HostObservation(Beta, HostReach.Unknown, "", TimeSpan.Zero),
+            _ => HostUp(Beta) with { FreeBytes = 16 << 20 },
+        };
+        Assert.Equal(closed ? [Gate.CandidateDiskFull] : [], Closed(new Watch(Two()).Look(At(0, Primary(), MayPromote()).With(host))));
+    }
+
     [Fact]
     public void Guard_does_not_count_on_a_standby_whose_host_cannot_detach_it()
     {
@@ -129,6 +165,17 @@ public class CandidateDoubtsTests
         watch.Look(0, Primary(), MayPromote(), Standby(Gamma));
         for (var second = 1; second < 34; second++)
             watch.Look(At(second, Primary(), MayPromote(), Standby(Gamma)).With(WrongKey));
+        Assert.Equal([Gamma], watch.Memory.Guard!.Order.Vouchers);
+    }
+
+    /// <summary>Also one that could not be promoted: a failover that rests on the guard has to detach every lease standby.</summary>
+    [Fact]
+    public void Guard_does_not_count_on_a_standby_whose_disk_is_full()
+    {
+        var watch = new Watch(Three());
+        var full = HostUp(Beta) with { FreeBytes = 0, TriggerDirectoryWritable = false };
+        for (var second = 0; second < 4; second++)
+            watch.Look(At(second, Primary(), Standby(), Standby(Gamma)).With(full));
         Assert.Equal([Gamma], watch.Memory.Guard!.Order.Vouchers);
     }
 

@@ -84,23 +84,93 @@ public class PassOverTests
         Assert.Equal([Beta], next.Memory.Replaced);
     }
 
-    public static TheoryData<string> Unproven => ["runs", "may start", "silent", "was promoted"];
+    private static HostObservation Host(string what) => what switch
+    {
+        "runs" => HostUp(Beta) with { StandbySignal = true },
+        "may start" => Stopped(blocked: false),
+        _ => HostGone(Beta),
+    };
+
+    public static TheoryData<string> Unproven => ["runs", "may start", "silent"];
 
     [Theory, MemberData(nameof(Unproven))]
     public void Nothing_is_promoted_before_that(string what)
     {
-        var host = what switch { "runs" => HostUp(Beta), "may start" => Stopped(blocked: false), "silent" => HostGone(Beta), _ => Stopped(signal: false) };
-        var next = Continue(PassingOver, At(12, Unreachable(), Refused(Beta), Deaf(Gamma)).With(host));
+        var next = Continue(PassingOver, At(12, Unreachable(), Refused(Beta), Deaf(Gamma)).With(Host(what)));
         Assert.Equal(what is "runs" or "may start" ? Stop : WatchdogAction.Nothing, next.Action);
         Assert.Equal((Beta, ProcedureStep.PassOver), (next.Memory.Procedure!.To, next.Memory.Procedure.Step));
     }
 
-    [Fact]
-    public void One_that_was_promoted_before_it_was_stopped_is_told_of()
+    /// <summary>Its disk is full, or its host fell silent: it may become primary later, and then it is the one on record.</summary>
+    [Theory, MemberData(nameof(Unproven))]
+    public void Failover_ends_after_ProcedureLimit_without_another_promotion_and_an_operator_is_told(string what)
     {
-        var seen = At(12, Unreachable(), Refused(Beta), Deaf(Gamma)).With(Stopped(signal: false));
-        var next = Continue(PassingOver, seen with { Report = new ActionReport(nameof(WatchdogAction.Fence), Beta, true) });
-        Assert.Contains("had become primary", Assert.Single(next.Events).Sentence, StringComparison.Ordinal);
+        var seen = At(131, Unreachable(), Refused(Beta), Deaf(Gamma)).With(Host(what));
+        var next = Continue(PassingOver, seen);
+        Assert.Equal(WatchdogAction.Nothing, next.Action);
+        Assert.Equal((Beta, 2L, null), (next.Memory.IntendedPrimary, next.Memory.Epoch, next.Memory.Procedure));
+        Assert.Equal([Alpha], next.Memory.Replaced);
+        Assert.Equal((Beta, false), (next.Memory.LastFailover!.To, next.Memory.LastFailover.Succeeded));
+        Assert.Equal(EventKind.FailoverFailed, Assert.Single(next.Events).Kind);
+    }
+
+    [Fact]
+    public void Nothing_else_is_promoted_later_while_the_first_one_may_be_primary()
+    {
+        var watch = new Watch(Three(), PassingOver);
+        for (var second = 12; second < 200; second++)
+            watch.Look(At(second, Unreachable(), Unreachable(Beta), Deaf(Gamma)).With(HostGone(), HostGone(Beta)));
+        Assert.Null(watch.Memory.Procedure);
+        for (var second = 4000; second < 4030; second++)
+        {
+            var seen = At(second, Unreachable(), Unreachable(Beta), Deaf(Gamma)).With(HostGone(), HostGone(Beta));
+            var decision = watch.Look(seen with { Wish = new OperatorWish(false, watch.Memory.Epoch) });
+            Assert.Equal((WatchdogAction.Nothing, Beta), (decision.Action, decision.Memory.IntendedPrimary));
+        }
+        var late = watch.Look(At(4031, Unreachable(), Primary(Beta, timeline: 2), Deaf(Gamma)));
+        Assert.Equal((Verdict.Serving, Beta), (late.Diagnosis.Verdict, late.Diagnosis.Primary));
+    }
+
+    [Theory]
+    [InlineData("stopped")]
+    [InlineData("runs")]
+    public void One_that_has_become_primary_stays_the_one_on_record(string what)
+    {
+        var host = what == "runs" ? HostUp(Beta) with { StandbySignal = false } : Stopped(signal: false);
+        var time = what == "runs" ? 131 : 12; // while it runs it may answer
+        var next = Continue(PassingOver, At(time, Unreachable(), Unreachable(Beta), Deaf(Gamma)).With(host));
+        Assert.Equal((Beta, 2L, null), (next.Memory.IntendedPrimary, next.Memory.Epoch, next.Memory.Procedure));
+        var told = Assert.Single(next.Events);
+        Assert.Equal(EventKind.FailoverFailed, told.Kind);
+        Assert.Contains("beta has become primary", told.Sentence, StringComparison.Ordinal);
+    }
+
+    /// <summary>A long replay is no hang: it is stopped only when it stands still, or after a minute.</summary>
+    [Theory]
+    [InlineData(0, 10)]
+    [InlineData(20, 30)]
+    [InlineData(100, 60)]
+    public void Candidate_whose_replay_moves_is_given_more_time(int movesUntil, int stoppedAt)
+    {
+        var watch = new Watch(Three(new Policy { PromotionAttempts = 1000 }), Promoting with { Following = [Gamma] });
+        for (var second = 0; second <= stoppedAt; second++)
+        {
+            var beta = Deaf().With(server => server with { ReplayedLsn = Behind(1000 - Math.Min(second, movesUntil)) });
+            var decision = watch.Look(At(second, Unreachable(), beta, Deaf(Gamma)).With(HostUp(Beta)));
+            Assert.Equal((second, second == stoppedAt), (second, decision.Action == Stop));
+        }
+    }
+
+    /// <summary>It is about to become primary.</summary>
+    [Fact]
+    public void Candidate_that_has_just_replayed_all_is_given_more_time()
+    {
+        var watch = new Watch(Three(), Promoting with { Following = [Gamma] });
+        for (var second = 0; second < 14; second++)
+        {
+            var beta = Deaf().With(server => server with { ReplayedLsn = Behind(Math.Max(0, 12 - second)) });
+            Assert.NotEqual(Stop, watch.Look(At(second, Unreachable(), beta, Deaf(Gamma)).With(HostUp(Beta))).Action);
+        }
     }
 
     [Fact]

@@ -179,4 +179,14 @@ public class SituationTests
         var known = Known;
         Assert.Same(known, known.Within(Two()));
     }
+
+    [Fact]
+    public void Procedure_forgets_standbys_that_left_the_configuration()
+    {
+        var memory = Promoting with { Procedure = Promoting.Procedure! with { Frozen = [Beta, Gamma], PassedOver = [Gamma] } };
+        var procedure = memory.Within(Two()).Procedure!;
+        Assert.Equal([Beta], procedure.Frozen);
+        Assert.Empty(procedure.PassedOver);
+        Assert.Same(memory, memory.Within(Three()));
+    }
 }
