@@ -27,19 +27,26 @@ internal sealed partial class Faults
     /// </summary>
     private double? PlanCandidate()
     {
-        if (!world.Chance(0.3))
+        if (!world.Chance(0.4))
             return null;
         var standby = world.Nodes[world.Random.Next(1, world.Nodes.Length)];
         var (failsAt, late) = (world.Between(48, 53), world.Chance(0.5));
+        if (Policy.PromotionAttempts >= 60 && world.Chance(0.3))
+        {
+            ReplayWillBeSlow(standby, failsAt);
+            return failsAt;
+        }
         var isAnotherThere = world.Nodes.Length > 2 && world.Setting.Spec.Nodes.All(node => node.Priority > 0);
         var stuckUntil = late && world.Chance(0.5) ? failsAt + world.Between(15, 50) : double.PositiveInfinity;
-        var kind = !late ? world.Random.Next(3) : isAnotherThere && world.Chance(0.7) ? 1 : 0;
+        var kind = !late ? world.Random.Next(5) : isAnotherThere && world.Chance(0.7) ? 1 : 0;
         // A startup process that hangs has no backlog if nothing comes any more: else another standby is elected.
         world.At(late ? failsAt + (kind == 1 ? 0.3 : -0.2) : failsAt - IsNoticed - world.Between(0, 5), kind switch
         {
             0 => () => ReplayIsHeld(standby, double.PositiveInfinity),
             1 => () => StartupIsStuck(standby, stuckUntil),
-            _ => () => SshdIsAway(standby, double.PositiveInfinity),
+            2 => () => SshdIsAway(standby, double.PositiveInfinity),
+            3 => () => DiskFills(standby, double.PositiveInfinity),
+            _ => () => CommitsWillWait(standby),
         });
         (IsCandidateSpoiled, StoryEndsAt) = (true, 140);
         return failsAt;
@@ -51,6 +58,30 @@ internal sealed partial class Faults
             return;
         world.Tell($"a query holds the replay of {node} until {until:0.0}");
         node.ReplayHeldUntil = until;
+    }
+
+    private void CommitsWillWait(Node node)
+    {
+        world.Tell($"synchronous_standby_names of {node} are met by nobody");
+        node.CommitsWait = true;
+    }
+
+    /// <summary>Its replay moves all the while, and ends some time after the primary has failed. The others have a little less WAL.</summary>
+    private void ReplayWillBeSlow(Node standby, double failsAt)
+    {
+        (IsCandidateSpoiled, StoryEndsAt) = (true, 140);
+        world.At(failsAt - 8, () =>
+        {
+            world.Tell($"{standby} replays slowly");
+            standby.ReplayedInStep = 1;
+        });
+        world.At(failsAt - 0.3, () =>
+        {
+            foreach (var other in world.Nodes.Where(node => node.IsStandby && node != standby))
+                world.Network.Cut(0, other.Index, world.Now, double.PositiveInfinity);
+        });
+        var seconds = world.Between(15, 45);
+        world.At(failsAt + 0.5, () => standby.ReplayedInStep = 1 + ((standby.Position - standby.Replayed) / (ulong)(10 * seconds)));
     }
 
     private void StartupIsStuck(Node node, double until)

@@ -70,6 +70,12 @@ internal sealed class Node(int index, Guard guard)
     /// <summary>Until then a query holds its replay, if nobody ends that.</summary>
     public double ReplayHeldUntil { get; set; }
 
+    /// <summary>What its startup process replays in a step, bytes.</summary>
+    public ulong ReplayedInStep { get; set; } = ulong.MaxValue;
+
+    /// <summary>Its synchronous_standby_names are met by nobody: as a primary it acknowledges nothing.</summary>
+    public bool CommitsWait { get; set; }
+
     /// <summary>Until then its startup process does nothing: it replays nothing, and a promotion does not come about.</summary>
     public double StuckUntil { get; set; }
 
@@ -108,7 +114,7 @@ internal sealed class Node(int index, Guard guard)
     public bool IsPrimary => IsRunning && !IsStandby;
 
     /// <summary>Whatever runs there takes writes of a client beside it.</summary>
-    public bool AcceptsWrites => IsPrimary && Hang != Hang.All && !DiskFull;
+    public bool AcceptsWrites => IsPrimary && Hang != Hang.All && !DiskFull && !CommitsWait;
 
     public void Stop(string? controlState = null)
     {

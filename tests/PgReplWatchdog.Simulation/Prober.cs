@@ -24,6 +24,11 @@ internal sealed class Prober(World world, Clock clock, Crash crash) : IProber
     /// <summary>When this process last saw a node serve as primary, it saw another watchdog as well.</summary>
     private readonly bool[] besideAnother = new bool[Setting.MostNodes];
 
+    /// <summary>Up to where each standby was seen to have replayed, and the last look that found it elsewhere than before.</summary>
+    private readonly (Lsn? Position, TimeSpan? MovedAt)[] replayed = new (Lsn?, TimeSpan?)[Setting.MostNodes];
+
+    public TimeSpan? ReplayMovedAt(Node node) => replayed[node.Index].MovedAt;
+
     /// <summary>Where each node was when it answered in the last look; for the truth.</summary>
     public ClusterObservation? Last { get; private set; }
 
@@ -56,6 +61,9 @@ internal sealed class Prober(World world, Clock clock, Crash crash) : IProber
         {
             if (answers[node.Index].IsServingPrimary)
                 besideAnother[node.Index] = Array.Exists(answers, answer => answer.Server is { Watchdogs.IsEmpty: false });
+            var (before, movedAt) = replayed[node.Index];
+            if (Last.Find(node.Name) is { IsServingStandby: true, Server.ReplayedLsn: { } position })
+                replayed[node.Index] = (position, before is not null && before != position ? Last.At : movedAt);
             if (looks == 1 || (answers[node.Index].IsServingPrimary && world.LeadsTo[node.Index] == node))
                 served[node.Index] = (Last.At, looks);
         }
@@ -152,6 +160,7 @@ internal sealed class Prober(World world, Clock clock, Crash crash) : IProber
             WalReceiverTimeout = TimeSpan.FromSeconds(Stream.TimeoutSeconds),
             StartedAt = DateTimeOffset.UnixEpoch.AddSeconds(node.StartedAt).AddMicroseconds(node.Index), // no two servers start in the same microsecond
             LimitsSlots = true,
+            SynchronousStandbyNames = node.CommitsWait ? "nobody" : "",
             BootChecks = string.Join(' ', node.BootChecks.Where(check => check.Until > world.Now).Select(check => FormattableString.Invariant($"{check.At}"))),
             GuardOrderId = node.Guard.Shown,
             GuardOwner = node.Guard.Shown is { Length: > 0 } ? world.Setting.Spec.Owner : "",

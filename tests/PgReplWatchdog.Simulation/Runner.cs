@@ -104,6 +104,8 @@ internal sealed class Runner(World world, Journal journal, Prober prober, Crash 
 
     private bool Fence(Node node, bool onlyStandby)
     {
+        if (onlyStandby && journal.Memory.Procedure is { Attempts: 1 })
+            JudgePatience(node);
         var answered = OnHost(node, host =>
         {
             if (onlyStandby && !host.IsStandby)
@@ -149,7 +151,8 @@ internal sealed class Runner(World world, Journal journal, Prober prober, Crash 
             || to is not { IsRunning: true, IsStandby: true, Hang: Hang.None } || to.DiskFull || !dead.Branch.Contains(to.Branch, to.Position, dead.Position))
             return null;
         var bytes = dead.Position - to.Position;
-        (to.Position, to.Replayed, to.Branch) = (dead.Position, dead.Position, dead.Branch);
+        var replayed = to.ReplayedInStep == ulong.MaxValue ? dead.Position : to.Replayed;
+        (to.Position, to.Replayed, to.Branch) = (dead.Position, replayed, dead.Branch);
         return (long)bytes;
     }
 
@@ -201,6 +204,20 @@ internal sealed class Runner(World world, Journal journal, Prober prober, Crash 
                 && world.Setting.Spec.Nodes[node.Index].Priority > 0 && (world.Setting.MayPromote || prober.Last.Host(node.Name) is { IsReachable: true, TriggerDirectoryWritable: true }))
                 world.Truth.Violated("Election", $"{elected} is promoted at {elected.Position}, {node} has {node.Position}");
         }
+    }
+
+    /// <summary>
+    /// A candidate is passed over: its replay must not have been seen to move a moment ago, unless it has had a minute, or all
+    /// its attempts.
+    /// </summary>
+    private void JudgePatience(Node node)
+    {
+        if (prober.Last!.At - prober.ReplayMovedAt(node) is not { TotalSeconds: < 9 } ago
+            || world.Setting.Spec.Policy.PromotionAttempts < 60 || !world.Truth.Asked.TryGetValue(node, out var asked))
+            return;
+        var took = world.Now - asked.At;
+        if (took < 50)
+            world.Truth.Violated("Patience", $"{node} is passed over after {took:0.0} s; its replay moved {ago.TotalSeconds:0.0} s ago");
     }
 
     private void Rejoin(Node node, Node primary, long epoch)

@@ -138,7 +138,7 @@ internal sealed class World
             if (!node.IsStandby || !node.IsRunning)
                 Write(node);
             else if (!node.ReplayPaused && node.Hang != Hang.All && Now >= node.ReplayHeldUntil && Now >= node.StuckUntil)
-                node.Replayed = node.Position;
+                node.Replayed += Math.Min(node.Position - node.Replayed, node.ReplayedInStep);
         }
         Truth.Look();
     }
@@ -176,7 +176,8 @@ internal sealed class World
         {
             if (node.TriggerFile && double.IsPositiveInfinity(node.PromotedAt))
                 node.PromotedAt = Now + Between(0, 5); // it looks by itself now and then
-            if (Now >= node.PromotedAt && Now >= node.ReplayHeldUntil && Now >= node.StuckUntil)
+            if (Now >= node.PromotedAt && Now >= node.ReplayHeldUntil && Now >= node.StuckUntil
+                && (node.Replayed == node.Position || node.ReplayedInStep == ulong.MaxValue))
                 Promote(node);
         }
         if (node.Job is { ExitStatus: null } job && Now >= job.EndsAt)
