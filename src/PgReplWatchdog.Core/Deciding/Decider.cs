@@ -30,6 +30,8 @@ public static class Decider
         ArgumentNullException.ThrowIfNull(observation);
         observation = observation.WithoutAliases(memory.IntendedPrimary);
         var before = memory;
+        if (memory.Other is null && working.Other is not null)
+            memory = memory with { Other = working.Other };
         memory = Ownership.Looked(spec, memory, observation, working.TakeoverTold);
         memory = Epochs.Looked(memory, observation);
         var looked = memory;
@@ -101,6 +103,7 @@ public static class Decider
                 SeenTimeline = observation.Find(memory.IntendedPrimary)?.Server is { Role: Role.Primary, Timeline: var timeline } ? timeline : 0,
                 AdoptionTold = observation.Wish.Adopt,
                 TakeoverTold = observation.Wish.TakeOver,
+                Other = looked.Other,
                 MarkedAt = step.Action is WatchdogAction.RecordEpoch record
                     ? working.MarkedAt.SetItem(record.Node, observation.At) : working.MarkedAt,
                 StartedAt = startedAt,

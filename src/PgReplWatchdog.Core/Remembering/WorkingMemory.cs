@@ -29,6 +29,9 @@ public sealed record WorkingMemory
     /// <summary>The same for a request to take over.</summary>
     public TakeoverRequest? TakeoverTold { get; init; }
 
+    /// <summary>Another watchdog that was seen: also while that cannot be put on record.</summary>
+    public OtherWatchdog? Other { get; init; }
+
     /// <summary>When each host was last told the epoch, on the monotonic clock.</summary>
     public ImmutableDictionary<string, TimeSpan> MarkedAt { get; init; } = ImmutableDictionary<string, TimeSpan>.Empty;
 

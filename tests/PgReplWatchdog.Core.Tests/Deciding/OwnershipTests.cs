@@ -118,6 +118,18 @@ public class OwnershipTests
         Assert.Null(After(Primary().With(server => server with { GuardOrderId = "" })).Other);
     }
 
+    /// <summary>What could not be written did not happen, for the record: this process has seen it all the same.</summary>
+    [Fact]
+    public void Other_watchdog_that_was_seen_while_the_journal_could_not_be_written_is_not_forgotten()
+    {
+        var seen = Decider.Decide(Spec, Unarmed, WorkingMemory.Empty, At(1, Shows(Primary()), Standby()) with { JournalWritable = false });
+        var later = Decider.Decide(Spec, Unarmed, seen.Working, At(2, Unreachable(), Standby()));
+        Assert.NotNull(Another(later));
+        Assert.NotNull(later.Memory.Other);
+        var gone = Decider.Decide(Spec, later.Memory, later.Working, At(3, Primary(), Standby()));
+        Assert.Null(Decider.Decide(Spec, gone.Memory, gone.Working, At(4, Primary(), Standby())).Memory.Other);
+    }
+
     [Fact]
     public void Takeover_replaces_the_lease_of_a_lost_watchdog()
     {
