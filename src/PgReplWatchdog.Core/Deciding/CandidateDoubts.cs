@@ -78,11 +78,9 @@ public sealed record CandidateDoubts(Replays Replays, HostProofs Hosts)
             yield break;
         var others = observation.Nodes.Where(other => other.IsServingStandby && other.Node != node && other.Node != primary)
             .Select(other => other.Node).ToList();
-        if (SynchronousStandbys.Parse(server.SynchronousStandbyNames)?.IsMetBy(others) != true)
+        if (SynchronousStandbys.Lack(node, server.SynchronousStandbyNames, others) is { } lack)
         {
-            yield return new(Gate.CandidateCommitsWait, node,
-                $"after a failover to {node} commits would wait there: synchronous_standby_names on {node} is {server.SynchronousStandbyNames}, and "
-                + $"{(others.Count == 0 ? "there is no other standby" : $"the other standbys are {string.Join(", ", others)}")}: change it on {node}");
+            yield return new(Gate.CandidateCommitsWait, node, $"after a failover to {node} commits would wait there: {lack}");
         }
         else if (server.SynchronousStandbyNames.Trim().Length == 0 && others.Count > 0
             && observation.Find(primary)?.Server is { Role: Role.Primary, SynchronousStandbyNames: var asked } && asked.Trim().Length > 0)

@@ -1,6 +1,7 @@
 using System.Globalization;
 using PgReplWatchdog.Observing;
 using PgReplWatchdog.Remembering;
+using PgReplWatchdog.Topology;
 
 namespace PgReplWatchdog.Diagnosing;
 
@@ -92,7 +93,20 @@ public static class Diagnostician
         var adoptable = memory.IntendedPrimary is null
             || (primary.Server!.SystemIdentifier == memory.SystemIdentifier
                 && (primary.Node == heir || (intended is null && !memory.Replaced.Contains(primary.Node)))); // intended is null: it left the configuration
-        return primary == intended || adoptable ? new Diagnosis(Verdict.Serving, primary.Node, [Say(primary)]) : null;
+        return primary == intended || adoptable ? new Diagnosis(Verdict.Serving, primary.Node, [Say(primary), .. CommitsWait(primary)]) : null;
+    }
+
+    /// <summary>It serves, and no commit on it ends: too few standbys stream that synchronous_standby_names lets confirm.</summary>
+    private static IEnumerable<string> CommitsWait(NodeObservation primary)
+    {
+        var server = primary.Server!;
+        var confirming = server.WalSenders.Count(sender => sender.SyncState is "sync" or "quorum");
+        if (SynchronousStandbys.Parse(server.SynchronousStandbyNames) is { } asked && confirming < asked.Needed)
+        {
+            yield return FormattableString.Invariant($"commits on {primary.Node} wait: synchronous_standby_names is {server.SynchronousStandbyNames}, ")
+                + FormattableString.Invariant($"and {confirming} of the {asked.Needed} standbys that it asks for stream from {primary.Node}: ")
+                + $"change it on {primary.Node}, or start the standbys that it names";
+        }
     }
 
     /// <summary>Whatever has become of the intended primary: nothing is promoted beside a node that takes writes.</summary>

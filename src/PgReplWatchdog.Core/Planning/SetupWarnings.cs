@@ -6,7 +6,7 @@ namespace PgReplWatchdog.Planning;
 internal static class SetupWarnings
 {
     public static IEnumerable<string> Of(ClusterSpec spec, ImmutableArray<NodeFacts> facts, NodeFacts primary, ImmutableArray<SetupStep> steps) =>
-        [.. Old(primary.Version!.Value), .. Libraries(facts), .. Blocked(spec, facts, primary), .. facts.SelectMany(node => Links(node, primary, steps))];
+        [.. Old(primary.Version!.Value), .. Libraries(facts), .. Blocked(spec, facts, primary), .. Synchronous(spec, facts, primary), .. facts.SelectMany(node => Links(node, primary, steps))];
 
     /// <summary>What a version cannot do, and what follows from it.</summary>
     private static IEnumerable<string> Old(PostgresVersion version)
@@ -40,6 +40,31 @@ internal static class SetupWarnings
         let why = SetupRefusals.Blocked(spec, @from, to)
         where why is not null
         select $"{why}; once {to.Node} is primary, {@from.Node} could not follow it";
+
+    /// <summary>
+    /// synchronous_standby_names names nodes and does not follow their roles: after a failover commits may wait for ever, or nobody confirms them any more.
+    /// A copy takes the setting along, unless it is in a file below /etc.
+    /// </summary>
+    private static IEnumerable<string> Synchronous(ClusterSpec spec, ImmutableArray<NodeFacts> facts, NodeFacts primary)
+    {
+        const string name = "synchronous_standby_names";
+        var onPrimary = primary.Settings.GetValueOrDefault(name);
+        var asked = onPrimary?.Value.Trim() ?? "";
+        var standbys = facts.Where(node => node.Node != primary.Node).Select(node => node.Node).ToList();
+        if (SynchronousStandbys.Lack(primary.Node, asked, standbys) is { } missing)
+            yield return $"commits on {primary.Node} wait: {missing}";
+        foreach (var node in facts.Where(node => node.Node != primary.Node && spec.Node(node.Node).Priority > 0))
+        {
+            var isCopied = onPrimary?.SourceFile?.StartsWith(spec.Node(primary.Node).DataDirectory + "/", StringComparison.Ordinal) == true;
+            if ((node.Settings.GetValueOrDefault(name)?.Value.Trim() ?? (isCopied ? asked : null)) is not { } own)
+                continue;
+            var others = standbys.Where(other => other != node.Node).ToList();
+            if (SynchronousStandbys.Lack(node.Node, own, others) is { } lack)
+                yield return $"after a failover to {node.Node} commits would wait there: {lack}";
+            else if (own.Length == 0 && asked.Length > 0 && others.Count > 0)
+                yield return $"after a failover to {node.Node} replication would be asynchronous: {name} is {asked} on {primary.Node} and empty on {node.Node}";
+        }
+    }
 
     /// <summary>pg_basebackup follows a link pg_wal and copies no other; what is moved aside takes its links with it.</summary>
     private static IEnumerable<string> Links(NodeFacts node, NodeFacts primary, ImmutableArray<SetupStep> steps)

@@ -39,6 +39,15 @@ public sealed partial record SynchronousStandbys(int Needed, ImmutableArray<stri
     public bool IsMetBy(IEnumerable<string> standbys) =>
         standbys.Count(standby => Names.Any(name => name == "*" || name.Equals(standby, StringComparison.OrdinalIgnoreCase))) >= Needed;
 
+    /// <summary>Null where these standbys can confirm a commit on the node; else why its commits wait.</summary>
+    /// <param name="node">The primary, or who would be.</param>
+    /// <param name="setting">Its synchronous_standby_names.</param>
+    /// <param name="standbys">Who may confirm.</param>
+    public static string? Lack(string node, string setting, IReadOnlyCollection<string> standbys) =>
+        Parse(setting)?.IsMetBy(standbys) == true ? null
+            : $"synchronous_standby_names on {node} is {setting}, and "
+                + $"{(standbys.Count == 0 ? "there is no other standby" : $"the other standbys are {string.Join(", ", standbys)}")}: change it on {node}";
+
     [GeneratedRegex("""
         ^\s*(?:(?:(?:FIRST|ANY)\s+)?(?<needed>\d{1,4})\s*\(\s*(?<list>))?
         (?<name>\*|"(?:[^"]|"")+"|[^\s,()"*]+)(?:\s*,\s*(?<name>\*|"(?:[^"]|"")+"|[^\s,()"*]+))*

@@ -50,7 +50,7 @@ write_home_passfile() { # with | without
 }
 
 # Until 11 a standby is one by its recovery.conf; from 12 by standby.signal, and any recovery.conf keeps it from starting.
-is_standby() { [ -e "$data/standby.signal" ] || grep -qs '^standby_mode' "$data/recovery.conf"; }
+is_standby() { [ -e "$data/standby.signal" ] || { [ -e "$data/recovery.conf" ] && grep -qs '^standby_mode' "$data/recovery.conf"; }; }
 is_blocked() { [ -e "$data/recovery.conf" ] && ! grep -qsE '^[[:space:]]*(standby_mode|restore_command)' "$data/recovery.conf"; }
 # Its first words, as guard.sh writes them.
 is_guards_block() { grep -qs '^# Put here by the guard of PgReplWatchdog' "$data/recovery.conf"; }

@@ -17,28 +17,32 @@ public static class HostScripts
         writing=$!
         if [ -O "$data" ]; then
           read_postmaster
-          processes=$(living)
-          if [ -n "$postmaster" ] && echo "$processes" | grep -qx "$postmaster"; then
-            echo postmaster=yes
-            # Where this server listens by its own word: a wrong Port in the configuration must not make a healthy one look hung.
-            port=$(sed -n 4p "$data/postmaster.pid") socket=$(sed -n 5p "$data/postmaster.pid")
-            [ -n "$socket" ] || socket={0}
-            timeout {{timeout}} "$bin/pg_isready" -q -p "$port" -h "$socket" -t 1
-            echo "answer=$?"
-          else
-            "$bin/pg_controldata" "$data" 2>/dev/null | sed -n 's/^Database cluster state: */control_state=/p'
-          fi
-          echo "processes=$(echo "$processes" | grep -c .)"
-          if is_blocked; then echo blocked=yes; fi
-          if is_guards_block; then
-            echo blocked_by=guard
-            echo "guard_block=$(head -n 2 "$data/recovery.conf" | cut -c 1-600 | tr '\n' ' ')"
-          fi
+          set -- $(living)
+          case " $* " in
+            *" ${postmaster:-none} "*)
+              echo postmaster=yes
+              # Where this server listens by its own word: a wrong Port in the configuration must not make a healthy one look hung.
+              port='' socket=''
+              { read -r _ && read -r _ && read -r _ && read -r port && read -r socket; } < "$data/postmaster.pid"
+              [ -n "$socket" ] || socket={0}
+              timeout {{timeout}} "$bin/pg_isready" -q -p "$port" -h "$socket" -t 1
+              echo "answer=$?"
+              ;;
+            *) "$bin/pg_controldata" "$data" 2>/dev/null | sed -n 's/^Database cluster state: */control_state=/p' ;;
+          esac
+          echo "processes=$#"
           if is_standby; then echo standby_signal=yes; fi
-          sed -n "s/^trigger_file = '\(.*\)'/trigger_file=\1/p" "$data/recovery.conf" 2> /dev/null
+          if [ -e "$data/recovery.conf" ]; then
+            if is_blocked; then echo blocked=yes; fi
+            if is_guards_block; then
+              echo blocked_by=guard
+              echo "guard_block=$(head -n 2 "$data/recovery.conf" | cut -c 1-600 | tr '\n' ' ')"
+            fi
+            sed -n "s/^trigger_file = '\(.*\)'/trigger_file=\1/p" "$data/recovery.conf" 2> /dev/null
+          fi
         fi
         read_major
-        free=$(df -Pk "$data" "$data/$wal/." 2>/dev/null | tail -n +2 | sed -n 's/^[^ ]* *[0-9]* *[0-9]* *\([0-9]*\) .*/\1/p' | sort -n | head -n 1)
+        free=$(df -Pk "$data" "$data/$wal/." 2>/dev/null | awk 'NR > 1 && (least == "" || $4 + 0 < least + 0) { least = $4 } END { print least }')
         [ -z "$free" ] || echo "free_kilobytes=$free"
         if [ "${free:-16384}" -lt 16384 ]; then
           echo "filling=$(cd "$data" && timeout {{timeout}} du -skD $wal base log pg_log 2>/dev/null | while read -r size name; do printf '%s %s kB  ' "$name" "$size"; done)"
@@ -53,12 +57,18 @@ public static class HostScripts
         fi
         ended $writing 10
         case $? in 0) echo writable=yes ;; 2) echo storage=hangs; exit ;; esac
-        if [ -e "$state/epoch" ]; then echo "epoch=$(head -c 100 "$state/epoch" | head -n 1)"
+        if [ -e "$state/epoch" ]; then
+          epoch=''
+          read -r epoch < "$state/epoch"
+          printf 'epoch=%.100s\n' "$epoch"
         elif [ -d "$state" ]; then echo epoch=0
         fi
-        newest=$(ls "$data/$wal" 2> /dev/null | grep -x '[0-9A-F]\{8\}\.history' | sort | tail -n 1)
-        if [ -n "$newest" ]; then
-          echo "history=$((0x${newest%.history})) $(sed -n 's/^[[:space:]]*\([0-9][0-9]*\)[[:space:]]*\([0-9A-F]*\/[0-9A-F]*\).*/\1 \2/p' "$data/$wal/$newest" \
+        # The shell sorts what it finds: the last one is the newest.
+        newest=''
+        for found in "$data/$wal/"[0-9A-F][0-9A-F][0-9A-F][0-9A-F][0-9A-F][0-9A-F][0-9A-F][0-9A-F].history; do newest=$found; done
+        if [ -e "$newest" ]; then
+          timeline=${newest##*/}
+          echo "history=$((0x${timeline%.history})) $(sed -n 's/^[[:space:]]*\([0-9][0-9]*\)[[:space:]]*\([0-9A-F]*\/[0-9A-F]*\).*/\1 \2/p' "$newest" \
             | head -n 501 | tr '\n' ' ')"
         elif [ -r "$data/$wal" ]; then echo history=1
         fi

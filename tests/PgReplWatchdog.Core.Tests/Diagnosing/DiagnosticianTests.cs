@@ -17,6 +17,24 @@ public class DiagnosticianTests
     public void Primary_serves_whatever_its_standby_does() =>
         Assert.All([Refused(Beta), Unreachable(Beta), Failed(Beta), Busy(Beta), Deaf()], standby => Assert.Equal(Verdict.Serving, Of(Primary(), standby)));
 
+    [Theory]
+    [InlineData("FIRST 1 (beta)", "sync", false)]
+    [InlineData("ANY 1 (beta, gamma)", "quorum", false)]
+    [InlineData("", "async", false)]
+    [InlineData("rubbish (", "async", false)] // what is not understood proves nothing
+    [InlineData("FIRST 1 (beta)", "async", true)]
+    [InlineData("FIRST 2 (beta, gamma)", "sync", true)]
+    public void Commits_that_wait_are_told_of_a_primary_that_serves(string names, string state, bool wait)
+    {
+        var found = With(Known, Primary().With(server => server with
+        {
+            SynchronousStandbyNames = names,
+            WalSenders = [new("beta", "streaming", state, null, null, null)],
+        }), Standby());
+        Assert.Equal(Verdict.Serving, found.Verdict);
+        Assert.Equal(wait, found.Evidence.Any(sentence => sentence.StartsWith("commits on alpha wait: ", StringComparison.Ordinal)));
+    }
+
     [Fact]
     public void Error_that_only_a_living_server_gives_is_busy() => Assert.Equal(Verdict.Busy, Of(Busy(), Deaf()));
 

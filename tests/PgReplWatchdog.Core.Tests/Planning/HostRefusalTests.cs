@@ -58,6 +58,15 @@ public class HostRefusalTests
         Assert.Empty(plan.Warnings);
     }
 
+    [Theory]
+    [InlineData("FIRST 1 (beta)", "/data/alpha/postgresql.conf", // the copy takes it along
+        "after a failover to beta commits would wait there: synchronous_standby_names on beta is FIRST 1 (beta), and there is no other standby: change it on beta")]
+    [InlineData("gamma", "/etc/postgresql/15/main/postgresql.conf",
+        "commits on alpha wait: synchronous_standby_names on alpha is gamma, and the other standbys are beta: change it on alpha")]
+    public void Synchronous_standby_names_that_keep_commits_waiting(string names, string file, string warning) => Assert.Equal(warning, Warning(
+        Server(Alpha) with { Settings = Hosts.Server(Alpha).Settings.SetItem("synchronous_standby_names", new Setting(names, "sighup", SourceFile: file)) },
+        Nothing(Clusters.Beta)));
+
     [Fact]
     public void No_room_for_the_copy_with_both_numbers() => Assert.Equal(
         "beta: the copy needs about 1100 MiB where /data/beta.pgwatchdog is (1000 of data, 100 for WAL), and 1099 MiB are free there: make room",

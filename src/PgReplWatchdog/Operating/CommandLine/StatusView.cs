@@ -21,7 +21,7 @@ public static class StatusView
             Header(cluster),
             .. cluster.Stale && cluster.AgeSeconds is { } age ? [Line($"  [red]checks do not end[/]  ", $"all this is {age:0.#} s old and says nothing of now")] : Array.Empty<IRenderable>(),
             .. cluster.JournalTrouble is { } trouble ? [Line($"  [red]journal[/]  ", $"it cannot be read: {trouble}")] : Array.Empty<IRenderable>(),
-            .. cluster.Verdict == Verdict.Serving ? [] : cluster.Evidence.Select(sentence => Line($"  [{Colour(cluster.Verdict)}]•[/] ", $"{sentence}")),
+            .. cluster.Evidence.Skip(cluster.Verdict == Verdict.Serving ? 1 : 0).Select(sentence => Line($"  [{Colour(cluster.Verdict)}]•[/] ", $"{sentence}")),
             .. cluster.Nodes.IsEmpty ? Array.Empty<IRenderable>() : [Nodes(cluster)],
             .. cluster.Nodes.Where(node => node.Reach != Reach.Serving && node.Detail.Length > 0 && !InEvidence(cluster, node)).Select(node => Line($"  [bold]{node.Name}[/]  ", $"{node.Detail}")),
             .. cluster.Procedure is { } procedure ? [UnderWay(procedure)] : Array.Empty<IRenderable>(),
