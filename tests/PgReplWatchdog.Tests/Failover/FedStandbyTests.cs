@@ -2,6 +2,7 @@ using PgReplWatchdog.Acting;
 using PgReplWatchdog.Acting.Ssh;
 using PgReplWatchdog.Configuration;
 using PgReplWatchdog.Deciding;
+using PgReplWatchdog.Tests.SetUp;
 using PgReplWatchdog.Topology;
 
 namespace PgReplWatchdog.Tests.Failover;
@@ -15,6 +16,9 @@ public sealed class FedStandbyTests
     public async Task Standby_that_has_received_more_than_when_it_was_elected_is_not_promoted_by_any_means()
     {
         await using var cluster = await RunningCluster.StartAsync(service: false);
+        // The walreceiver's title names a position once WAL has come in: after set-up none may have come yet.
+        await cluster.Alpha.PsqlAsync("CREATE TABLE fed (n int)", Cancellation);
+        await SetUpTests.EventuallyAsync(async () => await cluster.Beta.PsqlAsync("SELECT to_regclass('fed') IS NOT NULL", Cancellation) == "t", "beta has received it");
         var access = InstallationLoader.Load(cluster.Configuration).Clusters[0];
         using var hosts = new SshHosts(access);
         var runner = new ActionRunner(access, hosts, TimeProvider.System);
