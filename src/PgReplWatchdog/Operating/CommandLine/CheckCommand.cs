@@ -13,6 +13,9 @@ namespace PgReplWatchdog.Operating.CommandLine;
 /// <summary>`pgwatchdog check`: one look and what follows from it, with the service's memory where there is one.</summary>
 public static class CheckCommand
 {
+    /// <summary>So many times ProbeTimeout a second look waits: with ProbeTimeout as it comes within the 10 s that monitoring waits.</summary>
+    private const int Patience = 4;
+
     public static Command Create()
     {
         var cluster = Commands.Cluster(required: true);
@@ -24,19 +27,30 @@ public static class CheckCommand
             var access = Commands.Choose(installation, parsed.GetValue(cluster), file);
             var (memory, owner) = Record(installation.StateDirectory, access.Spec.Name);
             using var hosts = new SshHosts(access);
-            await using var prober = new PostgresProber(access, hosts, TimeProvider.System);
             // The hosts as well: a failover needs them.
             var inquiry = new Inquiry(access.Spec.Has(memory.IntendedPrimary), false, [.. access.Spec.Nodes.Select(node => node.Name)]);
-            var first = await prober.ObserveAsync(inquiry, cancellation);
-            // A process that has just started is slow: who missed the first look gets another.
-            var isComplete = first.Nodes.All(node => node.Reach != Reach.Unreachable) && first.Hosts.All(host => host.Reach != HostReach.Unreachable);
-            var observation = isComplete ? first : await prober.ObserveAsync(inquiry, cancellation);
+            var observation = await LookAsync(access, hosts, inquiry, cancellation);
+            // A process that has just started is slow, and on a busy host much slower: who was silent is given more time.
+            if (!IsComplete(observation))
+                observation = await LookAsync(Patient(access), hosts, inquiry with { Suspicious = true }, cancellation);
             var decision = Decider.Decide(access.Spec with { Owner = owner }, memory, WorkingMemory.Empty, observation);
             Commands.Screen().Write(StatusView.Cluster(ClusterStatus.Of(access.Spec, new Checked(observation, decision, observation.Time, 0), [])));
             return Code(decision);
         });
         return command;
     }
+
+    private static async Task<ClusterObservation> LookAsync(ClusterAccess access, SshHosts hosts, Inquiry inquiry, CancellationToken cancellation)
+    {
+        await using var prober = new PostgresProber(access, hosts, TimeProvider.System);
+        return await prober.ObserveAsync(inquiry, cancellation);
+    }
+
+    private static ClusterAccess Patient(ClusterAccess access) =>
+        access with { Spec = access.Spec with { Policy = access.Spec.Policy with { ProbeTimeout = Patience * access.Spec.Policy.ProbeTimeout } } };
+
+    private static bool IsComplete(ClusterObservation observation) =>
+        observation.Nodes.All(node => node.Reach != Reach.Unreachable) && observation.Hosts.All(host => host.Reach != HostReach.Unreachable);
 
     /// <summary>What the service remembers, and its name.</summary>
     private static (ClusterMemory Memory, string Owner) Record(string stateDirectory, string cluster)
