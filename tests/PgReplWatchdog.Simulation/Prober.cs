@@ -52,6 +52,7 @@ internal sealed class Prober(World world, Clock clock, Crash crash) : IProber
         Wait();
         Last = new ClusterObservation(clock.Elapsed, clock.GetUtcNow(), [.. answers.Select(answer => answer with { AnsweredAgo = clock.Elapsed - asked })])
         {
+            Took = clock.Elapsed - asked,
             Hosts = [.. cache.OfType<HostObservation>()],
             PortViews = views,
             References = references,

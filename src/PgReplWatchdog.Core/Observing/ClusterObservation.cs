@@ -6,6 +6,9 @@ namespace PgReplWatchdog.Observing;
 /// <param name="Nodes">One entry a configured node, in the order of the configuration.</param>
 public sealed record ClusterObservation(TimeSpan At, DateTimeOffset Time, ImmutableArray<NodeObservation> Nodes)
 {
+    /// <summary>From the first question to the last answer.</summary>
+    public TimeSpan Took { get; init; }
+
     /// <summary>What the hosts said over SSH: of a suspect in this look, of the others when they were last asked (<see cref="HostObservation.At"/>).</summary>
     public ImmutableArray<HostObservation> Hosts { get; init; } = [];
 

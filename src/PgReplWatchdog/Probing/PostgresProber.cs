@@ -29,6 +29,7 @@ public sealed class PostgresProber : IProber, IAsyncDisposable
 
     public async Task<ClusterObservation> ObserveAsync(Inquiry inquiry, CancellationToken cancellation)
     {
+        var began = clock.GetElapsedTime(start);
         var asking = Task.WhenAll(sessions.Select(session => AskAsync(session, inquiry.Again && silent.Contains(session.Node.Name) ? AgainTimeout(timeout) : timeout, cancellation)));
         // Suspicion of long standing does not wait for SQL to time out first.
         var early = inquiry is { Suspicious: true, Subject: { } suspect } ? WitnessesAsync(suspect, inquiry, cancellation) : null;
@@ -43,6 +44,7 @@ public sealed class PostgresProber : IProber, IAsyncDisposable
         var at = clock.GetElapsedTime(start);
         var observation = new ClusterObservation(at, clock.GetUtcNow(), [.. nodes.Select(seen => seen.Node with { AnsweredAgo = at - seen.At })])
         {
+            Took = at - began,
             Hosts = witnesses.Hosts,
             PortViews = witnesses.PortViews,
             References = witnesses.References,

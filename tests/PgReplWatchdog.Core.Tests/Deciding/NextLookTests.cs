@@ -89,6 +89,17 @@ public class NextLookTests
         Assert.Equal(new WatchdogAction.Fence(Alpha), watch.Look(At(1.02, Refused(), Deaf()).With(stopped)).Action);
     }
 
+    /// <summary>Three quarters of what the look before took: one that ends before the threshold has to be followed by another.</summary>
+    [Fact]
+    public void Look_that_is_due_at_the_threshold_begins_before_it()
+    {
+        var watch = new Watch(Two());
+        watch.Look(0, Primary(), Standby());
+        watch.Look(At(1, Refused(), Deaf()).With(HostDead()));
+        var second = watch.Look(At(1.1, Refused(), Deaf()).With(HostDead()) with { Took = Seconds(0.08) });
+        Assert.Equal((Verdict.Crashed, new Policy().CrashedThreshold - Seconds(0.1) - Seconds(0.06)), (second.Diagnosis.Verdict, second.LookAgainIn));
+    }
+
     [Fact]
     public void Looks_are_not_hurried_while_nothing_can_come_of_them()
     {
