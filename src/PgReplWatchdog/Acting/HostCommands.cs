@@ -102,7 +102,10 @@ public static class HostCommands
         { if true >> "$state/block.lock"; then exec 4>> "$state/block.lock"; flock -w 1 4; fi
           [ ! -e "$data/recovery.conf" ] || is_blocked || is_standby || mv "$data/recovery.conf" "$data/recovery.conf.before-pgwatchdog"
           { [ -e "$data/recovery.conf" ] && ! is_guards_block; } || printf '%s\n' {0} > "$data/recovery.conf"
-          blocked=$?; rm -f "$data.pgwatchdog/guard.armed"; exit $blocked; } > /dev/null 2>&1 < /dev/null &
+          blocked=$?
+          # The order goes once the block is on the disk: after a loss of power one of the two has to be there.
+          [ $blocked -ne 0 ] || { sync "$data/recovery.conf" "$data" && rm -f "$data.pgwatchdog/guard.armed"; } 4>&- &
+          exit $blocked; } > /dev/null 2>&1 < /dev/null &
         blocking=$!
         ended $blocking 30
         blocked=$?

@@ -71,7 +71,11 @@ END
   if [ "${unit:-none}" != none ]; then
     # One that was armed when it went down must not serve before a standby says that nobody has taken its place. Never as root: the script is PostgreSQL's account's.
     mkdir -p "/etc/systemd/system/$unit.d"
+    # It starts the guard as well; it does not end it: whoever starts PostgreSQL beside its unit is guarded, too.
     cat > "/etc/systemd/system/$unit.d/pgwatchdog.conf" << END
+[Unit]
+Wants=$guard_unit
+
 [Service]
 ExecStartPre=+/sbin/runuser -u $account -- /bin/sh -c "[ ! -e '$(systemd_text "$guard")' ] || exec /bin/sh '$(systemd_text "$guard")' boot-check 60"
 END

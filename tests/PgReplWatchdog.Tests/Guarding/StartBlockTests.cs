@@ -46,4 +46,20 @@ public sealed class StartBlockTests : BareLab
             return seen!;
         }
     }
+
+    /// <summary>After a loss of power either the block or the order is there: the order goes once the block is on the disk.</summary>
+    [Theory]
+    [InlineData("return 0", false)]
+    [InlineData("return 1", true)]
+    public async Task Order_of_a_fenced_primary_goes_once_its_block_is_on_the_disk(string sync, bool stays)
+    {
+        var state = $"{Alpha.DataDirectory}.pgwatchdog";
+        await Alpha.RunAsync($"mkdir {state} && touch {state}/guard.armed", Cancellation);
+        await Alpha.KillPostgresAsync(Cancellation);
+        var host = InstallationLoader.Load(Configuration()).Clusters[0].Hosts["alpha"];
+        await Alpha.RunAsync($"sync() {{ ls {state} > {state}/seen; {sync}; }}\n{HostCommands.Fence(host, "a test", 10)}", Cancellation);
+        await SetUpTests.EventuallyAsync(() => Task.FromResult(File.Exists($"{state}/seen") && File.Exists($"{state}/guard.armed") == stays), "it was synced");
+        Assert.Contains("guard.armed", await File.ReadAllTextAsync($"{state}/seen", Cancellation), StringComparison.Ordinal);
+        Assert.True(File.Exists(Path.Combine(Alpha.DataDirectory, "recovery.conf")));
+    }
 }

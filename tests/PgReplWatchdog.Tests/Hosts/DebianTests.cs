@@ -1,5 +1,7 @@
+using System.Diagnostics;
 using PgReplWatchdog.Lab;
 using PgReplWatchdog.Tests.SetUp;
+using PgReplWatchdog.Topology;
 
 namespace PgReplWatchdog.Tests.Hosts;
 
@@ -31,10 +33,12 @@ public sealed class DebianTests
         Assert.Contains("Nothing to change", await RunAsync(configuration, 0, "setup", "main", "--plan"), StringComparison.Ordinal);
         foreach (var host in hosts.Hosts)
             await AssertUnitsAsync(host);
+        await GuardComesWithPostgresAsync(hosts["alpha"]);
         await hosts["alpha"].PsqlAsync("CREATE TABLE kept AS SELECT 'still here' AS what", Cancellation);
 
         await using var service = await Service.StartAsync(configuration, hosts.WatchdogPort, ct: Cancellation);
         await service.UntilAsync(status => status.Ready("beta") && status.Ready("gamma"), "failover is ready", Patience, Cancellation);
+        await GuardComesBackArmedAsync(hosts["alpha"], service);
         var served = await ServedAsync(hosts["alpha"]);
         await hosts["alpha"].KillAsync(Cancellation);
         var after = await service.UntilAsync(status => status.Verdict == "Serving" && status.IntendedPrimary != "alpha", "a standby is primary", Patience, Cancellation);
@@ -67,6 +71,40 @@ public sealed class DebianTests
             $"the units are active on {host.Name}");
         var postmaster = await host.RunAsync("head -n 1 /var/lib/postgresql/15/main/postmaster.pid", Cancellation);
         Assert.Contains("postgresql@15-main.service", await host.RunAsync($"cat /proc/{postmaster}/cgroup", Cancellation), StringComparison.Ordinal);
+    }
+
+    /// <summary>PostgreSQL's unit starts the guard that somebody has ended, and leaves it when PostgreSQL stops.</summary>
+    private static async Task GuardComesWithPostgresAsync(WholeHost host)
+    {
+        await host.RunAsync("systemctl stop postgresql@15-main", Cancellation);
+        Assert.Equal("active", await host.RunAsync("systemctl is-active pgwatchdog-guard-5432", Cancellation));
+        await host.RunAsync("systemctl stop pgwatchdog-guard-5432 && systemctl start postgresql@15-main", Cancellation);
+        await AssertUnitsAsync(host);
+    }
+
+    /// <summary>All processes of the guard are killed at once: within the bound there is a new one under the same order.</summary>
+    private static async Task GuardComesBackArmedAsync(WholeHost host, Service service)
+    {
+        const string Armed = "SELECT pid, application_name FROM pg_stat_activity WHERE application_name LIKE 'pgwatchdog_guard armed %'";
+        const string Loop = "systemctl show -P MainPID pgwatchdog-guard-5432";
+        const string Postmaster = "head -n 1 /var/lib/postgresql/15/main/postmaster.pid";
+        await service.UntilAsync(status => status.IsGuarded, "the guard is armed", Patience, Cancellation);
+        var (session, loop) = ((await host.PsqlAsync(Armed, Cancellation)).Split('|'), await host.RunAsync(Loop, Cancellation));
+        var postmaster = await host.RunAsync(Postmaster, Cancellation);
+        var killed = Stopwatch.StartNew();
+        await host.RunAsync("systemctl kill -s KILL --kill-whom=all pgwatchdog-guard-5432", Cancellation);
+        string[] next = [];
+        await SetUpTests.EventuallyAsync(async () =>
+        {
+            next = (await host.PsqlAsync(Armed, Cancellation)).Split('|');
+            return next is [var pid, _] && pid != session[0] && await host.RunAsync(Loop, Cancellation) != loop;
+        }, "a new guard is armed");
+        Assert.True(killed.Elapsed <= new Policy().GuardSurelyStopped, $"armed again after {killed.Elapsed}");
+        Assert.Equal(session[1], next[1]);
+        await RunningCluster.HoldsForAsync(2 * new Policy().GuardSurelyStopped, async () =>
+            Assert.Equal(postmaster, await host.RunAsync(Postmaster, Cancellation)));
+        await service.UntilAsync(
+            status => status.Ready("beta") && status.IsGuarded && status.IntendedPrimary == "alpha", "alpha goes on", Patience, Cancellation);
     }
 
     /// <summary>How often PostgreSQL has said there that it serves as a primary; a standby's words are others ("read-only").</summary>
