@@ -318,9 +318,10 @@ public static class Decider
     /// <summary>The record was written so short a time ago that nobody can have switched over since: the watchdog was restarted.</summary>
     private static bool IsFresh(Policy policy, ClusterMemory memory, ClusterObservation observation)
     {
-        return Within(memory.LastPosition?.Time, PositionRecordInterval + policy.LateAfter) || Within(memory.Procedure?.DecidedAt, policy.ProcedureLimit);
+        // From a backup that was made in the middle of a failover nobody knows how that ended.
+        return Within(memory.LastPosition?.Time) || Within(memory.Procedure?.Phases.LastOrDefault()?.At);
 
-        bool Within(DateTimeOffset? time, TimeSpan longest) => time <= observation.Time && observation.Time - time <= longest;
+        bool Within(DateTimeOffset? time) => time <= observation.Time && observation.Time - time <= PositionRecordInterval + policy.LateAfter;
     }
 
     /// <summary>

@@ -43,6 +43,17 @@ public class SightTests
     public void Record_from_the_future_is_no_fresh_one() => Assert.Equal(Verdict.Unknown,
         After(new Watch(Three(), Known with { LastPosition = new PrimaryPosition(Here, Start.AddDays(1)) }), 5, 6, Refused(), Unreachable(Beta), Deaf(Gamma)).Diagnosis.Verdict);
 
+    /// <summary>Since a backup was made in the middle of a failover, that one may have ended, with the node that is silent.</summary>
+    [Theory]
+    [InlineData(3, Verdict.Crashed)]
+    [InlineData(20, Verdict.Unknown)]
+    public void Failover_on_record_is_as_old_as_its_last_step(int seconds, Verdict verdict)
+    {
+        var begun = UnderWay(ProcedureStep.Salvage, FencedBy.Ssh);
+        var last = After(new Watch(Three(), begun), seconds, seconds + 1, Refused(), Unreachable(Beta), Deaf(Gamma));
+        Assert.Equal((verdict, verdict == Verdict.Crashed), (last.Diagnosis.Verdict, last.Action is not WatchdogAction.None));
+    }
+
     [Theory]
     [InlineData(4, Verdict.Crashed)]
     [InlineData(30, Verdict.Unknown)]
