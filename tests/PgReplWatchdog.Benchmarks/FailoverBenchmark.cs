@@ -48,6 +48,7 @@ internal static class FailoverBenchmark
         outside.Start();
         pinned.Start();
         await Until(() => outside.Acknowledged.Count > 1000 && pinned.Acknowledged.Count > 10, ct);
+        await using var held = one.HoldsReplay ? await HeldReplay.BeginAsync(alpha, beta, "ALTER TABLE reported ADD COLUMN more int", ct) : null;
         var before = outside.Acknowledged;
         var beganAt = DateTimeOffset.UtcNow;
         var began = Stopwatch.GetTimestamp();

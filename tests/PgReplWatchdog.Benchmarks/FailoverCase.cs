@@ -6,10 +6,14 @@ namespace PgReplWatchdog.Benchmarks;
 /// <summary>A fault under some settings, and the longest that clients should go without writes.</summary>
 internal sealed record FailoverCase(string Name, Fault Fault, double AtMost, Action<JsonObject> Change)
 {
+    /// <summary>A report on the standby holds its replay when the fault begins, with PostgreSQL's own max_standby_streaming_delay.</summary>
+    public bool HoldsReplay { get; init; }
+
     public static IReadOnlyList<FailoverCase> All { get; } =
     [
         new("F1", new Crash(PostmasterAlone: false), 0.9, _ => { }),
         new("F1-at-once", new Crash(PostmasterAlone: false), 0.3, section => section["CrashedThreshold"] = "00:00:00"),
+        new("F1-held", new Crash(PostmasterAlone: false), 1.9, _ => { }) { HoldsReplay = true },
         new("F3", new Frozen(PostmasterAlone: false), 6.5, _ => { }),
         new("F3-postmaster", new Frozen(PostmasterAlone: true), 11.0, _ => { }),
         new("F3-postmaster-tuned", new Frozen(PostmasterAlone: true), 5.0, Tuned),

@@ -47,7 +47,8 @@ public static class Decider
         var primary = observation.Find(diagnosis.Primary)?.Server is { Role: Role.Primary } serving
             && (memory.SystemIdentifier ?? serving.SystemIdentifier) == serving.SystemIdentifier ? serving : null; // another server's position is none of this cluster's
         var suspicion = working.Suspicion.Looked(observation.At, SignOfLife(diagnosis, observation), spec.Policy.LateAfter,
-            diagnosis.Verdict.IsFailure() ? diagnosis.Verdict.ToString() : "", Heard(diagnosis, observation, arrivals, memory.Procedure?.Frozen ?? []));
+            diagnosis.Verdict.IsFailure() ? diagnosis.Verdict.ToString() : "", Heard(diagnosis, observation, arrivals, memory.Procedure?.Frozen ?? []),
+            observation.Find(diagnosis.Primary)?.AnsweredAgo ?? TimeSpan.Zero);
         var trail = primary?.CurrentLsn is { } current ? working.Trail.Add(observation.At, current) : working.Trail;
         var receipts = working.Receipts.Looked(observation);
         var replays = working.Replays.Looked(observation, observation.Find(memory.IntendedPrimary) is { IsServingPrimary: true });

@@ -44,7 +44,11 @@ public enum Verdict
 /// <param name="Verdict">The word.</param>
 /// <param name="Primary">The node that serves as primary, or would have to; null where none is known.</param>
 /// <param name="Evidence">One sentence a witness.</param>
-public sealed record Diagnosis(Verdict Verdict, string? Primary, ImmutableArray<string> Evidence);
+public sealed record Diagnosis(Verdict Verdict, string? Primary, ImmutableArray<string> Evidence)
+{
+    /// <summary>What is wrong with a primary that serves: all that is said of it beyond that.</summary>
+    public ImmutableArray<string> Warnings => Verdict == Verdict.Serving ? Evidence.RemoveAt(0) : [];
+}
 
 /// <summary>What follows from the word alone.</summary>
 public static class Verdicts

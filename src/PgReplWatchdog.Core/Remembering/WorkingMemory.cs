@@ -131,7 +131,7 @@ public sealed record Suspicion(TimeSpan? LastCheckAt, TimeSpan LastSignOfLife)
     /// <summary>The verdict that has stood without a break, if it is one that may lead to a failover; else empty.</summary>
     public string Finding { get; init; } = "";
 
-    /// <summary>Since when it stands.</summary>
+    /// <summary>Since when it stands: since the answer of the primary that it rests on, however long the other vantage points took.</summary>
     public TimeSpan FindingSince { get; init; }
 
     /// <summary>How many looks in a row found it: one alone never leads to a failover, however long the silence.</summary>
@@ -143,9 +143,9 @@ public sealed record Suspicion(TimeSpan? LastCheckAt, TimeSpan LastSignOfLife)
 
     /// <summary>
     /// One more look. <paramref name="signOfLife"/> is null where the look brought none, <paramref name="heard"/> where it brought no evidence that the primary lives;
-    /// <paramref name="finding"/> is empty where it found nothing to act on.
+    /// <paramref name="finding"/> is empty where it found nothing to act on, and was found <paramref name="foundAgo"/>.
     /// </summary>
-    public Suspicion Looked(TimeSpan at, TimeSpan? signOfLife, TimeSpan lateAfter, string finding, TimeSpan? heard = null)
+    public Suspicion Looked(TimeSpan at, TimeSpan? signOfLife, TimeSpan lateAfter, string finding, TimeSpan? heard = null, TimeSpan foundAgo = default)
     {
         var watchdogWasAway = LastCheckAt is not { } last || at - last > lateAfter;
         var sign = watchdogWasAway ? at : signOfLife ?? LastSignOfLife;
@@ -154,7 +154,7 @@ public sealed record Suspicion(TimeSpan? LastCheckAt, TimeSpan LastSignOfLife)
         {
             LastHeard = LastCheckAt is null ? at : heard > LastHeard ? heard.Value : LastHeard,
             Finding = finding,
-            FindingSince = stands ? FindingSince : at,
+            FindingSince = stands ? FindingSince : at - foundAgo,
             Looks = finding.Length == 0 ? 0 : stands ? Looks + 1 : 1,
         };
     }

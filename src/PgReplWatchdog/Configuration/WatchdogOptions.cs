@@ -79,6 +79,7 @@ public sealed class ClusterOptions
 
     /// <summary>
     /// How long a primary must be found crashed (its host answers, PostgreSQL is gone, nobody shut it down) before a standby is promoted.
+    /// The time begins when a check finds that the primary refuses connections.
     /// One that its guard has stopped is replaced at once.
     /// </summary>
     [Range(typeof(TimeSpan), "00:00:00", "01:00:00", ConvertValueInInvariantCulture = true, ParseLimitsInInvariantCulture = true)]

@@ -100,6 +100,17 @@ public class NextLookTests
         Assert.Equal((Verdict.Crashed, new Policy().CrashedThreshold - Seconds(0.1) - Seconds(0.06)), (second.Diagnosis.Verdict, second.LookAgainIn));
     }
 
+    /// <summary>How long the other vantage points took to say the same is no time in which the primary was anything else.</summary>
+    [Fact]
+    public void Crash_is_as_old_as_the_refusal_that_told_of_it()
+    {
+        var watch = new Watch(Two());
+        watch.Look(0, Primary(), Standby());
+        watch.Look(At(1, Refused() with { AnsweredAgo = Seconds(0.2) }, Deaf()).With(HostDead()));
+        Assert.Null(watch.Look(At(1.25, Refused(), Deaf()).With(HostDead())).Memory.Procedure);
+        Assert.NotNull(watch.Look(At(1.3, Refused(), Deaf()).With(HostDead())).Memory.Procedure);
+    }
+
     [Fact]
     public void Looks_are_not_hurried_while_nothing_can_come_of_them()
     {

@@ -49,7 +49,8 @@ public sealed class FailoverTests
 
     [Theory]
     [InlineData(true)]
-    [InlineData(false)] // the limit on what slots hold has been reached: what pg_rewind leaves can never be consistent, and a fresh copy ends it
+    // The limit on what slots hold has been reached: what pg_rewind leaves can never be consistent, and a fresh copy ends it.
+    [InlineData(false, Traits = [Widest.Trait, Widest.Run])]
     public async Task An_old_primary_that_was_away_for_long_is_rewound_with_the_wal_that_was_kept_for_it_and_copied_without(bool kept)
     {
         await using var cluster = await RunningCluster.StartAsync();
@@ -77,6 +78,7 @@ public sealed class FailoverTests
     }
 
     [Fact]
+    [Trait(Widest.Trait, Widest.Run)]
     public async Task Half_rewound_data_never_starts_and_gives_way_to_a_copy()
     {
         var programs = Directory.CreateTempSubdirectory("pgwatchdog-programs-");

@@ -15,7 +15,7 @@ public sealed class GuardClockTests
     private static CancellationToken Cancellation => TestContext.Current.CancellationToken;
 
     [Theory]
-    [InlineData(1)]
+    [InlineData(1, Traits = [Widest.Trait, Widest.Run])]
     [InlineData(-1)]
     public async Task Bound_holds_when_the_wall_clock_steps(int hours)
     {
@@ -37,6 +37,7 @@ public sealed class GuardClockTests
 
     /// <summary>The watchdog asks on. The standby's stream breaks: PostgreSQL itself counts its wal_sender_timeout by the wall clock.</summary>
     [Fact]
+    [Trait(Widest.Trait, Widest.Run)]
     public async Task Healthy_primary_goes_on_when_its_wall_clock_steps()
     {
         await using var cluster = await RunningCluster.StartAsync(service: false, change: section =>

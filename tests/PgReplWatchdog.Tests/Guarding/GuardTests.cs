@@ -12,8 +12,8 @@ public sealed class GuardTests
     [Theory]
     [InlineData(CutMode.Drop, CutDirection.Both)]
     [InlineData(CutMode.Refuse, CutDirection.Both)]
-    [InlineData(CutMode.Drop, CutDirection.Inbound)]
-    [InlineData(CutMode.Drop, CutDirection.Outbound)]
+    [InlineData(CutMode.Drop, CutDirection.Inbound, Traits = [Widest.Trait, Widest.Run])]
+    [InlineData(CutMode.Drop, CutDirection.Outbound, Traits = [Widest.Trait, Widest.Run])]
     public async Task Cut_off_from_everybody_it_stops_and_cannot_be_started(CutMode mode, CutDirection direction)
     {
         await using var cluster = await GuardedCluster.StartAsync();

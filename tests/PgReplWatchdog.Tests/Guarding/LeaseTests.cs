@@ -23,6 +23,7 @@ public sealed class LeaseTests
     ];
 
     [Fact]
+    [Trait(Widest.Trait, Widest.Run)]
     public async Task Primary_goes_on_without_its_standby_while_the_watchdog_is_locked_out_of_sql()
     {
         await using var cluster = await StartAsync();
@@ -66,6 +67,7 @@ public sealed class LeaseTests
     }
 
     [Fact]
+    [Trait(Widest.Trait, Widest.Run)]
     public async Task Service_that_stops_asks_again_until_the_host_answers()
     {
         await using var cluster = await StartAsync();

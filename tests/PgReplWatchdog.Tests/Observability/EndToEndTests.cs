@@ -48,6 +48,7 @@ public sealed class EndToEndTests
     }
 
     [Fact]
+    [Trait(Widest.Trait, Widest.Run)]
     public async Task Load_is_no_alert_a_standby_that_goes_and_a_link_that_is_cut_are_and_end_with_their_cause()
     {
         await using var cluster = await RunningCluster.StartAsync(namespaces: true);

@@ -70,8 +70,7 @@ public static class CheckCommand
 
     private static int Code(Decision decision) => decision.Diagnosis.Verdict switch
     {
-        // What is said of a primary beyond that it serves is something to see to.
-        Verdict.Serving => decision.IsReady && decision.Diagnosis.Evidence.Length == 1 ? ExitCode.CheckOk : ExitCode.CheckWarning,
+        Verdict.Serving => decision.IsReady && decision.Diagnosis.Warnings.IsEmpty ? ExitCode.CheckOk : ExitCode.CheckWarning,
         Verdict.Busy or Verdict.Crashed or Verdict.Stopped or Verdict.Hung or Verdict.Down or Verdict.TwoPrimaries => ExitCode.CheckCritical,
         Verdict.Unknown or Verdict.ServingElsewhere or Verdict.WatchdogIsolated => ExitCode.CheckUnknown,
     };

@@ -1,12 +1,12 @@
 using System.Globalization;
-using PgReplWatchdog.Lab;
-using PgReplWatchdog.Tests.SetUp;
 
-namespace PgReplWatchdog.Tests.Failover;
+namespace PgReplWatchdog.Lab;
 
 /// <summary>A query on a standby that conflicts with what its primary has changed since: replay waits for its end.</summary>
 public sealed class HeldReplay : IAsyncDisposable
 {
+    private static readonly TimeSpan Patience = TimeSpan.FromSeconds(60);
+
     private readonly CancellationTokenSource stop;
     private readonly Task<string> report;
 
@@ -21,21 +21,21 @@ public sealed class HeldReplay : IAsyncDisposable
         // Replay may only wait for the report: with feedback the primary would keep the rows.
         await standby.PsqlAsync("ALTER SYSTEM SET hot_standby_feedback = off; SELECT pg_reload_conf()", cancellation);
         await primary.PsqlAsync("CREATE TABLE reported AS SELECT * FROM generate_series(1, 1000) AS n", cancellation);
-        await SetUpTests.EventuallyAsync(async () => await standby.TryPsqlAsync("SELECT count(*) FROM reported", cancellation) == "1000", "the table is there");
+        await Wait.UntilAsync(async () => await standby.TryPsqlAsync("SELECT count(*) FROM reported", cancellation) == "1000", "the table is there", Patience, cancellation);
         var stop = CancellationTokenSource.CreateLinkedTokenSource(cancellation);
         var held = new HeldReplay(stop, ReportAsync(standby, stop.Token));
-        await SetUpTests.EventuallyAsync(async () => await standby.PsqlAsync(
+        await Wait.UntilAsync(async () => await standby.PsqlAsync(
             "SELECT count(*) FROM pg_stat_activity WHERE query LIKE '%pg_sleep%' AND pid <> pg_backend_pid() AND xact_start IS NOT NULL", cancellation) == "1",
-            "the report runs");
+            "the report runs", Patience, cancellation);
         foreach (var statement in change.Split("; "))
             await primary.PsqlAsync(statement, cancellation);
-        await SetUpTests.EventuallyAsync(async () => (await standby.RunAsync(string.Create(CultureInfo.InvariantCulture,
-            $"pgrep -P {standby.PostmasterPid} -f 'startup .*recovering .*waiting' || :"), cancellation)).Length > 0, "replay waits for the report");
+        await Wait.UntilAsync(async () => (await standby.RunAsync(string.Create(CultureInfo.InvariantCulture,
+            $"pgrep -P {standby.PostmasterPid} -f 'startup .*recovering .*waiting' || :"), cancellation)).Length > 0, "replay waits for the report", Patience, cancellation);
         return held;
     }
 
     /// <summary>What it said in the end.</summary>
-    public Task<string> EndAsync() => report.WaitAsync(RunningCluster.Patience);
+    public Task<string> EndAsync() => report.WaitAsync(Patience);
 
     public async ValueTask DisposeAsync()
     {
