@@ -81,7 +81,16 @@ internal sealed partial class Faults
                 world.Network.Cut(0, other.Index, world.Now, double.PositiveInfinity);
         });
         var seconds = world.Between(15, 45);
-        world.At(failsAt + 0.5, () => standby.ReplayedInStep = 1 + ((standby.Position - standby.Replayed) / (ulong)(10 * seconds)));
+        world.At(failsAt + 0.5, Ends);
+
+        // A hung postmaster's sessions write on until it is fenced.
+        void Ends()
+        {
+            if (Array.Exists(world.Nodes, node => node.IsPrimary && node.AcceptsWrites))
+                world.At(world.Now + 0.5, Ends);
+            else
+                standby.ReplayedInStep = 1 + ((standby.Position - standby.Replayed) / (ulong)(10 * seconds));
+        }
     }
 
     private void StartupIsStuck(Node node, double until)

@@ -24,12 +24,16 @@ internal sealed partial class Faults
         world.At(world.Now + world.Between(0, 25), Restores);
     }
 
+    /// <summary>Nobody restores a backup within seconds. A process that finds so young a record takes it for its own.</summary>
+    private const double YoungestBackup = 10;
+
     private void Restores()
     {
-        if (journal.Older.Count == 0 || world.Now >= HealedAt)
+        var backups = journal.Older.Where(older => world.Now - older.At >= YoungestBackup).ToList();
+        if (backups.Count == 0 || world.Now >= HealedAt)
             return;
         world.Tell($"the watchdog's host is restored from a backup");
-        journal.Restored = journal.Older[world.Random.Next(journal.Older.Count)];
+        journal.Restored = backups[world.Random.Next(backups.Count)].Memory;
         crash.After(1);
     }
 

@@ -17,7 +17,7 @@ internal sealed class Journal(World world, Crash crash) : IJournal
     public Dictionary<EventKind, int> Told { get; } = [];
 
     /// <summary>What was on record before each role change, and before each failover: what a backup may hold.</summary>
-    public List<ClusterMemory> Older { get; } = [];
+    public List<(double At, ClusterMemory Memory)> Older { get; } = [];
 
     /// <summary>Put in place of what is on record when the next process starts.</summary>
     public ClusterMemory? Restored { get; set; }
@@ -41,7 +41,7 @@ internal sealed class Journal(World world, Crash crash) : IJournal
         if (Memory.Procedure is { PromotedAt: not null } asked && memory.Procedure is null && memory.IntendedPrimary == asked.From && world.Find(asked.To).TriggerFile)
             world.Truth.Violated("Trigger", $"the failover to {asked.To} is taken back, and its trigger file is still there");
         if (memory.Epoch != Memory.Epoch || memory.Procedure?.DecidedAt != Memory.Procedure?.DecidedAt)
-            Older.Add(Memory);
+            Older.Add((world.Now, Memory));
         Memory = memory;
         world.Truth.OnRecord(memory);
         Written++;

@@ -253,6 +253,7 @@ internal sealed class Prober(World world, Clock clock, Crash crash) : IProber
             StartBlocked = node.StartBlocked,
             BlockedByGuard = node.BlockedByGuard,
             StandbySignal = node.IsStandby,
+            HasTriggerFile = node.TriggerFile,
             TriggerDirectoryWritable = !node.DiskFull,
             FreeBytes = node.DiskFull ? 0 : 1_000_000_000,
             Job = node.Job is { } job ? new HostJob(job.Epoch, job.ExitStatus is null, job.ExitStatus, "at work") : null,

@@ -49,6 +49,7 @@ internal sealed class Run
     {
         var prober = new Prober(world, clock, crash);
         journal.Decided = prober.Judge;
+        world.Truth.Restarted();
         watchdog = new Watchdog(world.Setting.Spec, prober, new Runner(world, journal, prober, crash), FreezeWindows.None, journal, metrics, Notifier.Nobody,
             clock, NullLogger<Watchdog>.Instance);
     }
@@ -85,7 +86,9 @@ internal sealed class Run
         try
         {
             watchdog.DisarmAsync(CancellationToken.None).GetAwaiter().GetResult();
-            world.Truth.StoppedInOrder(began);
+            // A process that never looked knows of no order but that on record, and a backup may have none.
+            if (watchdog.Last is not null || !world.Truth.IsRestored)
+                world.Truth.StoppedInOrder(began);
         }
         catch (SimulatedCrashException)
         {

@@ -5,7 +5,7 @@ internal sealed partial class Truth
 {
     /// <summary>The newest role change that was ever on record.</summary>
     private EpochMark newestMark = EpochMark.None;
-    private long epochOnRecord;
+    private long epochOnRecord, newestEpoch;
 
     /// <summary>The watchdog's record was put back to an older one.</summary>
     public bool IsRestored { get; private set; }
@@ -20,8 +20,22 @@ internal sealed partial class Truth
     public void OnRecord(ClusterMemory memory)
     {
         epochOnRecord = memory.Epoch;
+        newestEpoch = Math.Max(newestEpoch, memory.Epoch);
         if (memory is { IntendedPrimary: { } primary, Procedure: null } && memory.Epoch > newestMark.Epoch)
             newestMark = new EpochMark(memory.Epoch, primary);
+    }
+
+    /// <summary>
+    /// The watchdog does not know of the last role change, and does nothing to any node by such a record. An old primary that
+    /// boots then is an operator's business.
+    /// </summary>
+    private bool IsOutdated => epochOnRecord < newestEpoch;
+
+    /// <summary>A new process measures by the wall clock alone: one that was set forward makes an interval short.</summary>
+    public void Restarted()
+    {
+        if (world.WallClockStep > wallClockStep)
+            lastFailover = null;
     }
 
     /// <summary>The primary of a later epoch than that of the record serves in sight, its own host says so, and it is stopped.</summary>

@@ -29,6 +29,7 @@ internal sealed partial class Truth(World world)
 
     /// <summary>The last promotion that the watchdog asked for and that came about.</summary>
     private (double At, long Epoch)? lastFailover;
+    private TimeSpan wallClockStep;
 
     public int Promotions { get; private set; }
     public double FirstPromotionAt { get; private set; } = double.PositiveInfinity;
@@ -54,7 +55,8 @@ internal sealed partial class Truth(World world)
             (newest, newestBy) = (node.Branch, node);
             return;
         }
-        if (world.Setting.Spec.Policy.Fencing == Fencing.Required && !PersonIntervened && !LostItsGuardLast(node) && Violations.TrueForAll(violation => violation.Invariant != "I1"))
+        if (world.Setting.Spec.Policy.Fencing == Fencing.Required && !PersonIntervened && !IsOutdated && !LostItsGuardLast(node)
+            && Violations.TrueForAll(violation => violation.Invariant != "I1"))
             Violated("I1", $"{node} acknowledges a write on timeline {node.Branch.Timeline} after {newestBy} did on timeline {newest.Timeline}");
     }
 
@@ -81,7 +83,7 @@ internal sealed partial class Truth(World world)
         var interval = world.Setting.Spec.Policy.MinimumInterval.TotalSeconds / world.Setting.WatchdogRate;
         if (lastFailover is { } last && last.Epoch > AcknowledgedEpoch && asked.At - last.At < interval)
             Violated("I6", $"{node} is promoted {asked.At - last.At:0.0} s after the failover before; the interval is {interval:0.0} s");
-        lastFailover = (world.Now, asked.Epoch);
+        (lastFailover, wallClockStep) = ((world.Now, asked.Epoch), world.WallClockStep);
     }
 
     /// <summary>For I2: since when each node serves and somebody who can say so sees it.</summary>

@@ -287,6 +287,7 @@ internal sealed class World
         if (!succeeds)
             return;
         (node.Branch, node.Position, node.Replayed) = (source.Branch, source.Position, source.Position);
+        Truth.Asked.Remove(node);
         (node.IsStandby, node.StartBlocked, node.TriggerFile, node.ReplayPaused, node.FencedByCommand, node.Upstream, node.Guard.Order) = (true, false, false, false, false, source, null);
         node.BlockedByGuard = false;
         node.Slots.Clear();

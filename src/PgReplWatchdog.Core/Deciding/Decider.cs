@@ -118,7 +118,9 @@ public static class Decider
             Action = step.Action,
             Events = step.Events,
             Inquiry = new Inquiry(spec.Has(step.Memory.Procedure?.From ?? step.Memory.IntendedPrimary), diagnosis.Verdict is not (Verdict.Serving or Verdict.Busy),
-                [.. Watched(step.Memory).Union(claim.Node is { } claimant ? [claimant] : [])], Again: step is { Action: not WatchdogAction.None, Memory.Procedure: not null })
+                [
+                    .. Watched(step.Memory).Union(new[] { claim.Node, LeftTriggerFile(observation) }.OfType<string>()),
+                ], Again: step is { Action: not WatchdogAction.None, Memory.Procedure: not null })
             {
                 Guard = Guarding.Questions(now with { Memory = step.Memory }, flushBounds),
             },
@@ -176,12 +178,21 @@ public static class Decider
         if (now.Diagnosis.Verdict != Verdict.Serving || learned.Memory.IntendedPrimary != now.Diagnosis.Primary)
             return Guarding.TakeBack(now with { Memory = learned.Memory }, guardToldAt) ?? learned;
         now = now with { Memory = learned.Memory };
+        if (now.Memory.Later is null && LeftTriggerFile(now.Observation) is { } promotes)
+            return learned with { Action = new WatchdogAction.WithdrawPromotion(promotes) };
         var guarding = Guarding.Next(now, guardToldAt, startedAt); // first: a guard that is not as remembered is forgotten whatever else is done
         var next = guarding.Action is WatchdogAction.None && now.Memory.Later is null
             ? Returning.Next(now with { Memory = guarding.Memory }) : guarding;
         next = next with { Events = [.. learned.Events, .. guarding.Events, .. ReferenceEquals(next, guarding) ? [] : next.Events] };
         return Epochs.Mark(now, working.MarkedAt, next);
     }
+
+    /// <summary>
+    /// Nobody is to be promoted, and a trigger file is there: of a promotion that a process before this one asked for, by a
+    /// record that is gone. A standby that is started with it would become a second primary.
+    /// </summary>
+    private static string? LeftTriggerFile(ClusterObservation observation) =>
+        observation.Hosts.FirstOrDefault(host => host is { IsReachable: true, HasTriggerFile: true })?.Node;
 
     /// <summary>Fencing, the failover under way, or one that begins; null where nothing of that is due.</summary>
     private static NextStep? Due(Situation now, ImmutableArray<ShutGate> gates)

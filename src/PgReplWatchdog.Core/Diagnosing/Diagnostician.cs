@@ -50,7 +50,8 @@ public static class Diagnostician
     /// <summary>The record may be older than the gap: another node may be the primary, and nobody who can be asked would know.</summary>
     private static Diagnosis Blind(Diagnosis found, ImmutableArray<string> unaccounted) => new(Verdict.Unknown, found.Primary,
     [
-        $"{string.Join(", ", unaccounted)} may have been promoted while the watchdog saw nothing: not seen as a standby since; make it answer, or promote manually the node that is to be primary",
+        $"{string.Join(", ", unaccounted)} may have been promoted while the watchdog saw nothing, or said so: not seen as a standby since; "
+            + "make it answer, or promote manually the node that is to be primary",
         .. found.Evidence,
     ]);
 

@@ -33,6 +33,9 @@ public sealed record HostObservation(string Node, HostReach Reach, string Detail
     /// <summary>standby.signal is there; until PostgreSQL 11, recovery.conf with standby_mode.</summary>
     public bool StandbySignal { get; init; }
 
+    /// <summary>The trigger file is there: a standby that runs or starts there promotes itself (manual, promote_trigger_file).</summary>
+    public bool HasTriggerFile { get; init; }
+
     /// <summary>The newest timeline whose history file is in pg_wal; null where that is not known.</summary>
     public TimelineHistory? History { get; init; }
 

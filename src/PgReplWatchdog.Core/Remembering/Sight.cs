@@ -4,7 +4,8 @@ namespace PgReplWatchdog.Remembering;
 
 /// <summary>
 /// Which nodes may have been promoted while the watchdog saw nothing: it was down, cut off, or its record is an old one. Until the expected primary is seen or heard
-/// again, that is every node that has not been seen as a standby since.
+/// again, that is every node that has not been seen as a standby since. And each that has said that it is primary: by hand,
+/// or by a record that is gone.
 /// </summary>
 public sealed record Sight
 {
@@ -22,7 +23,10 @@ public sealed record Sight
     /// <summary>Seen as standbys, or stopped with a start block, since the gap.</summary>
     private ImmutableHashSet<string> Standbys { get; init; } = [];
 
-    /// <summary>Nodes that may have been promoted in the gap; empty where there was none.</summary>
+    /// <summary>Seen as primaries beside the expected one since that was seen or heard, and not as standbys since.</summary>
+    private ImmutableHashSet<string> Claimed { get; init; } = [];
+
+    /// <summary>Nodes that may have been promoted: in the gap, or because they said so; empty where there is none.</summary>
     public ImmutableArray<string> Unaccounted { get; private init; } = [];
 
     /// <param name="observation">The look.</param>
@@ -40,15 +44,18 @@ public sealed record Sight
         var hasGap = LastSawAt is { } last ? sees && !isBusy && observation.At - last > longest : !isFresh;
         var before = hasGap ? LastSawAt : BeforeGap;
         var isContinuous = isAlive || (!hasGap && (LastSawAt is null || IsContinuous));
-        var standbys = isAlive ? [] : (hasGap ? [] : Standbys).Union(observation.Nodes.Where(node => IsStandby(observation, node, before)).Select(node => node.Node));
+        var seen = observation.Nodes.Where(node => IsStandby(observation, node, before)).Select(node => node.Node).ToList();
+        var standbys = isAlive ? [] : (hasGap ? [] : Standbys).Union(seen);
+        var claimed = isAlive ? [] : Claimed.Union(observation.Nodes.Where(node => node.IsServingPrimary).Select(node => node.Node)).Except(seen);
         return new Sight
         {
             LastSawAt = sees || LastSawAt is null ? observation.At : LastSawAt,
             IsContinuous = isContinuous,
             BeforeGap = before,
             Standbys = standbys,
-            Unaccounted = isContinuous ? []
-                : [.. observation.Nodes.Select(node => node.Node).Where(node => node != memory.IntendedPrimary && node != memory.Procedure?.From && !standbys.Contains(node))],
+            Claimed = claimed,
+            Unaccounted = [.. observation.Nodes.Select(node => node.Node).Where(node => node != memory.IntendedPrimary && node != memory.Procedure?.From
+                && (claimed.Contains(node) || (!isContinuous && !standbys.Contains(node))))],
         };
     }
 

@@ -157,6 +157,7 @@ public sealed class HostProber(ClusterAccess cluster, SshHosts hosts, TimeProvid
             BlockedByGuard = said.GetValueOrDefault("blocked_by") == "guard",
             GuardBlock = GuardBlock.Parse(said.GetValueOrDefault("guard_block")),
             StandbySignal = said.ContainsKey("standby_signal"),
+            HasTriggerFile = said.ContainsKey("trigger"),
             History = TimelineHistory.Parse(said.GetValueOrDefault("history", "")),
             Mark = EpochMark.Parse(said.GetValueOrDefault("epoch")),
             TriggerFile = said.GetValueOrDefault("trigger_file", ""),

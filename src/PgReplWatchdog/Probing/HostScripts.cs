@@ -57,6 +57,7 @@ public static class HostScripts
         fi
         ended $writing 10
         case $? in 0) echo writable=yes ;; 2) echo storage=hangs; exit ;; esac
+        if [ -e "$state/promote" ] || [ -e "$data/promote" ]; then echo trigger=yes; fi
         if [ -e "$state/epoch" ]; then
           epoch=''
           read -r epoch < "$state/epoch"

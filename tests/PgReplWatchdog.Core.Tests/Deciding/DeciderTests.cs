@@ -472,6 +472,23 @@ public class DeciderTests
         Assert.Equal(64, new Watch(Two(), memory).Look(At(3, Refused(), Deaf(Beta, Behind(64))).With(HostDead(blocked: true))).Candidates[0].MissingBytes);
     }
 
+    /// <summary>Of a promotion whose record is gone: the standby would become a second primary when it starts.</summary>
+    [Fact]
+    public void Trigger_file_that_nobody_asked_for_is_removed_while_the_primary_serves()
+    {
+        var watch = new Watch(Two());
+        watch.Look(0, Primary(), Standby());
+        var left = HostDead(Beta) with { StandbySignal = true, HasTriggerFile = true };
+        var seen = watch.Look(At(1, Primary(), Refused(Beta)).With(left));
+        Assert.Equal(new WatchdogAction.WithdrawPromotion(Beta), seen.Action);
+        Assert.Contains(Beta, seen.Inquiry.Hosts); // what it says next is new
+        Assert.NotEqual(nameof(WatchdogAction.WithdrawPromotion),
+            watch.Look(At(2, Primary(), Refused(Beta)).With(left with { HasTriggerFile = false })).Action.Kind);
+        var other = new Watch(Two());
+        other.Look(0, Primary(), Standby());
+        Assert.Equal(WatchdogAction.Nothing, other.Look(At(1, Refused(), Standby()).With(left)).Action);
+    }
+
     [Fact]
     public void Old_primary_that_serves_again_is_fenced_before_the_hook_after_runs()
     {

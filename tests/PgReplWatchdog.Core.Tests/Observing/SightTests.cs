@@ -106,6 +106,18 @@ public class SightTests
         Assert.Equal(Verdict.Crashed, After(watch, 1, 2, Refused(), Unreachable(Beta), Deaf(Gamma)).Diagnosis.Verdict);
     });
 
+    /// <summary>An operator has promoted it: that it falls silent says nothing of whom it serves.</summary>
+    [Fact]
+    public void Node_that_said_that_it_is_primary_may_be_it_until_it_is_seen_as_a_standby()
+    {
+        var watch = new Watch(Three());
+        watch.Look(0, Primary(), Standby(), Standby(Gamma));
+        watch.Look(At(1, Refused(), Primary(Beta, timeline: 2), Deaf(Gamma)).With(HostDead()));
+        Assert.Equal(Verdict.Unknown, After(watch, 2, 60, Refused(), Unreachable(Beta), Deaf(Gamma)).Diagnosis.Verdict);
+        Assert.Null(watch.Memory.Procedure);
+        Assert.Equal(Verdict.Crashed, After(watch, 61, 61, Refused(), Deaf(), Deaf(Gamma)).Diagnosis.Verdict);
+    }
+
     [Fact]
     public void Two_nodes_have_nobody_else_to_be_promoted() =>
         Assert.Equal(Verdict.Crashed, After(new Watch(Two(), Old), 0, 1, Refused(), Deaf()).Diagnosis.Verdict);
