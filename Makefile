@@ -61,7 +61,8 @@ simulate: ## SEEDS=100000 runs of the real watchdog in a simulated world; SEED=7
 	@$(SIMULATION) $(if $(filter command line,$(origin SEED)),replay $(SEED),$(SEEDS))
 
 bench: build ## measure the decision, failover, the check's cost, memory, set-up and its copy
-	@PGWATCHDOG_HOST_BASE=$$([ $$(id -u) -ne 0 ] || deploy/lab/build-host-base) $(BENCHMARKS)
+	@dotnet publish src/PgReplWatchdog -c $(CONFIGURATION) -o artifacts/published -v quiet --nologo
+	@PGWATCHDOG=$(CURDIR)/artifacts/published/pgwatchdog PGWATCHDOG_HOST_BASE=$$([ $$(id -u) -ne 0 ] || deploy/lab/build-host-base) $(BENCHMARKS)
 
 clean: ## remove what was built
 	@dotnet clean -c $(CONFIGURATION) -v quiet --nologo; rm -rf artifacts
