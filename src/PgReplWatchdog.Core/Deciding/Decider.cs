@@ -49,7 +49,9 @@ public static class Decider
         var suspicion = working.Suspicion.Looked(observation.At, SignOfLife(diagnosis, observation), spec.Policy.LateAfter,
             diagnosis.Verdict.IsFailure() ? diagnosis.Verdict.ToString() : "", Heard(diagnosis, observation, arrivals, memory.Procedure?.Frozen ?? []),
             observation.Find(diagnosis.Primary)?.AnsweredAgo ?? TimeSpan.Zero);
-        var trail = primary?.CurrentLsn is { } current ? working.Trail.Add(observation.At, current) : working.Trail;
+        var trail = primary?.CurrentLsn is { } current
+            && (claim.IsProven || IsBelieved(memory, working.SeenTimeline, primary.Timeline))
+            ? working.Trail.Add(observation.At, current) : working.Trail;
         var receipts = working.Receipts.Looked(observation);
         var replays = working.Replays.Looked(observation, observation.Find(memory.IntendedPrimary) is { IsServingPrimary: true });
         var hosts = working.Hosts.Looked(observation);
@@ -264,13 +266,12 @@ public static class Decider
                 Guard = null,
             };
         }
-        // A new one takes two looks: an address that has moved, or a server that tells nonsense, would spoil the record for good.
-        if (server.Timeline > memory.NewestTimeline && (!events.IsEmpty || memory.NewestTimeline == 0 || now.SeenTimeline == server.Timeline))
+        if (server.Timeline > memory.NewestTimeline && (!events.IsEmpty || IsBelieved(memory, now.SeenTimeline, server.Timeline)))
             memory = memory with { NewestTimeline = server.Timeline };
         if (server.Timeline == memory.NewestTimeline
             && Histories.Learn(now.Memory, observation, name, server.Timeline) is var history && history != memory.History)
             memory = memory with { History = history };
-        if (server.CurrentLsn is { } position
+        if (server.CurrentLsn is { } position && server.Timeline <= memory.NewestTimeline
             && !(memory.LastPosition is { } last && observation.Time - last.Time < PositionRecordInterval && observation.Time >= last.Time))
         {
             memory = memory with { LastPosition = new(position, observation.Time) };
@@ -279,6 +280,13 @@ public static class Decider
         }
         return new NextStep(memory, WatchdogAction.Nothing, events);
     }
+
+    /// <summary>
+    /// A newer timeline takes two looks: an address that has moved, or a server that tells nonsense, would spoil the record
+    /// for good. To a position that the primary never had no standby would ever be near enough.
+    /// </summary>
+    private static bool IsBelieved(ClusterMemory memory, uint seenBefore, uint timeline) =>
+        timeline <= memory.NewestTimeline || memory.NewestTimeline == 0 || seenBefore == timeline;
 
     /// <summary>
     /// Seen in this look, or when this process saw the guard last, or by the word of a standby. A new process goes by the record, unless that is older than

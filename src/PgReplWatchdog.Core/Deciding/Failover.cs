@@ -58,7 +58,7 @@ public static partial class Failover
             return HookAfter(now, procedure);
         if (procedure.PromotedAt is not null && now.Observation.Find(procedure.To) is { IsServingPrimary: true, Server: { } promoted }
             && promoted.SystemIdentifier == now.Memory.SystemIdentifier)
-            return Succeed(now, procedure, promoted);
+            return IsNextTimeline(now, promoted) ? Succeed(now, procedure, promoted) : NextStep.Wait(now.Memory);
         if (procedure.Step == ProcedureStep.Withdraw)
             return GoOnWithdrawing(now, procedure);
         if (WhyNot(now, procedure) is { } reason)
@@ -247,6 +247,12 @@ public static partial class Failover
             methods.Add(PromotionMethod.PgCtl);
         return methods[(attempt - 1) / AttemptsPerMethod % methods.Count];
     }
+
+    /// <summary>
+    /// A promotion begins the next timeline. Another one takes two looks: an archive has the next one, or it is nonsense.
+    /// </summary>
+    private static bool IsNextTimeline(Situation now, ServerFacts promoted) =>
+        promoted.Timeline <= now.Memory.NewestTimeline + 1 || promoted.Timeline == now.SeenTimeline;
 
     private static NextStep Succeed(Situation now, Procedure procedure, ServerFacts promoted)
     {
