@@ -205,16 +205,21 @@ public static class Decider
         if (memory.Replaced.FirstOrDefault(node => node != beingReplaced && IsStale(memory, now.Observation, node)) is { } replaced)
             return new NextStep(memory, new WatchdogAction.Fence(replaced), []);
         if (memory.Procedure is { } procedure)
-            return Failover.Continue(now, procedure);
+        {
+            var next = Failover.Continue(now, procedure);
+            // Held, it may wait for one that is to be a standby, and may have become primary (Sight): until it is blocked.
+            return next is { Action: WatchdogAction.None, Memory.Procedure: not null } && !now.Diagnosis.Verdict.IsFailure()
+                ? Block(next.Memory, now.Observation, beingReplaced) ?? next : next;
+        }
         if (gates.IsEmpty && now.Candidates is [{ IsEligible: true } candidate, ..])
             return Failover.Begin(now, candidate);
-        if (Displaced(memory, now.Observation).FirstOrDefault(node => MayStart(now.Observation, node)) is { } unblocked)
-        {
-            return new NextStep(memory, new WatchdogAction.Fence(unblocked),
-                [new(EventKind.FencingDecided, $"{unblocked} is to be a standby, is stopped, and has no start block of the watchdog: blocking it")]);
-        }
-        return null;
+        return Block(memory, now.Observation);
     }
+
+    private static NextStep? Block(ClusterMemory memory, ClusterObservation observation, string? except = null) =>
+        Displaced(memory, observation).FirstOrDefault(node => node != except && MayStart(observation, node)) is not { } unblocked ? null
+        : new NextStep(memory, new WatchdogAction.Fence(unblocked),
+            [new(EventKind.FencingDecided, $"{unblocked} is to be a standby, is stopped, and has no start block of the watchdog: blocking it")]);
 
     /// <summary>
     /// A primary of this cluster on an older timeline than the one that replaced it. While the intended primary serves also a copy of it, and one on

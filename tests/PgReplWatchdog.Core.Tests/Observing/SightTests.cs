@@ -121,4 +121,28 @@ public class SightTests
     [Fact]
     public void Two_nodes_have_nobody_else_to_be_promoted() =>
         Assert.Equal(Verdict.Crashed, After(new Watch(Two(), Old), 0, 1, Refused(), Deaf()).Diagnosis.Verdict);
+
+    /// <summary>Its guard may lift the block that it has put there. With the watchdog's block it is accounted for, and the failover goes on.</summary>
+    [Fact]
+    public void Replaced_node_that_its_guard_has_stopped_is_blocked_while_a_failover_waits_for_it()
+    {
+        var gamma = HostDead(Gamma, blocked: true) with { BlockedByGuard = true };
+        var watch = new Watch(Three(), Promoting with { Replaced = [Gamma, Alpha] });
+        watch.Look(At(1, Unreachable(), Deaf(), Unreachable(Gamma)).With(HostGone()));
+        var blind = watch.Look(At(30, Unreachable(), Deaf(), Refused(Gamma)).With(HostGone(), gamma));
+        Assert.Equal((Verdict.Unknown, new WatchdogAction.Fence(Gamma)), (blind.Diagnosis.Verdict, blind.Action));
+        var sees = watch.Look(At(31, Unreachable(), Deaf(), Refused(Gamma)).With(HostGone(), gamma with { BlockedByGuard = false }));
+        Assert.Equal(Verdict.Down, sees.Diagnosis.Verdict);
+        Assert.IsType<WatchdogAction.Promote>(sees.Action);
+    }
+
+    /// <summary>An operator may have promoted it in the gap.</summary>
+    [Fact]
+    public void Node_with_a_newer_history_is_not_blocked_while_a_failover_waits_for_it()
+    {
+        var watch = new Watch(Three(), Promoting with { Replaced = [Gamma, Alpha] });
+        watch.Look(At(1, Unreachable(), Deaf(), Unreachable(Gamma)).With(HostGone()));
+        var blind = watch.Look(At(30, Unreachable(), Deaf(), Refused(Gamma)).With(HostGone(), HostDead(Gamma) with { History = TimelineHistory.Parse("2 1 0/3000000") }));
+        Assert.Equal((Verdict.Unknown, WatchdogAction.Nothing), (blind.Diagnosis.Verdict, blind.Action));
+    }
 }
