@@ -50,24 +50,44 @@ public sealed record ClusterObservation(TimeSpan At, DateTimeOffset Time, Immuta
     /// <summary>
     /// One server under several names, such as a floating address and its own: two primaries with one system identifier that were started in the same microsecond
     /// (pg_postmaster_start_time). The answer counts for one name: the intended primary's where it is among them. At the others nobody was asked.
+    /// That of a standby counts for the name that its own host confirms while the others' hosts refuse, else for none: whose
+    /// WAL it is has to be known before anybody is elected by it.
     /// </summary>
     public ClusterObservation WithoutAliases(string? intended)
     {
-        var groups = Nodes.Where(node => node.IsServingPrimary && node.Server!.StartedAt != default)
-            .GroupBy(node => (node.Server!.SystemIdentifier, node.Server.StartedAt)).Where(group => group.Count() > 1);
         var observation = this;
-        foreach (var group in groups)
+        foreach (var group in OneServer(node => node.IsServingStandby))
+        {
+            var real = group.Where(node => Host(node.Node) is { IsReachable: true }).ToList() is [var confirmed]
+                && group.All(node => node == confirmed || Host(node.Node) is { Reach: HostReach.Failed }) ? confirmed : null;
+            var why = real is not null ? AddressLeadsTo(real)
+                : $"the addresses of {string.Join(", ", group.Select(node => node.Node))} lead to one server: "
+                    + "give each node an address of its own";
+            observation = observation with { Nodes = [.. observation.Nodes.Select(node => Without(node, group, real, why))] };
+        }
+        foreach (var group in OneServer(node => node.IsServingPrimary))
         {
             var real = group.FirstOrDefault(node => node.Node == intended) ?? group.First();
-            var why = $"its address leads to the server of {real.Node}: give each node an address of its own, no floating one";
+            var why = AddressLeadsTo(real);
             observation = observation with
             {
-                Nodes = [.. observation.Nodes.Select(node => node != real && group.Contains(node) ? new NodeObservation(node.Node, Reach.Failed, why, null) : node)],
+                Nodes = [.. observation.Nodes.Select(node => Without(node, group, real, why))],
                 Hosts = [.. observation.Hosts.Where(host => host.Node == real.Node || group.All(node => node.Node != host.Node))],
             };
         }
         return observation;
     }
+
+    private static NodeObservation Without(
+        NodeObservation node, IEnumerable<NodeObservation> oneServer, NodeObservation? real, string why) =>
+        node != real && oneServer.Contains(node) ? new NodeObservation(node.Node, Reach.Failed, why, null) : node;
+
+    private static string AddressLeadsTo(NodeObservation real) =>
+        $"its address leads to the server of {real.Node}: give each node an address of its own, no floating one";
+
+    private IEnumerable<IGrouping<(ulong, DateTimeOffset), NodeObservation>> OneServer(Func<NodeObservation, bool> role) =>
+        Nodes.Where(node => role(node) && node.Server!.StartedAt != default)
+            .GroupBy(node => (node.Server!.SystemIdentifier, node.Server.StartedAt)).Where(group => group.Count() > 1);
 
     public NodeObservation? Find(string? node) => Nodes.FirstOrDefault(seen => seen.Node == node);
 
