@@ -205,8 +205,13 @@ internal sealed class Run
         || (Count(EventKind.FailoverWithdrawn) > 0 && (Count(EventKind.PrimaryAdopted) > 1 || watchdog.Last?.Decision.Diagnosis.Verdict == Verdict.TwoPrimaries))
         || watchdog.Last?.Decision.Gates.Any(gate => gate.Gate is Gate.RecentFailover or Gate.AnotherWatchdog or Gate.RecordIsOld) == true
         || (world.WasLiedTo && watchdog.Last?.Decision.Diagnosis.Verdict == Verdict.Unknown)
+        // Told in two looks under the primary's own name, a lie is on record: no standby has ever followed such a timeline (gate CandidateTimeline).
+        || (world.WasLiedTo && journal.Memory.NewestTimeline > world.Nodes.Max(node => node.Branch.Timeline))
         // Who was replaced, and who is to follow, went with the record.
         || (world.Truth.IsRestored && watchdog.Last?.Decision.Diagnosis.Verdict is Verdict.Unknown or Verdict.Serving)
+        // And which of two primaries is the old one, where the record does not say that it was replaced (runbook, TwoPrimaries).
+        || (world.Truth.IsRestored && watchdog.Last?.Decision.Diagnosis.Verdict is Verdict.TwoPrimaries
+            && !Array.Exists(world.Nodes, node => node.IsPrimary && journal.Memory.Replaced.Contains(node.Name)))
         || (world.SwitchedOverUnseen && watchdog.Last?.Decision.Diagnosis.Verdict == Verdict.Unknown)
         || Array.Exists(world.Nodes, node => node is { HostUp: false, FencedByCommand: true })
         || (watchdog.Last?.Decision.Diagnosis.Verdict == Verdict.Stopped && !world.Setting.Spec.Policy.FailoverWhenStopped)
