@@ -12,7 +12,9 @@ public sealed class ClientWriter : IWriter
 {
     public const string Role = "app";
     internal const string Password = "app-of-the-lab";
-    private static readonly TimeSpan AfterFailure = TimeSpan.FromMilliseconds(2);
+
+    /// <summary>One that tries without a pause takes a processor from those on whom it waits.</summary>
+    private static readonly TimeSpan AfterFailure = TimeSpan.FromMilliseconds(20);
 
     private readonly CancellationTokenSource stop = new();
     private readonly NpgsqlMultiHostDataSource source;

@@ -66,7 +66,7 @@ internal sealed class Prober(World world, Clock clock, Crash crash) : IProber
             if (Last.Find(node.Name) is { IsServingStandby: true, Server.ReplayedLsn: { } position })
                 replayed[node.Index] = (position, before is not null && before != position ? Last.At : movedAt);
             if (looks == 1 || (answers[node.Index].IsServingPrimary && world.LeadsTo[node.Index] == node))
-                served[node.Index] = (Last.At, looks);
+                served[node.Index] = (looks == 1 ? asked : Last.At, looks);
         }
         crash.Step();
         return Task.FromResult(Last);

@@ -24,11 +24,13 @@ public sealed class HeldReplay(SshHosts hosts, TimeProvider clock)
         try
         {
             var script = HostCommands.EndHeldReplay(hosts[node].Host, elected);
-            while (!until.IsCancellationRequested
-                && await hosts[node].RunAsync(script, limit, cancellation) is { ExitStatus: 0 } look)
+            while (true)
             {
-                ended.AddRange(look.Output.Split('\n', StringSplitOptions.RemoveEmptyEntries));
+                // First: replay that nothing holds is through by then.
                 await Task.Delay(HostCommands.HeldReplayInterval, clock, until);
+                if (await hosts[node].RunAsync(script, limit, cancellation) is not { ExitStatus: 0 } look)
+                    break;
+                ended.AddRange(look.Output.Split('\n', StringSplitOptions.RemoveEmptyEntries));
             }
         }
         catch (Exception failure) when (failure is SshFailureException or OperationCanceledException)

@@ -18,13 +18,14 @@ public static class HostCommands
     /// (it may come in the moment before the process goes to sleep between two connection attempts).
     /// </summary>
     public static string CreateTriggerFile(HostAccess host, string triggerFile, int signals, Lsn? elected) => Shell.Script($$"""
-        postmaster=$(head -n 1 {1}/postmaster.pid) || exit 1
+        read -r postmaster < {1}/postmaster.pid || exit 1
+        {{ReadChildren}}
         {{RefuseWhereFed(elected)}}
         : > {0} || exit 1
         tries=0
         while [ -e {0} ]; do
           [ $tries -lt {{signals}} ] || exit {{NotHeeded}}
-          pkill -HUP -P "$postmaster" -f startup
+          kill -HUP $startup 2> /dev/null
           tries=$((tries + 1))
           sleep 0.1
         done
@@ -47,18 +48,28 @@ public static class HostCommands
 
     /// <summary>pg_ctl promote, without waiting: that the server is primary is asked of the server.</summary>
     public static string PgCtlPromote(HostAccess host, Lsn? elected) => Shell.Script($$"""
-        postmaster=$(head -n 1 {1}/postmaster.pid) || exit 1
+        read -r postmaster < {1}/postmaster.pid || exit 1
+        {{ReadChildren}}
         {{RefuseWhereFed(elected)}}
         {0}/pg_ctl promote -D {1} -W
         """, host.BinDirectory, host.Node.DataDirectory);
+
+    /// <summary>
+    /// Sets children to the processes of $postmaster with their titles, and startup to the number of its startup process.
+    /// One look at all processes: it takes 10 ms and more, and clients wait.
+    /// </summary>
+    private const string ReadChildren = """
+        children=$(pgrep -a -P "$postmaster")
+        startup=$(printf '%s\n' "$children" | sed -n 's/^\([0-9][0-9]*\) .*startup.*/\1/p')
+        """;
 
     /// <summary>
     /// Positions stand still from the election to the promotion. A walreceiver whose process title names a position beyond the elected one is fed by a primary that lives.
     /// One that only waits for a primary that is gone keeps the position that it had.
     /// </summary>
     private static string RefuseWhereFed(Lsn? elected) => elected is not { } position ? "" : string.Create(CultureInfo.InvariantCulture, $$"""
-        received=$(pgrep -a -P "$postmaster" -f 'wal ?receiver' |
-          sed -nE 's/.*streaming ([0-9A-F]{1,8})\/([0-9A-F]{1,8}).*/(0x\1 << 32) + 0x\2/p')
+        received=$(printf '%s\n' "$children" |
+          sed -nE 's/.*wal ?receiver.*streaming ([0-9A-F]{1,8})\/([0-9A-F]{1,8}).*/(0x\1 << 32) + 0x\2/p')
         [ -z "$received" ] || [ $(($received)) -le {{position.Value}} ] || {
           echo "it streams and has received WAL beyond {{position}}, at which it was elected: a primary lives; nothing is promoted" >&2
           exit 1
@@ -77,7 +88,8 @@ public static class HostCommands
     public static string EndHeldReplay(HostAccess host, Lsn? elected) => Shell.OnServer(host, $$"""
         read_postmaster
         [ -n "$postmaster" ] || exit 1
-        startup=$(pgrep -P "$postmaster" -f 'startup .*recovering .*waiting') || exit 0
+        {{ReadChildren}}
+        case $children in *startup*recovering*waiting*) ;; *) exit 0 ;; esac
         {{RefuseWhereFed(elected)}}
         ask "WITH waiting AS (SELECT locktype, database, relation FROM pg_locks WHERE pid = $startup AND NOT granted)
              SELECT usename || ' (process ' || pid || CASE WHEN pg_terminate_backend(pid) THEN ')' ELSE ', in vain)' END
