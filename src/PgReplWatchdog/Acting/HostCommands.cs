@@ -223,10 +223,11 @@ public static class HostCommands
 
     /// <summary>Wakes the startup process again and again, so that it looks into pg_wal at once; ended by the one who asked.</summary>
     public static string WakeStartup(HostAccess host, int signals) => Shell.Script($$"""
-        postmaster=$(head -n 1 {0}/postmaster.pid) || exit 1
+        read -r postmaster < {0}/postmaster.pid || exit 1
+        {{ReadChildren}}
         tries=0
         while [ $tries -lt {{signals}} ]; do
-          pkill -HUP -P "$postmaster" -f startup
+          kill -HUP $startup || exit 1
           tries=$((tries + 1))
           sleep 0.05
         done

@@ -42,6 +42,9 @@ public sealed class Salvage(ClusterAccess cluster, SshHosts hosts, TimeProvider 
         using var deadline = CancellationTokenSource.CreateLinkedTokenSource(cancellation);
         deadline.CancelAfter(limit);
         var dead = hosts[salvage.Node];
+        await using var source = PostgresConnections.SourceFor(cluster, cluster.Spec.Node(salvage.To));
+        var connecting = source.OpenConnectionAsync(deadline.Token).AsTask(); // meanwhile
+        _ = connecting.ContinueWith(static late => late.Exception, TaskScheduler.Default);
         var said = await dead.RequireAsync(HostCommands.FindEndOfWal(dead.Host, salvage.From, salvage.After, salvage.Timeline),
             limit, deadline.Token);
         if (Line(said, "segment=") is not { } size || !long.TryParse(size, CultureInfo.InvariantCulture, out var segmentBytes))
@@ -66,7 +69,7 @@ public sealed class Salvage(ClusterAccess cluster, SshHosts hosts, TimeProvider 
         bool isReplayed;
         try
         {
-            isReplayed = await IsReplayedAsync(salvage.To, record, deadline.Token);
+            isReplayed = await IsReplayedAsync(connecting, salvage.To, record, deadline.Token);
         }
         finally
         {
@@ -105,12 +108,11 @@ public sealed class Salvage(ClusterAccess cluster, SshHosts hosts, TimeProvider 
     }
 
     /// <summary>False where it goes on for longer.</summary>
-    private async Task<bool> IsReplayedAsync(string node, Lsn record, CancellationToken deadline)
+    private async Task<bool> IsReplayedAsync(Task<NpgsqlConnection> connecting, string node, Lsn record, CancellationToken deadline)
     {
         try
         {
-            await using var source = PostgresConnections.SourceFor(cluster, cluster.Spec.Node(node));
-            await using var connection = await source.OpenConnectionAsync(deadline);
+            await using var connection = await connecting;
             await using var question = new NpgsqlCommand("SELECT pg_last_wal_replay_lsn()::text", connection);
             while (await question.ExecuteScalarAsync(deadline) is not string text || Lsn.Parse(text) <= record)
                 await Task.Delay(PollInterval, clock, deadline);
