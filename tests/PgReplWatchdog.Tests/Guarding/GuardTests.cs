@@ -251,7 +251,10 @@ public sealed class GuardTests
     {
         await using var cluster = await GuardedCluster.StartAsync();
         await cluster.ArmAsync(cluster.Alpha, "beta");
-        var order = cluster.Node(cluster.Alpha).GuardOrderFile;
+        var (order, state) = (cluster.Node(cluster.Alpha).GuardOrderFile, cluster.Node(cluster.Alpha).StateDirectory);
+        // The lease begins with the first acknowledgement under the order: what was proven is there from then on.
+        await Wait(async () => await cluster.Alpha.RunAsync(
+            $"grep -l \" $(cut -d ' ' -f 1 {order}) \" /dev/shm/pgwatchdog-guard.*{state.Replace('/', '_')}/proven || :", Cancellation) != "");
         await cluster.Alpha.RunAsync($": > {order}", Cancellation); // as a loss of power may leave it
         await cluster.Alpha.CutAsync(CutFrom.Everybody, ct: Cancellation);
         await StoppedAsync(cluster.Alpha);
