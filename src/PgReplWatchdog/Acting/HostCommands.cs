@@ -89,7 +89,9 @@ public static class HostCommands
         read_postmaster
         [ -n "$postmaster" ] || exit 1
         {{ReadChildren}}
-        case $children in *startup*recovering*waiting*) ;; *) exit 0 ;; esac
+        # Line by line: another session's title may say "waiting".
+        startup=$(printf '%s\n' "$children" | sed -n 's/^\([0-9][0-9]*\) .*startup .*recovering .*waiting.*/\1/p')
+        [ -n "$startup" ] || exit 0
         {{RefuseWhereFed(elected)}}
         ask "WITH waiting AS (SELECT locktype, database, relation FROM pg_locks WHERE pid = $startup AND NOT granted)
              SELECT usename || ' (process ' || pid || CASE WHEN pg_terminate_backend(pid) THEN ')' ELSE ', in vain)' END
@@ -227,7 +229,7 @@ public static class HostCommands
         {{ReadChildren}}
         tries=0
         while [ $tries -lt {{signals}} ]; do
-          kill -HUP $startup || exit 1
+          kill -HUP $startup 2> /dev/null
           tries=$((tries + 1))
           sleep 0.05
         done

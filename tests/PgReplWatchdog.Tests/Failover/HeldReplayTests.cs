@@ -1,8 +1,10 @@
 using System.Diagnostics;
 using System.Globalization;
+using PgReplWatchdog.Configuration;
 using PgReplWatchdog.Lab;
 using PgReplWatchdog.Tests.SetUp;
 using PgReplWatchdog.Tests.Versions;
+using HostCommands = PgReplWatchdog.Acting.HostCommands;
 
 namespace PgReplWatchdog.Tests.Failover;
 
@@ -44,6 +46,27 @@ public sealed class HeldReplayTests
         Assert.Empty(await WriteAccount.Of(writer).LostOnAsync(cluster.Beta, Cancellation));
         var events = (await cluster.RequireAsync("events", "main", "--limit", "200", "--json")).Output;
         Assert.Contains("ended on beta, because they held replay", events, StringComparison.Ordinal);
+    }
+
+    /// <summary>A session that waits for another one holds nothing up.</summary>
+    [Fact]
+    public async Task Sessions_that_do_not_hold_replay_go_on()
+    {
+        await using var cluster = await RunningCluster.StartAsync(service: false);
+        using var stop = CancellationTokenSource.CreateLinkedTokenSource(Cancellation);
+        var holder = cluster.Beta.TryPsqlAsync("SELECT pg_advisory_lock(1), pg_sleep(600)", stop.Token);
+        await SessionsAsync("wait_event = 'PgSleep'");
+        var waiter = cluster.Beta.TryPsqlAsync("SELECT pg_advisory_lock(1)", stop.Token);
+        await SessionsAsync("wait_event_type = 'Lock'");
+
+        var host = InstallationLoader.Load(cluster.Configuration).Clusters[0].Hosts["beta"];
+        Assert.Equal("", await cluster.Beta.RunAsync(HostCommands.EndHeldReplay(host, null), Cancellation));
+        await SessionsAsync("wait_event = 'PgSleep'");
+        await stop.CancelAsync();
+        await Task.WhenAny(Task.WhenAll(holder, waiter));
+
+        Task SessionsAsync(string condition) => SetUpTests.EventuallyAsync(async () => await cluster.Beta.PsqlAsync(
+            $"SELECT count(*) FROM pg_stat_activity WHERE {condition}", Cancellation) == "1", condition);
     }
 
     /// <summary>The primary has removed the WAL from which replay would have to go on; what the standby lacks is further on.</summary>
