@@ -83,10 +83,10 @@ internal sealed partial class Faults
         var seconds = world.Between(15, 45);
         world.At(failsAt + 0.5, Ends);
 
-        // A hung postmaster's sessions write on until it is fenced.
+        // A hung postmaster's sessions write on until it is fenced. What one writes that was cut off does not come here.
         void Ends()
         {
-            if (Array.Exists(world.Nodes, node => node.IsPrimary && node.AcceptsWrites))
+            if (world.Receiver(standby) is { Primary.AcceptsWrites: true })
                 world.At(world.Now + 0.5, Ends);
             else
                 standby.ReplayedInStep = 1 + ((standby.Position - standby.Replayed) / (ulong)(10 * seconds));

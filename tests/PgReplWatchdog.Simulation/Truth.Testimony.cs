@@ -6,18 +6,30 @@ namespace PgReplWatchdog.Simulation;
 /// </summary>
 internal sealed partial class Truth
 {
-    private readonly double[] guardDiedAt = NeverYet(), heardAt = new double[Setting.MostNodes];
+    private readonly double[] guardDiedAt = NeverYet(), reachedSince = NeverYet(), heardAt = new double[Setting.MostNodes];
 
     public void GuardDied(Node node) => guardDiedAt[node.Index] = world.Now;
 
-    /// <summary>After its guard had died nobody heard the primary for longer than a guard is believed that is not seen.</summary>
+    /// <summary>
+    /// After its guard had died nobody heard the primary for longer than a guard is believed that is not seen, and then for longer than the guard's bound. That lasts until the
+    /// watchdog could have stopped it.
+    /// </summary>
     private bool LostItsGuardLast(Node primary) =>
         !primary.Guard.IsInstalled && double.IsFinite(guardDiedAt[primary.Index])
-        && heardAt[primary.Index] - guardDiedAt[primary.Index] < world.Setting.Spec.Policy.LateAfter.TotalSeconds * 1.1;
+        && heardAt[primary.Index] - guardDiedAt[primary.Index] < Policy.LateAfter.TotalSeconds * 1.1
+        && world.Now - reachedSince[primary.Index] < Faults.LeaseIsBack;
 
     private void LookWhoHears()
     {
         foreach (var stream in world.Streams)
-            heardAt[stream.Primary.Index] = Math.Max(heardAt[stream.Primary.Index], stream.HeardAt);
+        {
+            var index = stream.Primary.Index;
+            if (stream.Primary.Guard.IsInstalled || stream.HeardAt - heardAt[index] < Policy.GuardTimeToLive.TotalSeconds)
+                heardAt[index] = Math.Max(heardAt[index], stream.HeardAt);
+        }
+        foreach (var node in world.Nodes)
+            Since(reachedSince, node, Reaches(node) && world.Now >= node.SshdAwayUntil && !world.IsWatchdogAway);
     }
+
+    private Policy Policy => world.Setting.Spec.Policy;
 }
