@@ -154,9 +154,9 @@ public static class Decider
             if (now.GuardStillToWait is { } guard)
                 return Longest(wait - takes, guard - takes, SecondLookInterval);
         }
-        // A walreceiver may not have noticed yet that its primary is gone.
+        // A walreceiver may not have noticed yet that its primary is gone: it does within milliseconds, unless a relay stands between the two.
         if (now.Diagnosis.Verdict == Verdict.ServingElsewhere && now.Observation.Host(now.OldPrimary) is { IsDead: true })
-            return ReturnLookInterval;
+            return now.Observation.At - now.ServedAt < 2 * now.Policy.CheckInterval ? SecondLookInterval : ReturnLookInterval;
         return memory.Replaced.Any(node => now.Observation.Find(node) is { Reach: Reach.Refused or Reach.Alive }) ? ReturnLookInterval : null;
     }
 

@@ -23,6 +23,6 @@ public sealed partial record EpochMark(long Epoch, string Primary)
             : null,
     };
 
-    [GeneratedRegex(@"\A([1-9][0-9]{0,14}) ([A-Za-z0-9_.-]{1,64})\z", RegexOptions.NonBacktracking)]
+    [GeneratedRegex(@"\A([1-9][0-9]{0,14}) ([A-Za-z0-9_.-]{1,64})\z")]
     private static partial Regex Text();
 }

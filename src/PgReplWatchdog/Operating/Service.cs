@@ -2,6 +2,7 @@ using Microsoft.Extensions.Logging.Console;
 using PgReplWatchdog.Acting;
 using PgReplWatchdog.Acting.Ssh;
 using PgReplWatchdog.Configuration;
+using PgReplWatchdog.Deciding;
 using PgReplWatchdog.Journaling;
 using PgReplWatchdog.Metrics;
 using PgReplWatchdog.Notifying;
@@ -69,7 +70,22 @@ public static class Service
         Endpoints.Map(service);
         foreach (var cluster in installation.Clusters)
             service.Services.GetRequiredService<WatchdogMetrics>().Announce(cluster.Spec);
+        Rehearse();
         return service;
+    }
+
+    /// <summary>The first failover of a process finds loaded and compiled what it needs: clients wait for it.</summary>
+    private static void Rehearse()
+    {
+        var metrics = new WatchdogMetrics();
+        Decision? before = null;
+        foreach (var (decision, seen) in Rehearsal.Decide(Rehearsal.Failover).Zip(Rehearsal.Failover))
+        {
+            metrics.Publish(Rehearsal.Spec, seen, decision, TimeSpan.Zero);
+            _ = Changes.Between(before, decision);
+            _ = MemoryText.Write(decision.Memory);
+            before = decision;
+        }
     }
 
     /// <summary>Says that it runs, once it listens.</summary>

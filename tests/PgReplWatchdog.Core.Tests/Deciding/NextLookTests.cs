@@ -100,6 +100,16 @@ public class NextLookTests
         Assert.Equal((Verdict.Crashed, new Policy().CrashedThreshold - Seconds(0.1) - Seconds(0.06)), (second.Diagnosis.Verdict, second.LookAgainIn));
     }
 
+    [Fact]
+    public void Crash_that_no_walreceiver_has_noticed_yet_is_looked_at_again_at_once()
+    {
+        var watch = new Watch(Two());
+        watch.Look(0, Primary(), Standby());
+        var unnoticed = watch.Look(At(0.5, Refused(), Standby(heard: 0)).With(HostDead()));
+        Assert.Equal((Verdict.ServingElsewhere, Seconds(0.02)), (unnoticed.Diagnosis.Verdict, unnoticed.LookAgainIn));
+        Assert.Equal(Seconds(0.25), watch.Look(At(2, Refused(), Standby(heard: 0)).With(HostDead())).LookAgainIn);
+    }
+
     /// <summary>How long the other vantage points took to say the same is no time in which the primary was anything else.</summary>
     [Fact]
     public void Crash_is_as_old_as_the_refusal_that_told_of_it()
