@@ -15,7 +15,7 @@ public static class Decider
     private static readonly TimeSpan ReturnLookInterval = TimeSpan.FromMilliseconds(250);
 
     /// <summary>One look alone never leads to a failover; where a host itself says that PostgreSQL is gone, the second comes soon.</summary>
-    private static readonly TimeSpan SecondLookInterval = TimeSpan.FromMilliseconds(20);
+    private static readonly TimeSpan SecondLookInterval = TimeSpan.FromMilliseconds(10);
 
     /// <summary>
     /// Timers run out some milliseconds early. A look that ends just before the threshold decides nothing, and the next one takes as long again.

@@ -148,7 +148,7 @@ public sealed class ClusterOptions
     public bool Heartbeat { get; set; } = true;
 
     /// <summary>
-    /// Every so many checks a new session is opened: it shows that the watchdog can still log in. Before PostgreSQL 12 it also shows
+    /// Every so many CheckIntervals a new session is opened: it shows that the watchdog can still log in. Before PostgreSQL 12 it also shows
     /// a postmaster that hangs; later versions show that in each check.
     /// </summary>
     [Range(1, 1000)]

@@ -17,7 +17,9 @@ public sealed class NodeSession(ClusterAccess cluster, NodeSpec node) : IAsyncDi
     private Session? kept;
     private readonly string name = PostgresConnections.NameOf(cluster.Spec);
     private string acknowledgement = PostgresConnections.NameOf(cluster.Spec);
-    private int asked;
+
+    /// <summary>By time, not by number: in a failover look follows look, and a new session takes longer than an answer.</summary>
+    private readonly TimeSpan renewAfter = (cluster.FreshConnectionEvery - 0.5) * cluster.Spec.Policy.CheckInterval;
 
     public NodeSpec Node => node;
 
@@ -29,7 +31,7 @@ public sealed class NodeSession(ClusterAccess cluster, NodeSpec node) : IAsyncDi
     {
         var deadline = CancellationTokenSource.CreateLinkedTokenSource(cancellation);
         deadline.CancelAfter(timeout);
-        var asking = AskAsync(deadline.Token);
+        var asking = AskAsync(clock, deadline.Token);
         _ = asking.ContinueWith(
             static (late, state) =>
             {
@@ -43,11 +45,11 @@ public sealed class NodeSession(ClusterAccess cluster, NodeSpec node) : IAsyncDi
         return facts;
     }
 
-    private async Task<ServerFacts> AskAsync(CancellationToken deadline)
+    private async Task<ServerFacts> AskAsync(TimeProvider clock, CancellationToken deadline)
     {
         // Now and then a new session: what a password, pg_hba.conf or the limits have against it shows there alone.
         var session = Interlocked.Exchange(ref kept, null);
-        if (++asked % cluster.FreshConnectionEvery == 0 && session is not null)
+        if (session is not null && clock.GetElapsedTime(session.OpenedAt) >= renewAfter)
         {
             await session.DisposeAsync();
             session = null;
@@ -65,12 +67,12 @@ public sealed class NodeSession(ClusterAccess cluster, NodeSpec node) : IAsyncDi
         }
         try
         {
-            return await AskAsync(await OpenAsync(deadline), deadline);
+            return await AskAsync(await OpenAsync(clock, deadline), deadline);
         }
         // A server that dies resets what it has not accepted yet. How things are then the next connection tells.
         catch (Exception broken) when (!deadline.IsCancellationRequested && ProbeFailure.IsReset(broken))
         {
-            return await AskAsync(await OpenAsync(deadline), deadline);
+            return await AskAsync(await OpenAsync(clock, deadline), deadline);
         }
     }
 
@@ -114,8 +116,9 @@ public sealed class NodeSession(ClusterAccess cluster, NodeSpec node) : IAsyncDi
         }
     }
 
-    private async Task<Session> OpenAsync(CancellationToken deadline)
+    private async Task<Session> OpenAsync(TimeProvider clock, CancellationToken deadline)
     {
+        var began = clock.GetTimestamp();
         var addresses = await Dns.GetHostAddressesAsync(node.Host, deadline);
         var connection = source.CreateConnection();
         try
@@ -133,7 +136,7 @@ public sealed class NodeSession(ClusterAccess cluster, NodeSpec node) : IAsyncDi
             await question.PrepareAsync(deadline);
             // Before 12 the server logs each connection that says nothing.
             var proof = connection.PostgreSqlVersion.Major >= 12 ? ProveAsync(addresses) : Task.FromResult(false);
-            return new Session(connection, question, acknowledged, addresses, proof);
+            return new Session(connection, question, acknowledged, addresses, proof, began);
         }
         catch
         {
@@ -228,7 +231,8 @@ public sealed class NodeSession(ClusterAccess cluster, NodeSpec node) : IAsyncDi
     }
 
     private sealed record Session(
-        NpgsqlConnection Connection, NpgsqlBatch Question, NpgsqlParameter<string> Acknowledgement, IPAddress[] Addresses, Task<bool> Proof) : IAsyncDisposable
+        NpgsqlConnection Connection, NpgsqlBatch Question, NpgsqlParameter<string> Acknowledgement, IPAddress[] Addresses, Task<bool> Proof,
+        long OpenedAt) : IAsyncDisposable
     {
         /// <summary>Seen when the session was opened.</summary>
         public bool ServerHangsUp => Proof is { IsCompletedSuccessfully: true, Result: true };

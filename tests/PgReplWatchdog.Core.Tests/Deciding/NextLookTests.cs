@@ -9,7 +9,7 @@ public class NextLookTests
     [InlineData(1, 8.22, false)]
     [InlineData(7.4, 1.82, false)] // a scheduled look in between has just the time to end
     [InlineData(7.5, 1.72, true)]
-    [InlineData(9.5, 0.02, true)]
+    [InlineData(9.5, 0.01, true)]
     public void Next_look_at_a_silent_primary_ends_when_the_threshold_is_reached_and_none_goes_on_then(double at, double lookAgainIn, bool notSooner)
     {
         var decision = DownUntil(at);
@@ -85,7 +85,7 @@ public class NextLookTests
         var stopped = HostDead(blocked: true) with { BlockedByGuard = true };
         watch.Look(0, Primary(), Standby());
         var first = watch.Look(At(1, Refused(), Deaf()).With(stopped));
-        Assert.Equal((Verdict.Crashed, Seconds(0.02), null), (first.Diagnosis.Verdict, first.LookAgainIn, first.Memory.Procedure));
+        Assert.Equal((Verdict.Crashed, Seconds(0.01), null), (first.Diagnosis.Verdict, first.LookAgainIn, first.Memory.Procedure));
         Assert.Equal(new WatchdogAction.Fence(Alpha), watch.Look(At(1.02, Refused(), Deaf()).With(stopped)).Action);
     }
 
@@ -106,7 +106,7 @@ public class NextLookTests
         var watch = new Watch(Two());
         watch.Look(0, Primary(), Standby());
         var unnoticed = watch.Look(At(0.5, Refused(), Standby(heard: 0)).With(HostDead()));
-        Assert.Equal((Verdict.ServingElsewhere, Seconds(0.02)), (unnoticed.Diagnosis.Verdict, unnoticed.LookAgainIn));
+        Assert.Equal((Verdict.ServingElsewhere, Seconds(0.01)), (unnoticed.Diagnosis.Verdict, unnoticed.LookAgainIn));
         Assert.Equal(Seconds(0.25), watch.Look(At(2, Refused(), Standby(heard: 0)).With(HostDead())).LookAgainIn);
     }
 
