@@ -9,14 +9,17 @@ internal sealed record FailoverCase(string Name, Fault Fault, double AtMost, Act
     /// <summary>A report on the standby holds its replay when the fault begins, with PostgreSQL's own max_standby_streaming_delay.</summary>
     public bool HoldsReplay { get; init; }
 
+    /// <summary>Only who connects anew goes without writes, and from the fault on.</summary>
+    public bool OldSessionsGoOn { get; init; }
+
     public static IReadOnlyList<FailoverCase> All { get; } =
     [
         new("F1", new Crash(PostmasterAlone: false), 0.9, _ => { }),
         new("F1-at-once", new Crash(PostmasterAlone: false), 0.3, section => section["CrashedThreshold"] = "00:00:00"),
         new("F1-held", new Crash(PostmasterAlone: false), 1.9, _ => { }) { HoldsReplay = true },
         new("F3", new Frozen(PostmasterAlone: false), 6.5, _ => { }),
-        new("F3-postmaster", new Frozen(PostmasterAlone: true), 11.0, _ => { }),
-        new("F3-postmaster-tuned", new Frozen(PostmasterAlone: true), 5.0, Tuned),
+        new("F3-postmaster", new Frozen(PostmasterAlone: true), 11.0, _ => { }) { OldSessionsGoOn = true },
+        new("F3-postmaster-tuned", new Frozen(PostmasterAlone: true), 5.0, Tuned) { OldSessionsGoOn = true },
         new("F2", new HostGone(PostgresStartsAtBoot: false), 11.0, _ => { }),
         new("F6", new Partition(Between.PrimaryAndEverybody), 11.0, _ => { }),
         new("F2-tuned", new HostGone(PostgresStartsAtBoot: false), 5.0, Tuned),

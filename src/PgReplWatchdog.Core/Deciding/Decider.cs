@@ -301,8 +301,8 @@ public static class Decider
     {
         if (memory.Guard is not { } guard)
             return null;
-        if (observation.Find(guard.Node)?.Server is { Role: Role.Primary } server && server.GuardOrderId == guard.Order.Id)
-            return observation.At;
+        if (observation.Find(guard.Node) is { Server: { Role: Role.Primary } server, AnsweredAgo: var ago } && server.GuardOrderId == guard.Order.Id)
+            return observation.At - ago;
         if (working.StartedAt is not null)
             return Guarding.Testified(guard.Order, working, observation);
         var age = observation.Time - guard.SeenAt;
@@ -328,11 +328,13 @@ public static class Decider
     private static TimeSpan? Heard(Diagnosis diagnosis, ClusterObservation observation, Arrivals arrivals, ImmutableArray<string> detached)
     {
         // A standby that is pointed nowhere replays what it has.
-        var mayHaveHeard = arrivals.MayHaveHeard.Except(detached).Any();
-        if (observation.Find(diagnosis.Primary) is { Reach: Reach.Serving or Reach.Alive or Reach.Failed } || mayHaveHeard)
-            return observation.At;
-        return diagnosis.Verdict == Verdict.ServingElsewhere ? SignOfLife(diagnosis, observation)
+        var mayHaveHeard = arrivals.MayHaveHeard.Except(detached).ToImmutableArray();
+        var answered = observation.Nodes
+            .Where(node => mayHaveHeard.Contains(node.Node) || (node.Node == diagnosis.Primary && node.Reach is Reach.Serving or Reach.Alive or Reach.Failed))
+            .Max(node => (TimeSpan?)(observation.At - node.AnsweredAgo));
+        var heard = diagnosis.Verdict == Verdict.ServingElsewhere ? SignOfLife(diagnosis, observation)
             : observation.Nodes.Where(node => node.MayHear(diagnosis.Primary)).Max(node => observation.At - node.HeardAgo);
+        return answered > heard || heard is null ? answered : heard;
     }
 
     /// <summary>The expected primary serves, or a standby on no newer timeline than the record's hears it.</summary>

@@ -20,17 +20,17 @@ public static class Rehearsal
         "rehearsal", [.. new[] { Alpha, Beta, Gamma }.Select((node, index) => new NodeSpec(node, $"10.0.0.{index + 1}", 5432, $"/data/{node}"))],
         new Policy(), new SqlRoles("replication", "pgwatchdog", "postgres"));
 
-    /// <summary>Looks at a cluster in which alpha serves.</summary>
+    /// <summary>Alpha serves.</summary>
     public static ImmutableArray<ClusterObservation> Healthy { get; } = [.. Enumerable.Range(0, Looks).Select(HealthyAt)];
 
-    /// <summary>Two of them, a crash, and what the hosts say of each step until beta is primary.</summary>
+    /// <summary>Two such looks, a crash, and what the hosts say of each step until beta is primary.</summary>
     public static ImmutableArray<ClusterObservation> Failover { get; } = [.. Enumerable.Range(0, Looks).Select(CrashedAt)];
 
-    /// <summary>The decisions of a watchdog that has these looks and knew the cluster as healthy.</summary>
+    /// <summary>What a watchdog decides by these looks that knows nothing of the cluster before.</summary>
     public static IEnumerable<Decision> Decide(ImmutableArray<ClusterObservation> looks)
     {
         var (memory, working) = (ClusterMemory.Empty, WorkingMemory.Empty);
-        foreach (var seen in looks.Insert(0, Healthy[0]))
+        foreach (var seen in looks)
         {
             var decision = Decider.Decide(Spec, memory, working, seen);
             (memory, working) = (decision.Memory, decision.Working);

@@ -9,7 +9,7 @@ namespace PgReplWatchdog.Observing;
 /// <param name="Server">What the server said; there if and only if it serves, so that no stale fact can linger.</param>
 public sealed record NodeObservation(string Node, Reach Reach, string Detail, ServerFacts? Server)
 {
-    /// <summary>How long before the look's stamp it answered: the look waits for the slowest.</summary>
+    /// <summary>How long before the look's stamp it answered, or was asked in vain: the look waits for the slowest.</summary>
     public TimeSpan AnsweredAgo { get; init; }
 
     /// <summary>How long before the look's stamp its walreceiver heard something; null where it has none that streams.</summary>

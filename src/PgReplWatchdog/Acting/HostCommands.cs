@@ -123,13 +123,17 @@ public static class HostCommands
         blocking=$!
         ended $blocking 30
         blocked=$?
-        postmaster=
+        postmaster= state= patience=4
         [ -r "$data/postmaster.pid" ] && read -r postmaster < "$data/postmaster.pid"
-        [ -n "$postmaster" ] && [ "/proc/$postmaster/cwd" -ef "$data" ] && kill -QUIT "$postmaster" 2>/dev/null
+        if [ -n "$postmaster" ] && [ "/proc/$postmaster/cwd" -ef "$data" ]; then
+          kill -QUIT "$postmaster" 2>/dev/null
+          { read -r _ _ state _ < "/proc/$postmaster/stat"; } 2>/dev/null
+          [ "$state" != T ] || patience=0
+        fi
         round=0
         while [ -n "$(living)" ]; do
           [ $round -lt {{rounds}} ] || { echo "processes of $data do not end: $(living | tr '\n' ' ')" >&2; exit 1; }
-          [ $round -lt 4 ] || kill -KILL $(living) 2>/dev/null
+          [ $round -lt $patience ] || kill -KILL $(living) 2>/dev/null
           round=$((round + 1))
           sleep 0.05
         done

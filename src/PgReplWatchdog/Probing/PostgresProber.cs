@@ -64,9 +64,10 @@ public sealed class PostgresProber : IProber, IAsyncDisposable
         return new Witnesses(await asked, await seen, await references, await testimonies);
     }
 
-    /// <summary>An answer, and when it was in.</summary>
+    /// <summary>An answer, and when it was in. Who gave none had served nobody since it was asked.</summary>
     private async Task<(NodeObservation Node, TimeSpan At)> AskAsync(NodeSession session, TimeSpan limit, CancellationToken cancellation)
     {
+        var asked = clock.GetElapsedTime(start);
         try
         {
             var server = await session.AskAsync(limit, clock, cancellation);
@@ -80,7 +81,7 @@ public sealed class PostgresProber : IProber, IAsyncDisposable
         catch (Exception failure)
         {
             var (reach, detail) = ProbeFailure.Classify(failure, session.Node.Host, session.Node.Port, limit);
-            return (new NodeObservation(session.Node.Name, reach, detail, null), clock.GetElapsedTime(start));
+            return (new NodeObservation(session.Node.Name, reach, detail, null), reach == Reach.Unreachable ? asked : clock.GetElapsedTime(start));
         }
     }
 

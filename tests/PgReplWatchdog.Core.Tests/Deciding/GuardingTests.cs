@@ -127,4 +127,26 @@ public class GuardingTests
         Assert.IsType<WatchdogAction.DisarmGuard>(next.Action);
         Assert.Null(Next(Known, null, policy: off).Memory.Guard);
     }
+
+    /// <summary>The primary's last WAL came before the standby answered, and not when the whole look had come to its end.</summary>
+    [Fact]
+    public void Look_that_takes_long_while_the_host_vanishes_makes_no_guard_doubtful()
+    {
+        var watch = new Watch(Two());
+        watch.Look(0, Primary(), Standby());
+        var late = 0.5 + new Policy().LateAfter.TotalSeconds;
+        watch.Look(late, Unreachable(), Standby(at: new Lsn(Here.Value + 64), heard: 0.01) with { AnsweredAgo = Seconds(late - 0.1) });
+        for (var second = 1; second < 20; second++)
+            watch.Look(late + second, Unreachable(), Deaf(at: new Lsn(Here.Value + 64)));
+        Assert.Equal(FencedBy.Guard, watch.Memory.Procedure?.FencedBy);
+    }
+
+    [Fact]
+    public void Guard_was_seen_when_its_primary_answered()
+    {
+        var watch = new Watch(Two());
+        var late = Seconds(0.5) + new Policy().LateAfter;
+        watch.Look(At(10, Primary() with { AnsweredAgo = late }, Standby()) with { Took = late });
+        Assert.Equal(Seconds(10) - late, watch.Working.GuardSeenAt);
+    }
 }

@@ -122,6 +122,17 @@ public class NextLookTests
     }
 
     [Fact]
+    public void Hung_primary_served_nobody_since_it_was_asked()
+    {
+        var watch = new Watch(Two());
+        watch.Look(0, Primary(), Standby());
+        watch.Look(At(2, Unreachable() with { AnsweredAgo = Seconds(1) }, Standby()).With(HostHung())); // asked at 1
+        foreach (var second in new[] { 5, 8, 10.9 })
+            Assert.Null(watch.Look(At(second, Unreachable(), Standby()).With(HostHung())).Memory.Procedure);
+        Assert.NotNull(watch.Look(At(11, Unreachable(), Standby()).With(HostHung())).Memory.Procedure);
+    }
+
+    [Fact]
     public void Looks_are_not_hurried_while_nothing_can_come_of_them()
     {
         var stopped = new Watch(Two());

@@ -7,7 +7,7 @@ using PgReplWatchdog.Tests.SetUp;
 namespace PgReplWatchdog.Tests.Failover;
 
 /// <summary>
-/// A request that timed out can still be on its way. It arrives when the link or the host recovers.
+/// Requests to a host that falls silent. One that timed out can still be on its way: it arrives when the link or the host recovers.
 /// </summary>
 [Collection(OnALab.Collection)]
 public sealed class LateRequestTests : BareLab
@@ -47,6 +47,23 @@ public sealed class LateRequestTests : BareLab
         await SignalAsync("CONT");
         await host.RequireAsync(touch, RunningCluster.Patience, Cancellation);
         Assert.True(File.Exists(Mark), "a script within its deadline did not do its work");
+    }
+
+    /// <summary>The library waits for seconds in its caller's thread. The pool has one a processor, and grows by two a second.</summary>
+    [Fact]
+    public async Task Requests_to_a_silent_host_hold_up_nobody_else()
+    {
+        using var hosts = new SshHosts(InstallationLoader.Load(Configuration()).Clusters[0]);
+        var host = hosts["alpha"];
+        await host.RequireAsync("true", RunningCluster.Patience, Cancellation); // opens the connection
+        await SignalAsync("STOP");
+        // From a thread that is none of the pool's: who comes first is served first then.
+        var (asking, other) = await Task.Factory.StartNew(
+            () => (Enumerable.Range(0, 64).Select(_ => host.RunAsync("true", RunningCluster.Patience, Cancellation)).ToList(), Task.Run(() => { }, Cancellation)),
+            Cancellation, TaskCreationOptions.LongRunning, TaskScheduler.Default);
+        Assert.Same(other, await Task.WhenAny([other, .. asking]));
+        await Assert.ThrowsAsync<SshFailureException>(() => Task.WhenAll(asking));
+        await SignalAsync("CONT");
     }
 
     /// <summary>A session is two processes: a monitor, and its child that does the work.</summary>

@@ -45,7 +45,8 @@ public sealed class SshHost(ClusterAccess cluster, HostAccess host) : IDisposabl
     /// <summary>
     /// Runs a POSIX shell script as PostgreSQL's account, with the watchdog's address as the host sees it in $1.
     /// <paramref name="input"/>, where there is any, goes to its standard input, so that a secret is on no command line. Returns or throws
-    /// within <paramref name="timeout"/>: the library opens a channel in the caller's thread and waits seconds for a host that is gone, so it gets a thread of its own.
+    /// within <paramref name="timeout"/>: the library opens a channel in the caller's thread and waits seconds for a host that is gone, so it gets a thread
+    /// of its own, which is none of the pool: looks wait for those.
     /// </summary>
     /// <exception cref="SshFailureException">The host could not be reached, or the deadline passed.</exception>
     public Task<SshResult> RunAsync(string script, TimeSpan timeout, CancellationToken cancellation, string? input = null, Encoding? encoding = null) =>
@@ -61,7 +62,8 @@ public sealed class SshHost(ClusterAccess cluster, HostAccess host) : IDisposabl
 
     private async Task<SshResult> RunFedAsync(string script, TimeSpan timeout, Func<Stream, CancellationToken, Task>? feed, Encoding? encoding, CancellationToken cancellation)
     {
-        var running = Task.Run(() => ExecuteAsync(script, timeout, feed, encoding, cancellation), CancellationToken.None);
+        var running = Task.Factory.StartNew(() => ExecuteAsync(script, timeout, feed, encoding, cancellation),
+            CancellationToken.None, TaskCreationOptions.LongRunning, TaskScheduler.Default).Unwrap();
         try
         {
             return await running.WaitAsync(timeout + Grace, cancellation);
@@ -215,7 +217,7 @@ public sealed class SshHost(ClusterAccess cluster, HostAccess host) : IDisposabl
     private void Drop(Connection? used)
     {
         if (used is not null && ReferenceEquals(Interlocked.CompareExchange(ref client, null, used), used))
-            _ = Task.Run(used.Client.Dispose); // it says goodbye, and waits for an answer
+            _ = Task.Factory.StartNew(used.Client.Dispose, CancellationToken.None, TaskCreationOptions.LongRunning, TaskScheduler.Default); // it says goodbye, and waits for an answer
     }
 
     public void Dispose()
