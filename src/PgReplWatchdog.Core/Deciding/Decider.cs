@@ -148,7 +148,8 @@ public static class Decider
         {
             // A look at a silent node takes as long as it is waited for: it is to end when the threshold is reached.
             // One that is answered takes about as long as the one before; it is not to end too soon.
-            var takes = now.Diagnosis.Verdict == Verdict.Down ? now.Policy.ProbeTimeout - TimerMargin : 0.75 * now.Observation.Took;
+            var takes = now.Observation.Find(now.OldPrimary) is { Reach: Reach.Unreachable } || now.Diagnosis.Verdict == Verdict.Down
+                ? now.Policy.ProbeTimeout - TimerMargin : 0.75 * now.Observation.Took;
             if (gates.All(gate => gate.Gate != Gate.OldPrimaryNotFenced))
                 return Longest(wait - takes, SecondLookInterval);
             if (now.GuardStillToWait is { } guard)

@@ -45,6 +45,15 @@ public class NextLookTests
     }
 
     [Fact]
+    public void Look_at_a_hung_primary_waits_for_its_answer_until_the_threshold_is_reached()
+    {
+        var watch = new Watch(Two());
+        watch.Look(0, Primary(), Standby());
+        watch.Look(At(1.8, Unreachable() with { AnsweredAgo = Seconds(0.8) }, Standby()).With(HostHung()));
+        Assert.Equal(Seconds(11 - 4.8 - 0.78), watch.Look(At(4.8, Unreachable(), Standby()).With(HostHung())).LookAgainIn);
+    }
+
+    [Fact]
     public void Scheduled_look_is_kept_where_none_is_due_or_a_failover_is_under_way()
     {
         Assert.False(DownUntil(9.5, policy: new Policy { Automatic = false }).NotSooner);
