@@ -48,9 +48,18 @@ internal sealed partial class Faults
             3 => () => DiskFills(standby, double.PositiveInfinity),
             _ => () => CommitsWillWait(standby),
         });
+        if (!late && world.Chance(0.5))
+            OthersFallBehind(standby, failsAt);
         (IsCandidateSpoiled, StoryEndsAt) = (true, 140);
         return failsAt;
     }
+
+    /// <summary>The others have a little less WAL when the primary fails: this one is elected, if it can be.</summary>
+    private void OthersFallBehind(Node standby, double failsAt) => world.At(failsAt - 0.3, () =>
+    {
+        foreach (var other in world.Nodes.Where(node => node.IsStandby && node != standby))
+            world.Network.Cut(0, other.Index, world.Now, double.PositiveInfinity);
+    });
 
     private void ReplayIsHeld(Node node, double until)
     {
@@ -66,7 +75,7 @@ internal sealed partial class Faults
         node.CommitsWait = true;
     }
 
-    /// <summary>Its replay moves all the while, and ends some time after the primary has failed. The others have a little less WAL.</summary>
+    /// <summary>Its replay moves all the while, and ends some time after the primary has failed.</summary>
     private void ReplayWillBeSlow(Node standby, double failsAt)
     {
         (IsCandidateSpoiled, StoryEndsAt) = (true, 140);
@@ -75,11 +84,7 @@ internal sealed partial class Faults
             world.Tell($"{standby} replays slowly");
             standby.ReplayedInStep = 1;
         });
-        world.At(failsAt - 0.3, () =>
-        {
-            foreach (var other in world.Nodes.Where(node => node.IsStandby && node != standby))
-                world.Network.Cut(0, other.Index, world.Now, double.PositiveInfinity);
-        });
+        OthersFallBehind(standby, failsAt);
         var seconds = world.Between(15, 45);
         world.At(failsAt + 0.5, Ends);
 
