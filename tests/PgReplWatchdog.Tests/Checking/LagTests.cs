@@ -22,7 +22,7 @@ public sealed class LagTests
     {
         await using var cluster = await RunningCluster.StartAsync(change: Patient);
         await cluster.UntilAsync(status => Bytes(status) == 0 && Seconds(status) == 0, "an idle primary's standby lacks nothing");
-        await cluster.HoldsForAsync(TimeSpan.FromSeconds(3), status => Assert.Equal((0, 0), (Bytes(status), Seconds(status))));
+        await LacksOnlyWhatIsNewAsync(cluster, TimeSpan.FromSeconds(3));
 
         await using (var writer = new ClientWriter(cluster.Lab.Hosts))
         {
@@ -48,8 +48,8 @@ public sealed class LagTests
         await using var cluster = await RunningCluster.StartAsync(change: Patient);
         var healthy = await MetricsAsync(cluster);
         Assert.Equal(1, healthy["node_role{node=\"alpha\",role=\"Primary\"}"]);
-        Assert.Equal(0, healthy["replication_lag_bytes{node=\"beta\",stage=\"replay\"}"]);
-        Assert.Equal(0, healthy["replication_lag_seconds{node=\"beta\"}"]);
+        await SetUpTests.EventuallyAsync(async () => await MetricsAsync(cluster) is var idle
+            && idle["replication_lag_bytes{node=\"beta\",stage=\"replay\"}"] == 0 && idle["replication_lag_seconds{node=\"beta\"}"] == 0, "beta lacks nothing");
         Assert.Equal(1, healthy["failover_ready"]);
         Assert.Equal(1, healthy["cluster_streaming_standbys"]);
         Assert.Equal(0, healthy["failovers_total{result=\"succeeded\"}"]);
@@ -85,6 +85,24 @@ public sealed class LagTests
         await cluster.Alpha.ThawPostgresAsync();
         await cluster.Beta.ThawPostgresAsync();
         await cluster.UntilAsync(status => status.Ready("beta"), "all is as before");
+    }
+
+    /// <summary>
+    /// An idle primary writes a snapshot of its transactions every 15 s, which the standby receives a little later.
+    /// So a lag may be reported, but only after the primary's position has moved.
+    /// </summary>
+    private static async Task LacksOnlyWhatIsNewAsync(RunningCluster cluster, TimeSpan time)
+    {
+        string? complete = null;
+        await cluster.HoldsForAsync(time, status =>
+        {
+            var current = status.Node("alpha").GetProperty("currentLsn").GetString();
+            if ((Bytes(status), Seconds(status)) == (0, 0))
+                complete = current;
+            else
+                Assert.NotEqual(complete, current);
+        });
+        await cluster.UntilAsync(status => Bytes(status) == 0 && Seconds(status) == 0, "it lacks nothing again");
     }
 
     private static long? Bytes(ServiceStatus status) =>
