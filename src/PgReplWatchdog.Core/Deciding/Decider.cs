@@ -127,7 +127,7 @@ public static class Decider
                 Guard = Guarding.Questions(now with { Memory = step.Memory }, flushBounds),
             },
             LookAgainIn = lookAgainIn,
-            NotSooner = diagnosis.Verdict == Verdict.Down && step.Memory.Procedure is null && lookAgainIn < spec.Policy.CheckInterval + spec.Policy.ProbeTimeout,
+            NotSooner = diagnosis.Verdict.IsFailure() && IsWaitedFor(now) && step.Memory.Procedure is null && lookAgainIn < spec.Policy.CheckInterval + spec.Policy.ProbeTimeout,
         };
     }
 
@@ -148,8 +148,7 @@ public static class Decider
         {
             // A look at a silent node takes as long as it is waited for: it is to end when the threshold is reached.
             // One that is answered takes about as long as the one before; it is not to end too soon.
-            var takes = now.Observation.Find(now.OldPrimary) is { Reach: Reach.Unreachable } || now.Diagnosis.Verdict == Verdict.Down
-                ? now.Policy.ProbeTimeout - TimerMargin : 0.75 * now.Observation.Took;
+            var takes = IsWaitedFor(now) ? now.Policy.ProbeTimeout - TimerMargin : 0.75 * now.Observation.Took;
             if (gates.All(gate => gate.Gate != Gate.OldPrimaryNotFenced))
                 return Longest(wait - takes, SecondLookInterval);
             if (now.GuardStillToWait is { } guard)
@@ -160,6 +159,10 @@ public static class Decider
             return now.Observation.At - now.ServedAt < 2 * now.Policy.CheckInterval ? SecondLookInterval : ReturnLookInterval;
         return memory.Replaced.Any(node => now.Observation.Find(node) is { Reach: Reach.Refused or Reach.Alive }) ? ReturnLookInterval : null;
     }
+
+    /// <summary>A look lasts as long as a silent server, or host, is waited for.</summary>
+    private static bool IsWaitedFor(Situation now) =>
+        now.Diagnosis.Verdict == Verdict.Down || now.Observation.Find(now.OldPrimary) is { Reach: Reach.Unreachable };
 
     private static TimeSpan Longest(params TimeSpan[] times) => times.Max();
 

@@ -51,6 +51,8 @@ public class NextLookTests
         watch.Look(0, Primary(), Standby());
         watch.Look(At(1.8, Unreachable() with { AnsweredAgo = Seconds(0.8) }, Standby()).With(HostHung()));
         Assert.Equal(Seconds(11 - 4.8 - 0.78), watch.Look(At(4.8, Unreachable(), Standby()).With(HostHung())).LookAgainIn);
+        var last = watch.Look(At(9.8, Unreachable(), Standby()).With(HostHung()));
+        Assert.Equal((Seconds(0.42), true), (last.LookAgainIn, last.NotSooner)); // a scheduled one would go on at the threshold
     }
 
     [Fact]
