@@ -68,6 +68,18 @@ internal sealed class HostSshd(LabHost host, HostInit init, string listenAddress
         await Wait.UntilAsync(() => ended.IsCompleted, $"sshd stops on {host.Name}", Deadline, ct, () => LogTail.Of(LogFile));
     }
 
+    /// <summary>It accepts connections, and says nothing; open ones fall silent.</summary>
+    public void Freeze() => Signal(Libc.SigStop);
+
+    public void Thaw() => Signal(Libc.SigCont);
+
+    private void Signal(int signal)
+    {
+        var pid = ReadPid() ?? throw new LabException($"sshd does not run on {host.Name}");
+        foreach (var process in (int[])[pid, .. ProcessTable.Descendants(pid)])
+            Libc.Kill(process, signal);
+    }
+
     private int? ReadPid()
     {
         try

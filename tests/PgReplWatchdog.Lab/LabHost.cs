@@ -139,6 +139,11 @@ public sealed class LabHost
     /// <summary>Stops the SSH server. Open connections live on, as with Debian's service, unless told otherwise.</summary>
     public Task StopSshdAsync(bool sessionsToo = false, CancellationToken ct = default) => Sshd.StopAsync(sessionsToo, ct);
 
+    /// <summary>The SSH server and its open connections fall silent: whoever asks waits.</summary>
+    public void FreezeSshd() => Sshd.Freeze();
+
+    public void ThawSshd() => Sshd.Thaw();
+
     /// <summary>Gives the host another SSH host key and restarts the SSH server, ending its connections.</summary>
     public async Task ReplaceHostKeyAsync(CancellationToken ct = default)
     {

@@ -37,6 +37,21 @@ public sealed record Policy
 
     public static TimeSpan GuardMarginOf(TimeSpan timeToLive) => (0.25 * timeToLive) + TimeSpan.FromSeconds(0.5);
 
+    /// <summary>
+    /// The longest that the watchdog may wait for a host while it renews a lease: a primary without standbys lives by what was seen in the check before.
+    /// At most 5 s, at least ProbeTimeout.
+    /// </summary>
+    public TimeSpan BetweenRenewals
+    {
+        get
+        {
+            var spare = GuardTimeToLive - (2 * (CheckInterval + ProbeTimeout));
+            return GuardTimeToLive <= TimeSpan.Zero || spare > LongestBetweenRenewals ? LongestBetweenRenewals : spare > ProbeTimeout ? spare : ProbeTimeout;
+        }
+    }
+
+    private static readonly TimeSpan LongestBetweenRenewals = TimeSpan.FromSeconds(5);
+
     /// <summary>The longest that shipping WAL from a dead primary may take.</summary>
     public TimeSpan SalvageLimit { get; init; } = TimeSpan.FromSeconds(5);
 

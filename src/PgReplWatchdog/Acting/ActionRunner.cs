@@ -9,13 +9,13 @@ namespace PgReplWatchdog.Acting;
 /// <summary>Carries out what was decided, on the hosts by SSH. What is true afterwards the next look finds out.</summary>
 public sealed class ActionRunner(ClusterAccess cluster, SshHosts hosts, TimeProvider clock) : IActionRunner
 {
-    private static readonly TimeSpan ShortLimit = TimeSpan.FromSeconds(5);
     private static readonly TimeSpan FenceLimit = TimeSpan.FromSeconds(10);
 
     /// <summary>Whatever a library waits for: a check is never held up longer than this on top of the action's own limit.</summary>
     private static readonly TimeSpan ActionLimit = TimeSpan.FromSeconds(15);
     private const int FenceRounds = 100; // 50 ms each: within FenceLimit
 
+    private readonly TimeSpan shortLimit = cluster.Spec.Policy.BetweenRenewals;
     private readonly Promotion promotion = new(cluster, hosts, clock);
     private readonly Salvage salvage = new(cluster, hosts, clock);
     private readonly Upstream upstream = new(cluster, hosts, clock);
@@ -76,13 +76,13 @@ public sealed class ActionRunner(ClusterAccess cluster, SshHosts hosts, TimeProv
 
     private async Task<string> WithdrawAsync(string node, CancellationToken cancellation)
     {
-        await hosts[node].RequireAsync(HostCommands.RemoveTriggerFile(hosts[node].Host), ShortLimit, cancellation);
+        await hosts[node].RequireAsync(HostCommands.RemoveTriggerFile(hosts[node].Host), shortLimit, cancellation);
         return $"{cluster.Spec.Node(node).TriggerFile} is not there any more on {node}";
     }
 
     private async Task<string> CheckpointAsync(string node, CancellationToken cancellation)
     {
-        await hosts[node].RequireAsync(HostCommands.Checkpoint(hosts[node].Host), ShortLimit, cancellation);
+        await hosts[node].RequireAsync(HostCommands.Checkpoint(hosts[node].Host), shortLimit, cancellation);
         return $"a checkpoint was asked for on {node}";
     }
 
@@ -128,7 +128,7 @@ public sealed class ActionRunner(ClusterAccess cluster, SshHosts hosts, TimeProv
     private async Task<string> ArmAsync(WatchdogAction.ArmGuard arm, CancellationToken cancellation)
     {
         var host = hosts[arm.Node];
-        await host.RequireAsync(HostCommands.ArmGuard(host.Host, arm.Order.Line(cluster.Spec.Roles.Watchdog), cluster.Spec.Owner, arm.Lost), ShortLimit, cancellation);
+        await host.RequireAsync(HostCommands.ArmGuard(host.Host, arm.Order.Line(cluster.Spec.Roles.Watchdog), cluster.Spec.Owner, arm.Lost), shortLimit, cancellation);
         return $"the guard of {arm.Node} was given order {arm.Order.Id}";
     }
 
@@ -136,7 +136,7 @@ public sealed class ActionRunner(ClusterAccess cluster, SshHosts hosts, TimeProv
     {
         var host = hosts[record.Node];
         var script = HostCommands.RecordEpoch(host.Host, record.Epoch, record.Primary);
-        await host.RequireAsync(script, ShortLimit, cancellation);
+        await host.RequireAsync(script, shortLimit, cancellation);
         return FormattableString.Invariant(
             $"the host of {record.Node} has epoch {record.Epoch} with primary {record.Primary} on record");
     }
@@ -144,7 +144,7 @@ public sealed class ActionRunner(ClusterAccess cluster, SshHosts hosts, TimeProv
     private async Task<string> DisarmAsync(WatchdogAction.DisarmGuard disarm, CancellationToken cancellation)
     {
         var host = hosts[disarm.Node];
-        await host.RequireAsync(HostCommands.DisarmGuard(host.Host, cluster.Spec.Owner, disarm.Lost), ShortLimit, cancellation);
+        await host.RequireAsync(HostCommands.DisarmGuard(host.Host, cluster.Spec.Owner, disarm.Lost), shortLimit, cancellation);
         return $"the guard of {disarm.Node} has no order of this watchdog any more";
     }
 }

@@ -107,6 +107,17 @@ public sealed class LeaseTests
         await GoesOnWithoutStandbyAsync(cluster, "the host answers again");
     }
 
+    /// <summary>The lease can be taken back over SSH alone. While the watchdog waits for that it must not forget to renew it.</summary>
+    [Fact]
+    public async Task Primary_goes_on_without_its_standby_while_its_host_is_silent_over_ssh()
+    {
+        await using var cluster = await StartAsync();
+        await ArmedAsync(cluster);
+        cluster.Alpha.FreezeSshd();
+        await GoesOnWithoutStandbyAsync(cluster, "sshd hangs");
+        cluster.Alpha.ThawSshd();
+    }
+
     /// <summary>The rule: the watchdog and all standbys of the lease are away. What happened is told by whatever is asked next.</summary>
     [Fact]
     public async Task Primary_that_its_guard_has_stopped_is_told_with_when_why_and_what_to_do()
