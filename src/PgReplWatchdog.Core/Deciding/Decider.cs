@@ -29,6 +29,7 @@ public static class Decider
         ArgumentNullException.ThrowIfNull(memory);
         ArgumentNullException.ThrowIfNull(observation);
         observation = observation.WithoutAliases(memory.IntendedPrimary);
+        working = working.Awake(observation, spec.Policy.LateAfter);
         var before = memory;
         if (memory.Other is null && working.Other is not null)
             memory = memory with { Other = working.Other };
@@ -92,6 +93,7 @@ public static class Decider
             Memory = step.Memory,
             Working = new WorkingMemory
             {
+                LookedAt = (observation.At, observation.Time),
                 Suspicion = suspicion,
                 Trail = trail,
                 Receipts = receipts,

@@ -7,7 +7,10 @@ namespace PgReplWatchdog.Deciding;
 /// <summary>A cluster has one watchdog: two would disarm each other's guard and promote different standbys (docs/decisions/0018).</summary>
 public static class Ownership
 {
-    /// <summary>A session that has asked nothing for longer is a watchdog that is gone, unless it checks seldom.</summary>
+    /// <summary>
+    /// A session that has asked nothing for longer is a watchdog that is gone, unless it checks seldom, or a guard lives long: it may be on the other
+    /// side of a partition, and count on its lease until the guard has surely stopped the primary.
+    /// </summary>
     private static readonly TimeSpan GoneAfter = TimeSpan.FromSeconds(10);
 
     /// <summary>
@@ -36,7 +39,7 @@ public static class Ownership
         ArgumentNullException.ThrowIfNull(spec);
         ArgumentNullException.ThrowIfNull(observation);
         var patience = 3 * (spec.Policy.CheckInterval + spec.Policy.ProbeTimeout);
-        var limit = (patience > GoneAfter ? patience : GoneAfter).TotalSeconds;
+        var limit = new[] { patience, GoneAfter, spec.Policy.GuardSurelyStopped }.Max().TotalSeconds;
         return observation.Nodes.Where(node => node.Server is not null)
             .SelectMany(node => node.Server!.Watchdogs, (node, session) => (node.Node, Session: session))
             .Where(seen => (seen.Session.Owner != spec.Owner || !seen.Session.FromHere) && seen.Session.AskedSecondsAgo <= limit)

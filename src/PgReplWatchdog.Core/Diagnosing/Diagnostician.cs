@@ -12,7 +12,7 @@ public static class Diagnostician
     /// <param name="observation">The look.</param>
     /// <param name="flushHangsFor">For how long WAL of the one that is to be primary has not reached its disk (<see cref="Flushing"/>).</param>
     /// <param name="heir">The node whose claim to be primary has stood the proof (<see cref="Claim"/>); null where none has.</param>
-    /// <param name="unaccounted">Nodes that may have been promoted while the watchdog saw nothing (<see cref="Sight"/>).</param>
+    /// <param name="unaccounted">Nodes that may have been promoted out of the watchdog's sight (<see cref="Sight"/>).</param>
     /// <param name="receiving">Standbys that have received WAL since the look before, in which the intended primary did not serve either (<see cref="Arrivals"/>).</param>
     public static Diagnosis Diagnose(
         ClusterMemory memory, ClusterObservation observation, TimeSpan flushHangsFor = default, string? heir = null, ImmutableArray<string> receiving = default,
@@ -50,7 +50,7 @@ public static class Diagnostician
     /// <summary>The record may be older than the gap: another node may be the primary, and nobody who can be asked would know.</summary>
     private static Diagnosis Blind(Diagnosis found, ImmutableArray<string> unaccounted) => new(Verdict.Unknown, found.Primary,
     [
-        $"{string.Join(", ", unaccounted)} may have been promoted while the watchdog saw nothing, or said so: not seen as a standby since; "
+        $"{string.Join(", ", unaccounted)} may have been promoted out of the watchdog's sight, or said so: not seen as a standby since; "
             + "make it answer, or promote manually the node that is to be primary",
         .. found.Evidence,
     ]);

@@ -5,11 +5,15 @@ namespace PgReplWatchdog.Remembering;
 /// <summary>
 /// Which nodes may have been promoted while the watchdog saw nothing: it was down, cut off, or its record is an old one. Until the expected primary is seen or heard
 /// again, that is every node that has not been seen as a standby since. And each that has said that it is primary: by hand,
-/// or by a record that is gone.
+/// or by a record that is gone. And each that was out of sight alone while the expected primary was down: for so long that a
+/// person may have promoted it.
 /// </summary>
 public sealed record Sight
 {
     public static readonly Sight None = new();
+
+    /// <summary>A person who sees that the primary is down does not promote a standby sooner. The watchdog does, unless something holds it.</summary>
+    public static readonly TimeSpan PersonTakes = TimeSpan.FromMinutes(1);
 
     /// <summary>The last look in which any node answered; null before the first.</summary>
     private TimeSpan? LastSawAt { get; init; }
@@ -23,7 +27,10 @@ public sealed record Sight
     /// <summary>Seen as standbys, or stopped with a start block, since the gap.</summary>
     private ImmutableHashSet<string> Standbys { get; init; } = [];
 
-    /// <summary>Seen as primaries beside the expected one since that was seen or heard, and not as standbys since.</summary>
+    /// <summary>When each was seen as a standby or stopped with a start block, or the expected primary was seen or heard, last.</summary>
+    private ImmutableDictionary<string, TimeSpan> KnownAt { get; init; } = ImmutableDictionary<string, TimeSpan>.Empty;
+
+    /// <summary>Seen as primaries of this cluster beside the expected one, and not as standbys since.</summary>
     private ImmutableHashSet<string> Claimed { get; init; } = [];
 
     /// <summary>Nodes that may have been promoted: in the gap, or because they said so; empty where there is none.</summary>
@@ -46,7 +53,11 @@ public sealed record Sight
         var isContinuous = isAlive || (!hasGap && (LastSawAt is null || IsContinuous));
         var seen = observation.Nodes.Where(node => IsStandby(observation, node, before)).Select(node => node.Node).ToList();
         var standbys = isAlive ? [] : (hasGap ? [] : Standbys).Union(seen);
-        var claimed = isAlive ? [] : Claimed.Union(observation.Nodes.Where(node => node.IsServingPrimary).Select(node => node.Node)).Except(seen);
+        // A replaced one that comes back beside the expected primary is fenced whenever it is seen.
+        var claimed = Claimed.Union(observation.Nodes.Where(node => node.IsServingPrimary && node.Server!.SystemIdentifier == memory.SystemIdentifier).Select(node => node.Node))
+            .Except(seen).Except(isAlive ? memory.Replaced : []).Except(new[] { memory.IntendedPrimary }.OfType<string>());
+        var knownAt = observation.Nodes.Select(node => node.Node).Where(node => isAlive || seen.Contains(node) || !KnownAt.ContainsKey(node))
+            .Aggregate(KnownAt, (known, node) => known.SetItem(node, observation.At));
         return new Sight
         {
             LastSawAt = sees || LastSawAt is null ? observation.At : LastSawAt,
@@ -54,8 +65,10 @@ public sealed record Sight
             BeforeGap = before,
             Standbys = standbys,
             Claimed = claimed,
+            KnownAt = knownAt,
             Unaccounted = [.. observation.Nodes.Select(node => node.Node).Where(node => node != memory.IntendedPrimary && node != memory.Procedure?.From
-                && (claimed.Contains(node) || (!isContinuous && !standbys.Contains(node))))],
+                && (claimed.Contains(node) || (!isContinuous && !standbys.Contains(node))
+                    || (memory.Procedure is null && observation.At - knownAt[node] > PersonTakes)))],
         };
     }
 

@@ -20,6 +20,21 @@ public sealed record WorkingMemory
     public Sight Sight { get; init; } = Sight.None;
     public FlushBounds FlushBounds { get; init; } = FlushBounds.None;
 
+    /// <summary>The last look on both clocks; null before the first.</summary>
+    public (TimeSpan At, DateTimeOffset Time)? LookedAt { get; init; }
+
+    /// <summary>
+    /// The wall clock has gone on and the monotonic one has not, as where the watchdog's host was suspended (clock_gettime(2), CLOCK_MONOTONIC):
+    /// what was seen of the primary and its guard is older than it looks, and is forgotten. A wall clock that was set looks the same.
+    /// </summary>
+    public WorkingMemory Awake(ClusterObservation observation, TimeSpan limit)
+    {
+        ArgumentNullException.ThrowIfNull(observation);
+        return LookedAt is { } last && observation.Time - last.Time - (observation.At - last.At) > limit
+            ? this with { GuardSeenAt = null, FlushBounds = FlushBounds.None, Trail = PrimaryTrail.Empty, Sight = Sight.None }
+            : this;
+    }
+
     /// <summary>The timeline that the expected primary wrote in the last look: one look alone puts none on record.</summary>
     public uint SeenTimeline { get; init; }
 

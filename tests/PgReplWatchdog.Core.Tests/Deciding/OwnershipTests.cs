@@ -36,6 +36,15 @@ public class OwnershipTests
         Assert.Null(watch.Memory.Other);
     }
 
+    /// <summary>On the other side of a partition it counts on its lease until the guard has surely stopped the primary.</summary>
+    [Theory]
+    [InlineData(6, 10, true)]
+    [InlineData(6, 10.1, false)]
+    [InlineData(30, 38, true)]
+    [InlineData(30, 38.1, false)]
+    public void Session_that_has_asked_nothing_counts_as_long_as_its_guard_may_live(double timeToLive, double ago, bool alive) => Assert.Equal(alive,
+        Ownership.Alive(Spec with { Policy = new Policy { GuardTimeToLive = Seconds(timeToLive) } }, At(1, Shows(Primary(), ago: ago), Standby())) is not null);
+
     [Fact]
     public void No_failover_begins_while_another_watchdog_is_on_record()
     {

@@ -20,7 +20,7 @@ public class SightTests
     {
         var last = After(new Watch(Three(), Old), 0, 60, Refused(), Unreachable(Beta), Deaf(Gamma));
         Assert.Equal((Verdict.Unknown, WatchdogAction.Nothing), (last.Diagnosis.Verdict, last.Action));
-        Assert.Contains("beta may have been promoted while the watchdog saw nothing", last.Diagnosis.Evidence[0], StringComparison.Ordinal);
+        Assert.Contains("beta may have been promoted out of the watchdog's sight", last.Diagnosis.Evidence[0], StringComparison.Ordinal);
     }
 
     [Fact]
@@ -116,6 +116,57 @@ public class SightTests
         Assert.Equal(Verdict.Unknown, After(watch, 2, 60, Refused(), Unreachable(Beta), Deaf(Gamma)).Diagnosis.Verdict);
         Assert.Null(watch.Memory.Procedure);
         Assert.Equal(Verdict.Crashed, After(watch, 61, 61, Refused(), Deaf(), Deaf(Gamma)).Diagnosis.Verdict);
+    }
+
+    /// <summary>Only one of them serves writes that count, whichever it is; who says it beside the primary may be all that is left.</summary>
+    [Fact]
+    public void Node_that_said_that_it_is_primary_beside_the_expected_one_may_be_it_when_that_is_gone()
+    {
+        var watch = new Watch(Three());
+        watch.Look(0, Primary(), Standby(), Standby(Gamma));
+        watch.Look(1, Primary(), Primary(Beta, timeline: 2), Standby(Gamma));
+        watch.Look(2, Primary(), Unreachable(Beta), Standby(Gamma));
+        Assert.Equal(Verdict.Unknown, After(watch, 3, 60, Refused(), Unreachable(Beta), Deaf(Gamma)).Diagnosis.Verdict);
+        Assert.Null(watch.Memory.Procedure);
+    }
+
+    [Theory]
+    [InlineData(false, 2)]
+    [InlineData(true, 1)]
+    public void Another_clusters_primary_and_a_replaced_one_are_nobodys_promotion(bool replaced, uint timeline)
+    {
+        var watch = new Watch(Three(), Known with { Replaced = replaced ? [Beta] : [], NewestTimeline = 2 });
+        var stray = Primary(Beta, timeline: timeline);
+        watch.Look(0, Primary(timeline: 2), replaced ? stray : stray.With(server => server with { SystemIdentifier = 42 }), Standby(Gamma, timeline: 2));
+        Assert.Equal(Verdict.Crashed, After(watch, 1, 2, Refused(), Unreachable(Beta), Deaf(Gamma)).Diagnosis.Verdict);
+    }
+
+    /// <summary>The runbook says to promote by hand where a gate is shut. The watchdog does not see it, and then the gate opens.</summary>
+    [Theory]
+    [InlineData(30, Verdict.Crashed)]
+    [InlineData(90, Verdict.Unknown)]
+    public void Node_out_of_sight_while_a_gate_held_the_failover_may_have_been_promoted_by_hand(int seconds, Verdict verdict)
+    {
+        var watch = new Watch(Three());
+        watch.Look(0, Primary(), Standby(), Standby(Gamma));
+        for (var second = 1; second < seconds; second++)
+            watch.Look(At(second, Refused(), Unreachable(Beta), Deaf(Gamma)).With(HostDead()) with { Wish = new OperatorWish(Paused: true, 0) });
+        Assert.Null(watch.Memory.Procedure);
+        var last = After(watch, seconds, seconds + 1, Refused(), Unreachable(Beta), Deaf(Gamma));
+        Assert.Equal((verdict, verdict == Verdict.Crashed), (last.Diagnosis.Verdict, watch.Memory.Procedure is not null));
+    }
+
+    /// <summary>While it was suspended an operator may have done anything, also to the guard.</summary>
+    [Theory]
+    [InlineData(0, true)]
+    [InlineData(3600, false)]
+    public void Watchdog_whose_host_was_suspended_believes_nothing_that_it_saw_before(int suspended, bool fails)
+    {
+        var watch = new Watch(Two());
+        watch.Look(0, Primary(), Standby());
+        for (var second = 1; second < 60; second++)
+            watch.Look(At(second, Unreachable(), Deaf()).With(HostGone()) with { Time = Start.AddSeconds(second + suspended) });
+        Assert.Equal(fails, watch.Memory.Procedure is not null);
     }
 
     [Fact]
