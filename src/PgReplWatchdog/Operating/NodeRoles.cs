@@ -36,10 +36,12 @@ public sealed record NodeRoles(ClusterSpec Spec, ClusterMemory Record, Checked? 
     /// <summary>The record has this node as the primary, and nothing positive is against it.</summary>
     public RoleAnswer Primary(string node)
     {
+        if (Record.Later is not null)
+            return Unknown("the watchdog's record is older than what the hosts have");
         if (Excluded(node) is { } excluded)
             return No(excluded);
         if (Record.IntendedPrimary != node)
-            return Record.IntendedPrimary is { } intended ? No($"the primary is {intended}") : Unknown("no primary is known");
+            return Record.IntendedPrimary is { } intended ? Other(node, intended) : Unknown("no primary is known");
         if (Last?.Observation.Find(node) is not { Server: { } server } seen)
             return Yes($"{node} is the primary on record");
         if (server.SystemIdentifier != (Record.SystemIdentifier ?? server.SystemIdentifier))
@@ -77,6 +79,13 @@ public sealed record NodeRoles(ClusterSpec Spec, ClusterMemory Record, Checked? 
             : lag > maximum ? No(Invariant($"{node} lacks {lag} bytes, more than {maximum}"))
             : Yes(Invariant($"{node} is a standby, streams, and lacks {lag} bytes"));
     }
+
+    /// <summary>A record that comes from a backup has another primary than there is: what serves as primary is not taken out.</summary>
+    private RoleAnswer Other(string node, string intended) =>
+        Last is not { } last ? Unknown($"no check has ended yet; the primary on record is {intended}")
+        : last.Observation.Find(node) is { IsServingPrimary: true } && last.Observation.Find(intended) is not { IsServingPrimary: true }
+            ? Unknown($"{node} serves as primary, and the primary on record is {intended}")
+        : No($"the primary is {intended}");
 
     /// <summary>The record is against this node, whatever the node says of itself.</summary>
     private string? Excluded(string node) =>

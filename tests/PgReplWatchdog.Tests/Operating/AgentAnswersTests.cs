@@ -14,10 +14,11 @@ public sealed class AgentAnswersTests
 
     private readonly FakeTimeProvider clock = new();
     private readonly AgentAnswers answers;
+    private static readonly Checked Last = Looks.Check(Looks.Known, Looks.Gone(), Looks.Gone("beta"));
     private ClusterMemory record = Looks.Known;
 
     public AgentAnswersTests() => answers =
-        new(cluster => cluster == "main" ? new NodeRoles(Looks.Spec, record, null, TimeSpan.MaxValue) : null, clock);
+        new(cluster => cluster == "main" ? new NodeRoles(Looks.Spec, record, Last, TimeSpan.Zero) : null, clock);
 
     [Fact]
     public void New_primary_is_named_only_after_the_old_one_was_told_to_be_down()

@@ -45,6 +45,22 @@ public sealed class NodeRolesTests
         Assert.Null(new NodeRoles(Looks.Spec, Looks.Known, null, TimeSpan.MaxValue).Replica("beta", null).Yes);
     }
 
+    /// <summary>A state directory from a backup: whom the load balancer knows as the primary keeps its clients until the record is put right.</summary>
+    [Fact]
+    public void An_old_record_takes_nothing_from_the_primary_that_serves()
+    {
+        var beta = Looks.Primary("beta", timeline: 2);
+        Assert.Null(new NodeRoles(Looks.Spec, Looks.Known, null, TimeSpan.MaxValue).Primary("beta").Yes);
+        Assert.Equal((false, null), One(Roles(Looks.Known, Looks.Standby("alpha", timeline: 2), beta)));
+        Assert.Null(Roles(Looks.Known, Looks.Gone(), beta).Primary("beta").Yes);
+        Assert.False(Roles(Looks.Known, Looks.Primary(), beta).Primary("beta").Yes);
+        var foundOld = Roles(Replaced, Looks.Primary(timeline: 3), Looks.Standby("beta", timeline: 3)) is var roles
+            ? roles with { Record = roles.Record with { Later = new LaterEpoch(3, "alpha", "alpha") } } : null;
+        Assert.Equal((null, null), One(foundOld!));
+
+        static (bool?, bool?) One(NodeRoles roles) => (roles.Primary("alpha").Yes, roles.Primary("beta").Yes);
+    }
+
     [Fact]
     public void Nothing_is_known_without_a_record()
     {
