@@ -25,6 +25,7 @@ public sealed record CandidateDoubts(Replays Replays, HostProofs Hosts)
             .. ReplayBehind(candidate, policy, observation),
             .. HostUnreachable(candidate.Node, observation),
             .. DiskFull(candidate.Node, observation),
+            .. Undetachable(candidate.Node, observation),
             .. Synchronous(candidate.Node, primary, observation),
         ];
     }
@@ -51,13 +52,18 @@ public sealed record CandidateDoubts(Replays Replays, HostProofs Hosts)
 
     private IEnumerable<ShutGate> HostUnreachable(string node, ClusterObservation observation)
     {
-        if (Hosts.IsProven(node, observation))
-            yield break;
-        var since = Hosts.At(node) is not { } at ? "does not answer over SSH"
-            : FormattableString.Invariant($"has not answered over SSH for {(observation.At - at).TotalSeconds:0} s");
-        var why = observation.Host(node) is { Detail.Length: > 0 } host ? $": {host.Detail}" : "";
-        yield return new(Gate.CandidateHostUnreachable, node,
-            $"the host of {node} {since}{why}; a failover has to detach {node}, copy WAL to it and promote it there");
+        if (!Hosts.IsProven(node, observation))
+        {
+            yield return new(Gate.CandidateHostUnreachable, node,
+                $"{Hosts.Silence(node, observation)}; a failover has to detach {node}, copy WAL to it and promote it there");
+        }
+    }
+
+    /// <summary>A host that does not answer says nothing of it.</summary>
+    private static IEnumerable<ShutGate> Undetachable(string node, ClusterObservation observation)
+    {
+        if (observation.Host(node) is { DetachObstacle: { Length: > 0 } obstacle })
+            yield return new(Gate.CandidateUndetachable, node, $"{node} cannot be detached from its primary: {obstacle}: run setup");
     }
 
     /// <summary>A host that does not answer says nothing of its disk.</summary>

@@ -41,6 +41,9 @@ public enum Gate
     /// </summary>
     OldPrimaryNotFenced,
 
+    /// <summary>The primary's host has not answered over SSH for 30 s: a hung server could not be told from a healthy one, and no WAL copied from it. A due failover goes on.</summary>
+    PrimaryHostUnreachable,
+
     /// <summary>No standby may be promoted; the reasons of each follow.</summary>
     NoCandidate,
 
@@ -78,6 +81,9 @@ public enum Gate
 
     /// <summary>Its disk is full, or its storage does not answer: it cannot be detached, nor take WAL. A due failover goes on.</summary>
     CandidateDiskFull,
+
+    /// <summary>The lines by which set-up tells it whom to follow have no effect: it cannot be detached. A due failover goes on.</summary>
+    CandidateUndetachable,
 
     /// <summary>Its own synchronous_standby_names cannot be met without the old primary: commits on it would wait. A due failover goes on.</summary>
     CandidateCommitsWait,

@@ -15,7 +15,7 @@ public static class Gates
             .. ThresholdNotReached(now), .. AutomaticOff(now), .. Paused(now), .. FreezeWindow(now), .. RecentFailover(now), .. JournalUnwritable(now),
             .. AnotherWatchdog(now),
             .. RecordIsOld(now),
-            .. PrimaryDiskFull(now), .. OldPrimaryNotFenced(now), .. NoCandidate(now),
+            .. PrimaryDiskFull(now), .. OldPrimaryNotFenced(now), .. PrimaryHostUnreachable(now), .. NoCandidate(now),
             .. CandidatesHaveDoubts(now),
         ];
     }
@@ -121,6 +121,16 @@ public static class Gates
                 $"{string.Join(", ", now.SilentVouchers)} cannot be asked and may keep {old} alive: only when it answers is it known that the guard has stopped {old}");
         else if (now.GuardStillToWait is { } wait)
             yield return new(Gate.OldPrimaryNotFenced, null, FormattableString.Invariant($"the guard of {old} will surely have stopped it in {wait.TotalSeconds:0.0} s"));
+    }
+
+    /// <summary>Were it to hang, its host alone could tell. A failover that is due does not wait for it.</summary>
+    private static IEnumerable<ShutGate> PrimaryHostUnreachable(Situation now)
+    {
+        if (now.Diagnosis.Verdict is Verdict.Serving or Verdict.ServingElsewhere or Verdict.Busy && now.OldPrimary is { } primary && !now.Hosts.IsProven(primary, now.Observation))
+        {
+            yield return new(Gate.PrimaryHostUnreachable, null,
+                $"{now.Hosts.Silence(primary, now.Observation)}; if PostgreSQL hung there, nobody would be promoted, and after a crash no WAL could be copied from it");
+        }
     }
 
     private static string WhyNotGuarded(Situation now, string primary) =>

@@ -48,6 +48,9 @@ public sealed record HostObservation(string Node, HostReach Reach, string Detail
     /// <summary>A file could be made and removed where the trigger file goes.</summary>
     public bool TriggerDirectoryWritable { get; init; }
 
+    /// <summary>Why a standby there could not be pointed nowhere; empty where it could, and where none is there.</summary>
+    public string DetachObstacle { get; init; } = "";
+
     /// <summary>Free space of the data directory's or pg_wal's filesystem, whichever has less, bytes.</summary>
     public long? FreeBytes { get; init; }
 

@@ -61,7 +61,7 @@ internal static class SetupWarnings
             var others = standbys.Where(other => other != node.Node).ToList();
             if (SynchronousStandbys.Lack(node.Node, own, others) is { } lack)
                 yield return $"after a failover to {node.Node} commits would wait there: {lack}";
-            else if (own.Length == 0 && asked.Length > 0 && others.Count > 0)
+            else if (own.Length == 0 && asked.Length > 0)
                 yield return $"after a failover to {node.Node} replication would be asynchronous: {name} is {asked} on {primary.Node} and empty on {node.Node}";
         }
     }

@@ -27,6 +27,15 @@ public sealed record HostProofs
         };
     }
 
+    /// <summary>Since when the host has said nothing, and why.</summary>
+    public string Silence(string node, ClusterObservation observation)
+    {
+        ArgumentNullException.ThrowIfNull(observation);
+        var since = At(node) is not { } at ? "does not answer over SSH"
+            : FormattableString.Invariant($"has not answered over SSH for {(observation.At - at).TotalSeconds:0} s");
+        return $"the host of {node} {since}{(observation.Host(node) is { Detail.Length: > 0 } host ? $": {host.Detail}" : "")}";
+    }
+
     public HostProofs Looked(ClusterObservation observation)
     {
         ArgumentNullException.ThrowIfNull(observation);

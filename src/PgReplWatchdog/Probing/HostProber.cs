@@ -162,6 +162,13 @@ public sealed class HostProber(ClusterAccess cluster, SshHosts hosts, TimeProvid
             Mark = EpochMark.Parse(said.GetValueOrDefault("epoch")),
             TriggerFile = said.GetValueOrDefault("trigger_file", ""),
             TriggerDirectoryWritable = said.ContainsKey("writable"),
+            DetachObstacle = said.GetValueOrDefault("detach") switch
+            {
+                "missing" => "there is no pgwatchdog.conf in its data directory",
+                "not_included" => "its postgresql.conf does not include pgwatchdog.conf",
+                "overridden" => "ALTER SYSTEM has set primary_conninfo, which overrides pgwatchdog.conf",
+                _ => "",
+            },
             FreeBytes = Number(said, "free_kilobytes") * 1024,
             Filling = said.GetValueOrDefault("filling", ""),
             StorageHangs = said.ContainsKey("storage"),

@@ -31,7 +31,15 @@ public static class HostScripts
             *) "$bin/pg_controldata" "$data" 2>/dev/null | sed -n 's/^Database cluster state: */control_state=/p' ;;
           esac
           echo "processes=$#"
-          if is_standby; then echo standby_signal=yes; fi
+          if is_standby; then
+            echo standby_signal=yes
+            find_upstream_file
+            if [ ! -e "$file" ]; then echo detach=missing
+            elif [ "$file" = "$data/recovery.conf" ]; then :
+            elif [ -r "$config/postgresql.conf" ] && ! grep -s '^[[:space:]]*include' "$config/postgresql.conf" | grep -qF "${file##*/}"; then echo detach=not_included
+            elif grep -qs '^[[:space:]]*primary_conninfo' "$data/postgresql.auto.conf"; then echo detach=overridden
+            fi
+          fi
           if [ -e "$data/recovery.conf" ]; then
             if is_blocked; then echo blocked=yes; fi
             if is_guards_block; then

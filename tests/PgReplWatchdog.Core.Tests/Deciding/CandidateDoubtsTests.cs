@@ -9,6 +9,7 @@ public class CandidateDoubtsTests
     internal static readonly Gate[] Gates =
     [
         Gate.CandidateReplayBehind, Gate.CandidateHostUnreachable, Gate.CandidateCommitsWait, Gate.CandidateNotSynchronous, Gate.CandidateDiskFull,
+        Gate.CandidateUndetachable, Gate.PrimaryHostUnreachable,
     ];
 
     private static readonly HostObservation WrongKey = new(Beta, HostReach.Failed, "its host key is another one", TimeSpan.Zero);
@@ -138,7 +139,7 @@ public class CandidateDoubtsTests
     {
         var look = At(40, Primary(), MayPromote());
         look = look with { Hosts = [.. look.Hosts.Select(host => host with { At = Seconds(9) })] };
-        Assert.Equal([Gate.CandidateHostUnreachable], Closed(new Watch(Two()).Look(look)));
+        Assert.Equal([Gate.PrimaryHostUnreachable, Gate.CandidateHostUnreachable], Closed(new Watch(Two()).Look(look)));
     }
 
     [Theory]
@@ -177,6 +178,36 @@ public class CandidateDoubtsTests
         for (var second = 0; second < 4; second++)
             watch.Look(At(second, Primary(), Standby(), Standby(Gamma)).With(full));
         Assert.Equal([Gamma], watch.Memory.Guard!.Order.Vouchers);
+    }
+
+    /// <summary>Somebody has removed the file, or ALTER SYSTEM overrides it: a failover that rests on the guard would wait for ever.</summary>
+    [Fact]
+    public void Standby_that_cannot_be_detached_closes_the_gate_and_the_guard_does_not_count_on_it()
+    {
+        var watch = new Watch(Three());
+        var fixedTo = HostUp(Beta) with { DetachObstacle = "there is no pgwatchdog.conf in its data directory" };
+        for (var second = 0; second < 4; second++)
+            watch.Look(At(second, Primary(), Standby(), Standby(Gamma)).With(fixedTo));
+        Assert.Equal([Gamma], watch.Memory.Guard!.Order.Vouchers);
+        var decision = watch.Look(At(5, Primary(), Standby(), Standby(Gamma)).With(fixedTo));
+        Assert.Equal([Gate.CandidateUndetachable], Closed(decision));
+        Assert.Equal("beta cannot be detached from its primary: there is no pgwatchdog.conf in its data directory: run setup",
+            decision.Gates.Single(gate => gate.Gate == Gate.CandidateUndetachable).Sentence);
+    }
+
+    /// <summary>Only the host can tell a hung primary from a healthy one. A failover that is due goes on.</summary>
+    [Fact]
+    public void Primary_whose_host_does_not_answer_closes_the_gate_until_it_fails()
+    {
+        var watch = new Watch(Two());
+        var gone = HostGone(Alpha);
+        for (var second = 0; second < 30; second++)
+            watch.Look(At(second, Primary(), Standby()).With(second == 0 ? HostUp(Alpha) : gone));
+        Assert.Empty(Closed(watch.Look(At(30, Primary(), Standby()).With(gone))));
+        Assert.Equal([Gate.PrimaryHostUnreachable], Closed(watch.Look(At(31, Primary(), Standby()).With(gone))));
+        for (var second = 32; second < 60; second++)
+            watch.Look(At(second, Unreachable(), Deaf()).With(gone));
+        Assert.NotNull(watch.Memory.Procedure);
     }
 
     /// <summary>A crash is fenced and salvaged on the old primary's host, and pg_promote() needs no SSH.</summary>

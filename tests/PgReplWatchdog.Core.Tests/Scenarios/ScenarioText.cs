@@ -101,10 +101,11 @@ internal static class ScenarioText
             "history" => host with { History = TimelineHistory.Parse(string.Join(' ', words[3..])) },
             "epoch" => host with { Mark = EpochMark.Parse(string.Join(' ', words[3..])) },
             "unwritable" => host with { TriggerDirectoryWritable = false },
+            "fixed" => host with { DetachObstacle = "there is no pgwatchdog.conf in its data directory" },
             "full" => host with { TriggerDirectoryWritable = false, FreeBytes = 4096, Filling = "pg_wal 180000 kB" },
             "hanging" => host with { TriggerDirectoryWritable = false, StorageHangs = true },
             "job" => host with { Job = new HostJob(long.Parse(words[3], CultureInfo.InvariantCulture), words[4] == "running", words[4] == "exit" ? int.Parse(words[5], CultureInfo.InvariantCulture) : null, "its last line") },
-            _ => throw new FormatException($"'{words[2]}' says nothing more of a host: standby, history, epoch, unwritable, full, hanging, job EPOCH running, job EPOCH exit STATUS"),
+            _ => throw new FormatException($"'{words[2]}' says nothing more of a host: standby, history, epoch, unwritable, fixed, full, hanging, job EPOCH running, job EPOCH exit STATUS"),
         };
     }
 

@@ -25,7 +25,7 @@ public static class CheckCommand
             var file = parsed.GetValue(Commands.Config)!;
             var installation = InstallationLoader.Load(file);
             var access = Commands.Choose(installation, parsed.GetValue(cluster), file);
-            var (memory, owner) = Record(installation.StateDirectory, access.Spec.Name);
+            var (memory, owner, wish) = Record(installation.StateDirectory, access.Spec.Name);
             using var hosts = new SshHosts(access);
             // The hosts as well: a failover needs them.
             var inquiry = new Inquiry(access.Spec.Has(memory.IntendedPrimary), false, [.. access.Spec.Nodes.Select(node => node.Name)]);
@@ -33,6 +33,7 @@ public static class CheckCommand
             // A process that has just started is slow, and on a busy host much slower: who was silent is given more time.
             if (!IsComplete(observation))
                 observation = await LookAsync(Patient(access), hosts, inquiry with { Suspicious = true }, cancellation);
+            observation = observation with { Wish = wish, InFreezeWindow = access.FreezeWindows.AreOpenAt(observation.Time) };
             var decision = Decider.Decide(access.Spec with { Owner = owner }, memory, WorkingMemory.Empty, observation);
             Commands.Screen().Write(StatusView.Cluster(ClusterStatus.Of(access.Spec, new Checked(observation, decision, observation.Time, 0), [])));
             return Code(decision);
@@ -52,15 +53,15 @@ public static class CheckCommand
     private static bool IsComplete(ClusterObservation observation) =>
         observation.Nodes.All(node => node.Reach != Reach.Unreachable) && observation.Hosts.All(host => host.Reach != HostReach.Unreachable);
 
-    /// <summary>What the service remembers, and its name.</summary>
-    private static (ClusterMemory Memory, string Owner) Record(string stateDirectory, string cluster)
+    /// <summary>What the service remembers, its name, and what operators have asked of it.</summary>
+    private static (ClusterMemory Memory, string Owner, OperatorWish Wish) Record(string stateDirectory, string cluster)
     {
         if (!File.Exists(SqliteJournal.FileIn(stateDirectory)))
-            return (ClusterMemory.Empty, "");
+            return (ClusterMemory.Empty, "", OperatorWish.None);
         try
         {
             using var journal = new JournalReader(stateDirectory);
-            return (journal.Memory(cluster), journal.Owner());
+            return (journal.Memory(cluster), journal.Owner(), journal.Wish(cluster));
         }
         catch (JournalUnreadableException failure)
         {
