@@ -16,6 +16,9 @@ public sealed record Claim(string? Node, int Looks)
     /// <summary>The proof has come to its end: it is the primary.</summary>
     public bool IsProven { get; private init; }
 
+    /// <summary>Its host said that its history does not continue the record. A host that tells no more takes nothing back.</summary>
+    private bool IsContradicted { get; init; }
+
     /// <summary>A serving primary of this cluster on a newer timeline than any on record.</summary>
     public static bool IsNewer(ClusterMemory memory, NodeObservation node)
     {
@@ -38,10 +41,13 @@ public sealed record Claim(string? Node, int Looks)
         if (primaries is not [var claimant] || !IsNewer(memory, claimant))
             return None;
         var claim = claimant.Node == Node ? this with { Looks = Looks + 1 } : new Claim(claimant.Node, 1);
+        claim = claim with
+        {
+            IsContradicted = observation.Host(claimant.Node)?.History is null ? claim.IsContradicted : !ContinuesTheRecord(memory, observation, claimant),
+        };
         return claim with
         {
-            IsProven = claim.Looks > 1 && IsNamedByTheHosts(memory, claimant)
-                && ContinuesTheRecord(memory, observation, claimant)
+            IsProven = claim.Looks > 1 && IsNamedByTheHosts(memory, claimant) && !claim.IsContradicted
                 && HasGivenUp(policy, memory, observation, isHeard, silentFor),
         };
     }

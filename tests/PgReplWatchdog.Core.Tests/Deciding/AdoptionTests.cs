@@ -34,6 +34,20 @@ public class AdoptionTests
         AssertOnRecord(Alpha, 1, watch);
     }
 
+    [Fact]
+    public void Claim_stays_contradicted_while_its_host_is_silent()
+    {
+        var watch = new Watch(Two());
+        var claimant = Primary(Beta, timeline: 2);
+        for (var second = 0; second < 3; second++)
+            watch.Look(At(second, Standby(Alpha), claimant).With(HostUp(Beta) with { History = TimelineHistory.Parse("1") }));
+        for (var second = 3; second < 60; second++)
+            watch.Look(At(second, Standby(Alpha), claimant).With(HostGone(Beta)));
+        AssertOnRecord(Alpha, 1, watch);
+        watch.Look(At(60, Standby(Alpha), claimant).With(HostUp(Beta) with { History = TimelineHistory.Parse("2 1 0/1000000") }));
+        AssertOnRecord(Beta, 2, watch);
+    }
+
     // An operator says so.
 
     private static ClusterObservation Asked(ClusterObservation seen, string node, long epoch, double at) =>
