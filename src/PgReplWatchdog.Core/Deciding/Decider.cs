@@ -232,7 +232,7 @@ public static class Decider
     /// a timeline that an operator gave up. On a newer timeline, or on another one of the same number, an operator has promoted it since. With
     /// another system identifier it is another server. None of those is ours to stop.
     /// </summary>
-    private static bool IsStale(ClusterMemory memory, ClusterObservation observation, string node) => observation.Find(node) is { IsServingPrimary: true, Server: { } server }
+    internal static bool IsStale(ClusterMemory memory, ClusterObservation observation, string node) => observation.Find(node) is { IsServingPrimary: true, Server: { } server }
         && server.SystemIdentifier == memory.SystemIdentifier
         && (server.Timeline < memory.NewestTimeline
             || (node != memory.IntendedPrimary && observation.Find(memory.IntendedPrimary) is { IsServingPrimary: true, Server: { } intended }

@@ -263,15 +263,16 @@ public static partial class Failover
         var finished = procedure with { Phases = [.. procedure.Phases, new(ProcedureStep.HookAfter, now.Observation.Time)], Attempts = 0, Step = ProcedureStep.HookAfter };
         var sinceDecision = now.Since(procedure.DecidedAt);
         var loss = EstimatedLoss(procedure);
+        var memory = now.Memory with
+        {
+            Procedure = now.Policy.HasHookAfter ? finished : null,
+            NewestTimeline = Math.Max(now.Memory.NewestTimeline, promoted.Timeline),
+            LastFailover = new(now.Memory.Epoch, procedure.From, procedure.To, Succeeded: true, now.Observation.Time, loss, finished),
+        };
         return new NextStep(
-            now.Memory with
-            {
-                Procedure = now.Policy.HasHookAfter ? finished : null,
-                NewestTimeline = Math.Max(now.Memory.NewestTimeline, promoted.Timeline),
-                LastFailover = new(now.Memory.Epoch, procedure.From, procedure.To, Succeeded: true, now.Observation.Time, loss, finished),
-            },
+            memory,
             // A trigger file created after an earlier one was taken would stay, and promote this node when it is a standby again.
-            now.Observation.Find(procedure.From) is { IsServingPrimary: true } ? new WatchdogAction.Fence(procedure.From) : new WatchdogAction.WithdrawPromotion(procedure.To),
+            Decider.IsStale(memory, now.Observation, procedure.From) ? new WatchdogAction.Fence(procedure.From) : new WatchdogAction.WithdrawPromotion(procedure.To),
             [new(EventKind.FailoverSucceeded, FormattableString.Invariant(
                 $"{procedure.To} is primary on timeline {promoted.Timeline}, {sinceDecision.TotalSeconds:0.00} s after the decision ")
                 + FormattableString.Invariant($"and {SilentFor(now, procedure).TotalSeconds:0.0} s after the last sign of life of {procedure.From}; ")

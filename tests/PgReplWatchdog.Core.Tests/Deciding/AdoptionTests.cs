@@ -139,6 +139,17 @@ public class AdoptionTests
         Assert.Equal(!isStopped, decision.Diagnosis.Evidence.Any(said => said.Contains("pgwatchdog adopt", StringComparison.Ordinal)));
     }
 
+    /// <summary>The watchdog asked beta to promote itself and was away, and an operator went back to alpha meanwhile.</summary>
+    [Theory]
+    [InlineData(1, true)]
+    [InlineData(2, false)]
+    public void Old_primary_beside_its_successor_is_stopped_on_an_older_timeline(uint timeline, bool isStopped)
+    {
+        var decision = new Watch(Two(), Promoting).Look(1, Primary(timeline: timeline), Primary(Beta, timeline: 2));
+        Assert.Contains(decision.Events, told => told.Kind == EventKind.FailoverSucceeded);
+        Assert.Equal(isStopped, decision.Action is WatchdogAction.Fence { Node: Alpha });
+    }
+
     [Fact]
     public void History_of_the_primary_is_learned_from_its_host_while_it_serves()
     {
