@@ -52,7 +52,7 @@ internal sealed partial class Faults
                 || Array.Find(world.Nodes, node => node.IsPrimary && node != old) is not { } successor)
                 return;
             world.Tell($"an operator goes back from {successor} to {old}");
-            world.Truth.PersonIntervened = true;
+            world.Truth.OperatorGoesBackTo(old);
             if (world.Chance(0.3))
                 crash.After(1);
             else if (world.Chance(0.3))
@@ -68,6 +68,7 @@ internal sealed partial class Faults
     private void Adopts(Node node)
     {
         world.Tell($"an operator asks to adopt {node}");
+        world.Truth.OperatorAdopts(node);
         if (world.Chance(0.5))
             world.At(world.Now + world.Between(5, 20), Restores);
         journal.Asked = journal.Asked with { Adopt = new(node.Name, journal.Memory.Epoch, "mary", world.WallClock) };
@@ -81,6 +82,8 @@ internal sealed partial class Faults
         var lie = new Lie(liar, timeline, IsForged: world.Chance(0.3));
         world.Tell($"{liar} says until {until:0.0} that it is primary on timeline {timeline}; forged history: {lie.IsForged}");
         (world.Lie, world.WasLiedTo) = (lie, true);
+        if (lie.IsForged)
+            world.Forgers.Add(liar);
         world.At(until, () => world.Lie = world.Lie == lie ? null : world.Lie);
     }
 }

@@ -93,6 +93,9 @@ internal sealed partial class Faults(World world, Journal journal, Crash crash)
         .. Candidates(),
         .. Owner(),
         .. Record(),
+        .. Pauses(),
+        .. SlowGuards(),
+        .. Operators(),
     ];
 
     private (int Weight, Action<Node, double> Strike)[] Basic() =>
@@ -214,6 +217,11 @@ internal sealed partial class Faults(World world, Journal journal, Crash crash)
     private void Isolate(Node node, double until)
     {
         world.Tell($"{node} is cut off from everybody until {until:0.0}");
+        CutOff(node, until);
+    }
+
+    private void CutOff(Node node, double until)
+    {
         for (var other = 0; other <= world.Watchdog; other++)
         {
             if (other != node.Index)
@@ -282,7 +290,7 @@ internal sealed partial class Faults(World world, Journal journal, Crash crash)
         else if (Array.Find(world.Nodes, node => node is { IsServing: true, IsStandby: true }) is { } standby)
         {
             world.Tell($"a person promotes {standby}");
-            world.Truth.PersonIntervened = true;
+            world.Truth.OperatorPromotes(standby);
             standby.PromotedAt = world.Now + 0.2;
         }
     }

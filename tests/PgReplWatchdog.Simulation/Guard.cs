@@ -6,13 +6,19 @@ namespace PgReplWatchdog.Simulation;
 /// </summary>
 internal sealed class Guard(double rate, Random random)
 {
-    private const double LongestKill = 0.2;
+    public const double LongestKill = 0.2;
+
+    /// <summary>A hidden pause that is shorter it takes for a slow tick.</summary>
+    public const double ShortestHiddenPause = 1;
 
     public double Rate => rate;
 
     private readonly Queue<(double At, ulong Position)> written = new();
     private double polledAt, proof, killAt = double.PositiveInfinity;
     private bool leased;
+    private double hidden, hiddenLast, hiddenAt, lagsUntil, lag, sessionAwayUntil;
+    private bool hasLostSession, hasSeenJump;
+    private double? demand;
     private int run = -1;
 
     private const int MostMessages = 200;
@@ -33,8 +39,36 @@ internal sealed class Guard(double rate, Random random)
     /// <summary>The position that the watchdog's session says it has seen in an answer.</summary>
     public ulong WatchdogHasSeen { get; set; }
 
-    /// <summary>When the boot check let this node start, which is what its lease begins with.</summary>
-    public double CheckedAt { get; set; }
+    /// <summary>When the boot check let this node start, which is what its lease begins with; by the host's clock.</summary>
+    private double checkedAt;
+
+    public void Checked(double now) => checkedAt = Clock(now);
+
+    /// <summary>The host's monotonic clock.</summary>
+    private double Clock(double now) => (now - hidden) * rate;
+
+    /// <summary>How long ago that was, by the host's clock.</summary>
+    public double Ago(double then, double now) => (now - then - (then < hiddenAt ? hiddenLast : 0)) * rate;
+
+    /// <summary>What a guard that has seen a hidden pause waits for an acknowledgement that is newer.</summary>
+    public static double PatienceOf(double timeToLive) => Math.Max(timeToLive / 2, 2.5);
+
+    /// <summary>Its host was paused and goes on: its next tick is due.</summary>
+    public void GoesOn(Pause pause)
+    {
+        polledAt = 0;
+        if (!pause.IsHidden)
+            return;
+        hidden += pause.Seconds;
+        (hiddenLast, hiddenAt) = (pause.Seconds, pause.Until);
+        hasSeenJump |= pause.Seconds >= ShortestHiddenPause;
+    }
+
+    /// <summary>Until then each of its ticks comes so much after the one before.</summary>
+    public void Lags(double seconds, double until) => (lag, lagsUntil) = (seconds, until);
+
+    /// <summary>Its session at the server ends, and no other one can be opened until then, nor while the postmaster hangs.</summary>
+    public void LosesSession(double until) => (hasLostSession, sessionAwayUntil, Shown) = (true, until, null);
 
     /// <summary>All of its processes are gone, its keeper's too; the order stays. It is started again when it is armed.</summary>
     public void Die() => (IsInstalled, leased, killAt, Shown) = (false, false, double.PositiveInfinity, null);
@@ -47,13 +81,19 @@ internal sealed class Guard(double rate, Random random)
     }
 
     /// <summary>It is killed and restarted by its keeper, which has kept what was proven.</summary>
-    public void Restart(double seconds, double now) => (polledAt, killAt, Shown) = ((now + seconds) * rate, double.PositiveInfinity, null);
+    public void Restart(double seconds, double now) => (polledAt, killAt, Shown) = (Clock(now + seconds), double.PositiveInfinity, null);
 
     public void HostStarts() => (leased, run, killAt, Shown) = (false, -1, double.PositiveInfinity, null);
 
     /// <summary>Returns true at the moment at which PostgreSQL is to be killed.</summary>
-    public bool Step(Node node, List<Stream> streams, double now)
+    /// <param name="node">Its node.</param>
+    /// <param name="streams">All connections.</param>
+    /// <param name="now">The time.</param>
+    /// <param name="hasLeave">Asks the other nodes whether one of the lease standbys still follows this one.</param>
+    public bool Step(Node node, List<Stream> streams, double now, Func<Node, bool> hasLeave)
     {
+        if (node.Pause is not null)
+            return false;
         if (!node.IsRunning)
             Shown = null;
         if (!IsInstalled || node.Process == Process.Stopped)
@@ -66,16 +106,45 @@ internal sealed class Guard(double rate, Random random)
             (leased, killAt) = (false, double.PositiveInfinity);
             return true;
         }
-        var clock = now * rate;
+        var clock = Clock(now);
         var timeToLive = Order?.TimeToLive.TotalSeconds ?? 6;
         if (clock < polledAt)
             return false;
-        polledAt = clock + Math.Clamp(timeToLive / 12, 0.1, 0.5);
-        if (node.IsRunning && node.Hang != Hang.All)
+        polledAt = clock + Math.Max(Math.Clamp(timeToLive / 12, 0.1, 0.5), now < lagsUntil ? lag * rate : 0);
+        LookAtClocks(clock);
+        hasLostSession &= now < sessionAwayUntil || !node.IsServing;
+        if (hasLostSession)
+            AskStandbys(node, clock, timeToLive, hasLeave);
+        else if (node.IsRunning && node.Hang != Hang.All)
             Row(node, streams, clock, timeToLive);
-        if (leased && clock - proof > timeToLive && double.IsPositiveInfinity(killAt))
+        var isOverdue = clock - proof > timeToLive || clock - demand > PatienceOf(timeToLive);
+        if (leased && isOverdue && double.IsPositiveInfinity(killAt))
             killAt = now + (random.NextDouble() * LongestKill);
         return false;
+    }
+
+    /// <summary>A jump of the wall clock against the uptime may be a pause: then somebody outside has to acknowledge something newer.</summary>
+    private void LookAtClocks(double clock)
+    {
+        if (hasSeenJump)
+            demand = clock;
+        hasSeenJump = false;
+        if (!leased || proof > demand)
+            demand = null;
+    }
+
+    /// <summary>The server lets others in but not the guard: a lease standby's word does for an acknowledgement.</summary>
+    private void AskStandbys(Node node, double clock, double timeToLive, Func<Node, bool> hasLeave)
+    {
+        Shown = null;
+        if (run != node.Run)
+        {
+            (run, leased, proof, WatchdogHasSeen) = (node.Run, !node.IsStandby, checkedAt, 0);
+            written.Clear();
+        }
+        leased &= Order is not null;
+        if (leased && 2 * (clock - proof) > timeToLive && node.IsServing && hasLeave(node))
+            proof = clock;
     }
 
     private void Row(Node node, List<Stream> streams, double clock, double timeToLive)
@@ -101,14 +170,14 @@ internal sealed class Guard(double rate, Random random)
         }
         if (!leased)
         {
-            (leased, proof) = (true, isStart ? CheckedAt * rate : clock);
+            (leased, proof) = (true, isStart ? checkedAt : clock);
             written.Clear();
         }
         written.Enqueue((clock, node.Position));
         while (written.TryPeek(out var oldest) && (oldest.Position <= acknowledged || oldest.At < clock - timeToLive))
         {
             if (oldest.Position <= acknowledged)
-                proof = oldest.At;
+                proof = Math.Max(proof, oldest.At);
             written.Dequeue();
         }
     }

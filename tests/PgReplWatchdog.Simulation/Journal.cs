@@ -42,6 +42,7 @@ internal sealed class Journal(World world, Crash crash) : IJournal
             world.Truth.Violated("Trigger", $"the failover to {asked.To} is taken back, and its trigger file is still there");
         if (memory.Epoch != Memory.Epoch || memory.Procedure?.DecidedAt != Memory.Procedure?.DecidedAt)
             Older.Add((world.Now, Memory));
+        world.WasForgeryAdopted |= memory.IntendedPrimary != Memory.IntendedPrimary && world.Forgers.Any(node => node.IsStandby && node.Name == memory.IntendedPrimary);
         Memory = memory;
         world.Truth.OnRecord(memory);
         Written++;

@@ -17,6 +17,15 @@ internal enum Hang
     All,
 }
 
+/// <summary>A whole host stands still, its guard and its clocks with it.</summary>
+/// <param name="From">Since when.</param>
+/// <param name="Until">Until when.</param>
+/// <param name="IsHidden">Its monotonic clock does not show it; its wall clock does.</param>
+internal sealed record Pause(double From, double Until, bool IsHidden)
+{
+    public double Seconds => Until - From;
+}
+
 /// <summary>Long work on a host: rewind or copy.</summary>
 internal sealed record Job(long Epoch, Node Primary, double EndsAt, bool WillSucceed)
 {
@@ -26,13 +35,24 @@ internal sealed record Job(long Epoch, Node Primary, double EndsAt, bool WillSuc
 /// <summary>One host with its PostgreSQL, files and guard.</summary>
 internal sealed class Node(int index, Guard guard)
 {
+    private Hang hang;
+
     public int Index => index;
     public string Name { get; } = "n" + (index + 1).ToString(System.Globalization.CultureInfo.InvariantCulture);
     public Guard Guard => guard;
 
     public bool HostUp { get; set; } = true;
     public Process Process { get; set; } = Process.Running;
-    public Hang Hang { get; set; }
+
+    /// <summary>A host that is paused does nothing.</summary>
+    public Hang Hang
+    {
+        get => Pause is null ? hang : Hang.All;
+        set => hang = value;
+    }
+
+    /// <summary>Its host is paused; null while it goes on.</summary>
+    public Pause? Pause { get; set; }
 
     /// <summary>Grows with each start of PostgreSQL.</summary>
     public int Run { get; set; }

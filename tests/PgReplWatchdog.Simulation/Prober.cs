@@ -167,7 +167,7 @@ internal sealed class Prober(World world, Clock clock, Crash crash) : IProber
             GuardOwner = node.Guard.Shown is { Length: > 0 } ? world.Setting.Spec.Owner : "",
             Watchdogs = IsWatchedByAnother(node) ? [new WatchdogSession("3d2c1b0a", "h9", 0.5, FromHere: false)] : [],
             Slots = [.. node.Slots.Select(name => new ReplicationSlot(world.Setting.Spec.Node(name).SlotName, false, "reserved", null))],
-            WalReceiver = receiver is null ? null : new WalReceiver("streaming", TimeSpan.FromSeconds((world.Now - receiver.HeardAt) * node.Guard.Rate), receiver.Primary.Name)
+            WalReceiver = receiver is null ? null : new WalReceiver("streaming", TimeSpan.FromSeconds(node.Guard.Ago(receiver.HeardAt, world.Now)), receiver.Primary.Name)
             {
                 UpstreamEnd = new Lsn(node.Position),
             },

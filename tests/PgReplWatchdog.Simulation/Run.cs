@@ -179,14 +179,33 @@ internal sealed class Run
     /// <summary>After everything is healed: one primary, and every other node streams from it.</summary>
     private void RequireWhole()
     {
-        if (world.Truth.PersonIntervened || IsForAPerson())
-            return;
         var primaries = Array.FindAll(world.Nodes, node => node.IsPrimary);
+        if (primaries is [var alone])
+            RequireNamed(alone);
+        if (world.Truth.HasOperatorActed || IsForAPerson())
+            return;
         if (primaries.Length == 1 && Array.TrueForAll(world.Nodes, node => node == primaries[0] || world.Receiver(node)?.Primary == primaries[0]))
             return;
         var gates = string.Join(' ', watchdog.Last?.Decision.Gates.Select(gate => gate.Gate) ?? []);
         world.Truth.Violated("Whole",
             $"{string.Join("; ", world.Nodes.Select(Say))}; {journal.Memory.IntendedPrimary} is intended, verdict {watchdog.Last?.Decision.Diagnosis.Verdict}, gates {gates}");
+    }
+
+    /// <summary>
+    /// The record names the primary that there is. Where an operator or a backup has made it another one's, or a node showed a forged history, the watchdog may say that it
+    /// does not know.
+    /// </summary>
+    private void RequireNamed(Node primary)
+    {
+        if (journal.Memory.IntendedPrimary == primary.Name)
+            return;
+        // A failover that is taken back waits for a word of its candidate, which was promoted all the same, and does not run any more.
+        if ((world.Truth.HasOperatorActed || world.Truth.IsRestored) && journal.Memory.Procedure is { Step: ProcedureStep.Withdraw, To: var to } && world.Find(to) is { IsStandby: false, IsRunning: false })
+            return;
+        if (watchdog.Last?.Decision.Diagnosis is { Verdict: Verdict.Unknown, Evidence.IsEmpty: false } &&
+            (world.Truth.HasOperatorActed || world.Truth.IsRestored || world.SwitchedOverUnseen || world.WasForgeryAdopted))
+            return;
+            world.Truth.Violated("Named", $"{primary} is the only primary, {journal.Memory.IntendedPrimary} is on record, verdict {watchdog.Last?.Decision.Diagnosis.Verdict}");
     }
 
     private string Say(Node node) =>

@@ -76,9 +76,13 @@ internal sealed class Runner(World world, Journal journal, Prober prober, Crash 
     {
         if (world.Now < world.LateUntil && world.Chance(0.3))
             return Late(node, change);
+        if (node.Pause is { } pause)
+            return WhenItGoesOn(node, change, pause);
         if (!Reaches(node) || (!world.Network.IsUp(node.Index, world.Watchdog, world.Now) && world.Chance(0.5)))
             return !Wait(world.Between(1, 4));
         world.Advance(world.Between(least, most) + world.Network.RoundTrip(node.Index, world.Watchdog, world.Now));
+        if (node.Pause is { } begun)
+            return WhenItGoesOn(node, change, begun, isBegun: true);
         if (!node.HostUp)
             return !Wait(world.Between(1, 4));
         change(node);
@@ -102,6 +106,25 @@ internal sealed class Runner(World world, Journal journal, Prober prober, Crash 
         return !Wait(limit);
     }
 
+    /// <summary>
+    /// What is on its way to a paused host arrives when that goes on, and does nothing where the host's clock shows that it is late. A script that
+    /// had begun goes on (docs/decisions/0017).
+    /// </summary>
+    private bool WhenItGoesOn(Node node, Action<Node> change, Pause pause, bool isBegun = false)
+    {
+        var limit = world.Between(1, 4);
+        var deadline = world.Now + limit + 0.6;
+        if (isBegun || pause.IsHidden || pause.Until <= deadline)
+            world.At(pause.Until + 0.01, () =>
+            {
+                if (!node.HostUp || node.Pause is not null)
+                    return;
+                world.Tell($"a request to {node} is carried out now that its host goes on");
+                change(node);
+            });
+        return !Wait(limit);
+    }
+
     private bool Fence(Node node, bool onlyStandby)
     {
         if (onlyStandby && journal.Memory.Procedure is { Attempts: 1 })
@@ -111,6 +134,7 @@ internal sealed class Runner(World world, Journal journal, Prober prober, Crash 
             if (onlyStandby && !host.IsStandby)
                 return;
             world.Truth.Fenced(host);
+            world.Truth.LookAtOperatorsPrimary(host, prober.BeganAt);
             host.StartBlocked |= !host.DiskFull;
             host.BlockedByGuard &= host.DiskFull;
             world.Kill(host);
@@ -161,6 +185,7 @@ internal sealed class Runner(World world, Journal journal, Prober prober, Crash 
         var method = promote.Method;
         if (journal.Memory.Procedure is { Attempts: <= 1 } procedure)
             Judge(node, world.Find(procedure.From));
+        world.Truth.AskedToPromote(node);
         world.Truth.Asked.TryAdd(node, (world.Now, journal.Memory.Epoch, journal.Memory.Procedure?.SalvagedBytes is not null));
         var promoting = false;
         OnHost(node, host =>

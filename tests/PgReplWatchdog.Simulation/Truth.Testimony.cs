@@ -12,12 +12,12 @@ internal sealed partial class Truth
 
     /// <summary>
     /// After its guard had died nobody heard the primary for longer than a guard is believed that is not seen, and then for longer than the guard's bound. That lasts until the
-    /// watchdog could have stopped it; with a record from a backup it does not know that it has to.
+    /// watchdog could have stopped it. With a record from a backup, or of a failover that it has taken back, it does not know that it has to.
     /// </summary>
     private bool LostItsGuardLast(Node primary) =>
         !primary.Guard.IsInstalled && double.IsFinite(guardDiedAt[primary.Index])
         && heardAt[primary.Index] - guardDiedAt[primary.Index] < Policy.LateAfter.TotalSeconds * 1.1
-        && (IsRestored || world.Now - reachedSince[primary.Index] < Faults.LeaseIsBack);
+        && (IsRestored || world.Journal.Told.ContainsKey(EventKind.FailoverWithdrawn) || world.Now - reachedSince[primary.Index] < Faults.LeaseIsBack);
 
     private void LookWhoHears()
     {

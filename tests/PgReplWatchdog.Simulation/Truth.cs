@@ -15,9 +15,6 @@ internal sealed partial class Truth(World world)
 
     public List<Violation> Violations { get; } = [];
 
-    /// <summary>A person has promoted a standby: who is primary is not the watchdog's doing any more.</summary>
-    public bool PersonIntervened { get; set; }
-
     /// <summary>Nodes that the watchdog asked to promote themselves: when it first did, the epoch on record then, and whether a salvage had come to its end.</summary>
     public Dictionary<Node, (double At, long Epoch, bool IsSalvaged)> Asked { get; } = [];
 
@@ -52,10 +49,12 @@ internal sealed partial class Truth(World world)
     {
         if (newest is null || node.Branch.Order >= newest.Order)
         {
+            if (newest != node.Branch)
+                newestSince = world.Now;
             (newest, newestBy) = (node.Branch, node);
             return;
         }
-        if (world.Setting.Spec.Policy.Fencing == Fencing.Required && !PersonIntervened && !IsOutdated && !LostItsGuardLast(node)
+        if (world.Setting.Spec.Policy.Fencing == Fencing.Required && !IsOperatorsDoing(node.Branch, newest) && !IsOutdated && !LostItsGuardLast(node) && !HasJustGoneOn(node)
             && Violations.TrueForAll(violation => violation.Invariant != "I1"))
             Violated("I1", $"{node} acknowledges a write on timeline {node.Branch.Timeline} after {newestBy} did on timeline {newest.Timeline}");
     }
@@ -65,9 +64,10 @@ internal sealed partial class Truth(World world)
         if (Promotions++ == 0)
             FirstPromotionAt = world.Now;
         var isAsked = Asked.Remove(node, out var asked);
+        PromotedByOperator(node, isAsked);
         if (Array.Find(world.Nodes, other => other != node && other.AcceptsWrites) is { } writer)
         {
-            if (!isAsked || PersonIntervened || LostItsGuardLast(writer) || world.Setting.Spec.Policy.Fencing == Fencing.BestEffort)
+            if (!isAsked || IsOperatorsDoing(writer.Branch, node.Branch) || LostItsGuardLast(writer) || HasJustGoneOn(writer, World.StepSeconds) || world.Setting.Spec.Policy.Fencing == Fencing.BestEffort)
                 AllowedPromotions++;
             else
             {

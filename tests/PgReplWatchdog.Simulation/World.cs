@@ -7,7 +7,7 @@ internal sealed class World
 {
     public const ulong SystemIdentifier = 7_000_000_000_000_000_001;
     private static readonly DateTimeOffset Beginning = new(2026, 1, 1, 0, 0, 0, TimeSpan.Zero);
-    private const double StepSeconds = 0.1;
+    public const double StepSeconds = 0.1;
     private const double ConnectInterval = 1;
 
     private readonly PriorityQueue<Action, double> faults = new();
@@ -50,6 +50,12 @@ internal sealed class World
 
     /// <summary>A standby that says that it is primary; null where nobody lies.</summary>
     public Lie? Lie { get; set; }
+
+    /// <summary>A node that showed a forged history went on record as the primary: it cannot be told from a real one (docs/decisions/0012).</summary>
+    public bool WasForgeryAdopted { get; set; }
+
+    /// <summary>Nodes whose lie had a forged history.</summary>
+    public HashSet<Node> Forgers { get; } = [];
 
     /// <summary>A node has lied.</summary>
     public bool WasLiedTo { get; set; }
@@ -126,7 +132,7 @@ internal sealed class World
         foreach (var node in Nodes)
         {
             Connect(node);
-            if (node.Guard.Step(node, Streams, Now))
+            if (node.Guard.Step(node, Streams, Now, HasLeave))
             {
                 if (Trace is not null)
                     Tell($"the guard of {node} stops it{(node.DiskFull ? ", and cannot block its start" : "")}");
@@ -153,8 +159,21 @@ internal sealed class World
         Truth.Acknowledged(node);
     }
 
+    /// <summary>Its host was paused and goes on.</summary>
+    public void GoesOn(Node node, Pause pause)
+    {
+        if (node.Pause != pause)
+            return;
+        Tell($"the host of {node} goes on");
+        node.Pause = null;
+        node.Guard.GoesOn(pause);
+        Truth.WentOn(node, pause);
+    }
+
     private void Move(Node node)
     {
+        if (node.Pause is not null)
+            return;
         if (!node.HostUp)
         {
             if (Now >= node.PowerAt)
@@ -232,6 +251,7 @@ internal sealed class World
         node.Stop();
         if (node.Job is { ExitStatus: null })
             node.Job = null;
+        node.Pause = null;
         (node.HostUp, node.StartAt) = (false, double.PositiveInfinity);
     }
 
@@ -249,7 +269,7 @@ internal sealed class World
     /// <summary>PostgreSQL is started, by whomever: the start block and the guard's boot check are asked first.</summary>
     public void Start(Node node)
     {
-        if (!node.HostUp || node.Process != Process.Stopped || node.StartBlocked || node.FencedByCommand || (!node.IsStandby && !MayBoot(node)))
+        if (!node.HostUp || node.Pause is not null || node.Process != Process.Stopped || node.StartBlocked || node.FencedByCommand || (!node.IsStandby && !MayBoot(node)))
             return;
         node.Run++;
         (node.Process, node.StartedAt, node.ReadyAt, node.Hang) = (Process.Starting, Now, Now + Between(0.2, 1.5), Hang.None);
@@ -257,20 +277,26 @@ internal sealed class World
         Tell($"{node} starts as {(node.IsStandby ? "standby" : "primary")}");
     }
 
+    private bool MayBoot(Node node)
+    {
+        var may = HasLeave(node);
+        if (!may)
+            Tell($"the boot check keeps {node} from starting");
+        return may;
+    }
+
     /// <summary>
     /// The guard's boot check. Nobody that answers may be on a newer timeline. One that was armed when it went down needs a voucher of its order that is still
     /// its own standby: before one is promoted all are pointed nowhere. Whoever is asked shows it for a while, so that the watchdog counts from there.
     /// </summary>
-    private bool MayBoot(Node node)
+    private bool HasLeave(Node node)
     {
         var told = Array.FindAll(Nodes, other => other != node && other.IsServing && Network.BothUp(node.Index, other.Index, Now));
-        var may = Array.TrueForAll(told, other => other.Branch.Timeline <= node.Branch.Timeline) && !IsKeptDownByALie(node, told)
+        var may = Array.TrueForAll(told, other => other.Branch.Timeline < node.Branch.Timeline + (other.IsStandby ? 1 : 0)) && !IsKeptDownByALie(node, told)
             && (node.Guard.Order is not { } order || Array.Exists(told, other => order.Vouchers.Contains(other.Name) && other.IsStandby && other.Upstream == node));
         foreach (var asked in told.Where(other => other.IsStandby))
             asked.BootChecks.Add((Now, Now + (2 * (node.Guard.Order?.TimeToLive.TotalSeconds ?? 6)) + 2));
-        node.Guard.CheckedAt = Now;
-        if (!may)
-            Tell($"the boot check keeps {node} from starting");
+        node.Guard.Checked(Now);
         return may;
     }
 
