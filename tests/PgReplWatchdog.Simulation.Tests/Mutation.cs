@@ -108,6 +108,10 @@ public sealed record Mutation(string Name, string Invariant, params Patch[] Patc
         new("standbys-testify-for-a-silent-guard", "I1", new Patch(Deciding + "Guarding.cs",
             "var seen = working.GuardSeenAt;", "var seen = MUTANT && observation.Testimonies.Length > 0 ? observation.At : working.GuardSeenAt;"),
             new Patch(Deciding + "Guarding.cs", "                    return null;\n            }\n            else if", "                    return MUTANT ? seen : null;\n            }\n            else if")),
+        new("promoted-manually-is-blocked", "Operator", new Patch(Deciding + "Decider.cs",
+            ".Where(node => !Histories.WasPromotedManually(", ".Where(node => MUTANT || !Histories.WasPromotedManually(")),
+        new("contradiction-of-a-silent-host-forgotten", "Named", new Patch("src/PgReplWatchdog.Core/Remembering/Claim.cs",
+            "?.History is null ? claim.IsContradicted", "?.History is null ? !MUTANT && claim.IsContradicted")),
     ];
 
     public override string ToString() => Name;
