@@ -156,6 +156,10 @@ public sealed class ServiceStatus(string json, string? name = null)
 
     public bool Streams(string node) => Node(node).GetProperty("streaming") is { ValueKind: JsonValueKind.True };
 
+    /// <summary>When the last failover was decided, if it ended without a new primary; null where it has one, or there was none.</summary>
+    public DateTimeOffset? FailedFailover => cluster.GetProperty("lastFailover") is { ValueKind: JsonValueKind.Object } failover && !failover.GetProperty("succeeded").GetBoolean()
+        ? failover.GetProperty("procedure").GetProperty("decidedAt").GetDateTimeOffset() : null;
+
     /// <summary>A guard is on record as armed.</summary>
     public bool IsGuarded => cluster.GetProperty("guard") is { ValueKind: not JsonValueKind.Null };
 

@@ -46,6 +46,9 @@ public abstract record Fault
     /// <summary>What asynchronous replication may lose by it.</summary>
     public virtual MayLose MayLose => MayLose.Nothing;
 
+    /// <summary>Whether the guard or the watchdog may stop PostgreSQL on the primary. The watchdog's own trouble is no reason (failover.md, I8).</summary>
+    public virtual bool MayStopPrimary => Must == Must.FailOver;
+
     /// <summary>For how long an old primary that had stood still may acknowledge beside the new one, once it goes on; else it may not at all.</summary>
     public virtual TimeSpan MayWakeFor => TimeSpan.Zero;
 

@@ -3,12 +3,20 @@ namespace PgReplWatchdog.Lab.Faults;
 /// <summary>Where a fault happens: a lab, and who is primary in it when the fault begins.</summary>
 /// <param name="Lab">The hosts.</param>
 /// <param name="Primary">The primary as the fault finds it.</param>
-public sealed record Scene(LabCluster Lab, LabHost Primary)
+/// <param name="First">The watchdog of the cluster, for faults that stop and start it.</param>
+/// <param name="Second">A watchdog that does not run, with a state directory of its own.</param>
+public sealed record Scene(LabCluster Lab, LabHost Primary, LabWatchdog? First = null, LabWatchdog? Second = null)
 {
     private static readonly TimeSpan PromotionLimit = TimeSpan.FromSeconds(90);
     private static readonly TimeSpan PollInterval = TimeSpan.FromMilliseconds(200);
 
     public IReadOnlyList<LabHost> Standbys => [.. Lab.Hosts.Where(host => host != Primary)];
+
+    /// <summary>The watchdog of the cluster.</summary>
+    internal LabWatchdog Watchdog => First ?? throw new LabException("this scene has no watchdog that can be stopped");
+
+    /// <summary>The second watchdog.</summary>
+    internal LabWatchdog SecondWatchdog => Second ?? throw new LabException("this scene has no second watchdog");
 
     /// <summary>The scene as it is: the one host that serves as primary.</summary>
     public static async Task<Scene> FindAsync(LabCluster lab, CancellationToken ct = default)

@@ -1,0 +1,42 @@
+namespace PgReplWatchdog.Lab;
+
+/// <summary>A watchdog of a lab that is stopped and started: the service, with the configuration that it runs by.</summary>
+public sealed class LabWatchdog(string configuration, int port) : IAsyncDisposable
+{
+    private Service? service;
+
+    /// <summary>Starts the service and waits until its first check has ended.</summary>
+    public async Task StartAsync(CancellationToken ct = default) => service = await Service.StartAsync(configuration, port, ct: ct);
+
+    /// <summary>Stops the service cleanly.</summary>
+    public async Task StopAsync()
+    {
+        if (service is { } running)
+            await running.DisposeAsync();
+        service = null;
+    }
+
+    /// <summary>Ends the service as kill -9 does.</summary>
+    public async Task KillAsync()
+    {
+        if (service is { } running)
+            await running.KillAsync();
+        await StopAsync();
+    }
+
+    /// <summary>The status now; null where the service does not run or does not answer.</summary>
+    public Task<ServiceStatus?> StatusAsync(CancellationToken ct = default) => service is { } running ? running.StatusAsync(ct) : Task.FromResult<ServiceStatus?>(null);
+
+    /// <summary>Waits until the status is as wanted.</summary>
+    public Task<ServiceStatus> UntilAsync(Func<ServiceStatus, bool> condition, string what, TimeSpan limit, CancellationToken ct = default) =>
+        service is { } running ? running.UntilAsync(condition, what, limit, ct) : throw new LabException($"the service does not run, so this is not seen: {what}");
+
+    /// <summary>Runs a command of the product with the same configuration; throws when it fails.</summary>
+    public async Task CommandAsync(IEnumerable<string> arguments, CancellationToken ct = default)
+    {
+        if (await Product.RunAsync(configuration, arguments, ct) is { ExitCode: not 0 } failed)
+            throw new LabException($"pgwatchdog {string.Join(' ', arguments)} failed: {failed}");
+    }
+
+    public async ValueTask DisposeAsync() => await StopAsync();
+}
