@@ -1,3 +1,4 @@
+using System.Globalization;
 using System.Text;
 
 namespace PgReplWatchdog.Lab;
@@ -12,12 +13,12 @@ internal static class CutRules
     {
         var script = new StringBuilder(None);
         script.Append("table inet labcut {\n");
-        Chain(script, "input", "iifname", "saddr", cuts.Where(cut => cut.Inbound));
-        Chain(script, "output", "oifname", "daddr", cuts.Where(cut => cut.Outbound));
+        Chain(script, "input", "iifname", "saddr", "dport", cuts.Where(cut => cut.Inbound));
+        Chain(script, "output", "oifname", "daddr", "sport", cuts.Where(cut => cut.Outbound));
         return script.Append("}\n").ToString();
     }
 
-    private static void Chain(StringBuilder script, string hook, string device, string side, IEnumerable<Cut> cuts)
+    private static void Chain(StringBuilder script, string hook, string device, string side, string port, IEnumerable<Cut> cuts)
     {
         script.Append($"chain {hook} {{ type filter hook {hook} priority 0; policy accept;\n");
         // A host always reaches itself; the reset for a refused packet of its own comes to it this way, too.
@@ -25,6 +26,8 @@ internal static class CutRules
         foreach (var cut in cuts)
         {
             var peer = cut.PeerAddress is null ? "" : $"ip {side} {cut.PeerAddress} ";
+            if (cut.Port is { } number)
+                peer += string.Create(CultureInfo.InvariantCulture, $"tcp {port} {number} ");
             script.Append(cut.Mode == CutMode.Drop ? $"{peer}drop\n" : Refusal(peer));
         }
 

@@ -163,6 +163,12 @@ public sealed class LabHost
         return Network.CutAsync(from, new Cut(addressOf(from), mode, direction), ct);
     }
 
+    /// <summary>
+    /// Holds back what the watchdog sends to the SSH server until the cut is healed: TCP sends it again, so that it arrives late. Replaces another cut from the watchdog.
+    /// </summary>
+    public Task HoldBackSshAsync(CancellationToken ct = default) =>
+        Network.CutAsync(CutFrom.Watchdog, new Cut(addressOf(CutFrom.Watchdog), CutMode.Drop, CutDirection.Inbound, SshPort), ct);
+
     /// <summary>Takes back the cut from one peer, or all cuts.</summary>
     public Task HealAsync(CutFrom? from = null, CancellationToken ct = default) => Network.HealAsync(from, ct);
 

@@ -1,6 +1,6 @@
 namespace PgReplWatchdog.Lab.Faults;
 
-/// <summary>What befalls a cluster, by real means; the kinds have numbers, F1 to F16. A closed set: <see cref="All"/>.</summary>
+/// <summary>What befalls a cluster, by real means; the kinds have numbers, F1 to F22. A closed set: <see cref="All"/>.</summary>
 public abstract record Fault
 {
     private protected Fault()
@@ -32,9 +32,20 @@ public abstract record Fault
         new LockedOut(),
         new HostPaused(),
         new SshLost(),
+        new WatchdogGone(Killed: false),
+        new WatchdogGone(Killed: true),
+        new WatchdogGoneAtCrash(Killed: false),
+        new WatchdogGoneAtCrash(Killed: true),
+        new SecondWatchdog(FirstKilled: false),
+        new SecondWatchdog(FirstKilled: true),
+        new SshHeldBack(PrimaryKilled: false),
+        new SshHeldBack(PrimaryKilled: true),
+        new Synchronous(HostGone: false),
+        new Synchronous(HostGone: true),
+        new SwitchoverUnseen(),
     ];
 
-    /// <summary>F1 to F16.</summary>
+    /// <summary>F1 to F22.</summary>
     public abstract string Number { get; }
 
     /// <summary>The number and the variant: unique, and how logs and command lines call it.</summary>
@@ -57,6 +68,9 @@ public abstract record Fault
 
     /// <summary>Whether hosts need disks of their own (<see cref="LabOptions.DiskMegabytes"/>).</summary>
     public virtual bool NeedsDisk => false;
+
+    /// <summary>Whether the fault stops and starts the watchdog (<see cref="Scene.First"/>).</summary>
+    public virtual bool NeedsWatchdog => false;
 
     /// <summary>The fault of that name.</summary>
     public static Fault Named(string name) => All.FirstOrDefault(fault => fault.Name == name) ?? throw new LabException($"there is no fault '{name}'");

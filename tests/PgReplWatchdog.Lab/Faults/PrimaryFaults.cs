@@ -112,3 +112,41 @@ public sealed record DiskFull : Fault
         return scene.StartPrimaryUnlessReplacedAsync(ct); // without a block for WAL it may have ended
     }
 }
+
+/// <summary>
+/// F21: synchronous_standby_names on the primary names one standby. That standby is lost, and commits wait; or the primary's host is gone, and every
+/// acknowledged row is on that standby.
+/// </summary>
+public sealed record Synchronous(bool HostGone) : Fault
+{
+    private const string Setting = "synchronous_standby_names";
+    private static readonly TimeSpan Patience = TimeSpan.FromSeconds(20);
+
+    public override string Number => "F21";
+    public override string Name => HostGone ? "F21 synchronous standby, primary's host gone" : "F21 synchronous standby killed";
+    public override Must Must => HostGone ? Must.FailOver : Must.Hold;
+    public override bool NeedsNetwork => HostGone;
+
+    public override async Task StartAsync(Scene scene, CancellationToken ct = default)
+    {
+        var standby = scene.Standbys[0];
+        await scene.Primary.PsqlAsync($"ALTER SYSTEM SET {Setting} = 'FIRST 1 ({standby.Name})'", ct);
+        await scene.Primary.PsqlAsync("SELECT pg_reload_conf()", ct);
+        await Wait.UntilAsync(
+            async () => await scene.Primary.TryPsqlAsync($"SELECT sync_state FROM pg_stat_replication WHERE application_name = '{standby.Name}'", ct) == "sync",
+            $"{standby} is synchronous", Patience, ct);
+        await scene.Primary.PsqlAsync("INSERT INTO deed (client, id) VALUES ('lab', pg_current_wal_lsn() - '0/0')", ct); // all rows before it are there as well
+        await (HostGone ? scene.Primary.KillAsync(ct) : standby.KillPostgresAsync(ct));
+    }
+
+    public override async Task EndAsync(Scene scene, CancellationToken ct = default)
+    {
+        await scene.Primary.RunAsync($"sed -i /^{Setting}/d {scene.Primary.DataDirectory}/postgresql.auto.conf", ct); // whether its PostgreSQL runs or not
+        if (HostGone)
+            await scene.Primary.ReviveAsync(startPostgres: false, ct);
+        else
+            await Scene.TryStartAsync(scene.Standbys[0], ct);
+        await scene.Primary.TryPsqlAsync("SELECT pg_reload_conf()", ct);
+        await scene.StartPrimaryUnlessReplacedAsync(ct);
+    }
+}

@@ -1,0 +1,130 @@
+namespace PgReplWatchdog.Lab.Faults;
+
+/// <summary>F17: the watchdog is gone for a while, stopped cleanly or killed. Nothing else happens.</summary>
+public sealed record WatchdogGone(bool Killed) : Fault
+{
+    public override string Number => "F17";
+    public override string Name => Killed ? "F17 watchdog killed" : "F17 watchdog stopped";
+    public override Must Must => Must.Hold;
+    public override bool NeedsWatchdog => true;
+
+    public override Task StartAsync(Scene scene, CancellationToken ct = default) => Killed ? scene.Watchdog.KillAsync() : scene.Watchdog.StopAsync();
+
+    public override Task EndAsync(Scene scene, CancellationToken ct = default) => scene.Watchdog.StartAsync(ct);
+}
+
+/// <summary>F18: the primary crashes while the watchdog is gone, and the watchdog is started again.</summary>
+public sealed record WatchdogGoneAtCrash(bool Killed) : Fault
+{
+    private static readonly TimeSpan BeforeTheStart = TimeSpan.FromSeconds(2);
+
+    public override string Number => "F18";
+    public override string Name => Killed ? "F18 watchdog killed, primary killed" : "F18 watchdog stopped, primary killed";
+    public override Must Must => Must.FailOver;
+    public override bool NeedsWatchdog => true;
+
+    public override async Task StartAsync(Scene scene, CancellationToken ct = default)
+    {
+        await (Killed ? scene.Watchdog.KillAsync() : scene.Watchdog.StopAsync());
+        await scene.Primary.KillPostgresAsync(ct);
+        await Task.Delay(BeforeTheStart, ct);
+        await scene.Watchdog.StartAsync(ct);
+    }
+
+    public override Task EndAsync(Scene scene, CancellationToken ct = default) => scene.StartPrimaryUnlessReplacedAsync(ct);
+}
+
+/// <summary>
+/// F19: a second watchdog runs in place of the first one. The first one was stopped cleanly, so that the second one arms the guard and is then killed;
+/// or the first one was killed, so that the second one finds its lease, waits, and is stopped. Then the first one runs again.
+/// </summary>
+public sealed record SecondWatchdog(bool FirstKilled) : Fault
+{
+    private static readonly TimeSpan Patience = TimeSpan.FromSeconds(60);
+
+    public override string Number => "F19";
+    public override string Name => FirstKilled ? "F19 second watchdog after the first was killed" : "F19 second watchdog killed, lease taken over";
+    public override Must Must => Must.Hold;
+    public override bool NeedsWatchdog => true;
+
+    public override async Task StartAsync(Scene scene, CancellationToken ct = default)
+    {
+        await (FirstKilled ? scene.Watchdog.KillAsync() : scene.Watchdog.StopAsync());
+        await scene.SecondWatchdog.StartAsync(ct);
+        if (FirstKilled)
+            await scene.SecondWatchdog.UntilAsync(SeesAnother, "the second watchdog sees the lease of the first one", Patience, ct);
+        else
+            await scene.SecondWatchdog.UntilAsync(status => status.FailoverReady, "failover is ready under the second watchdog", Patience, ct);
+    }
+
+    public override async Task EndAsync(Scene scene, CancellationToken ct = default)
+    {
+        await (FirstKilled ? scene.SecondWatchdog.StopAsync() : scene.SecondWatchdog.KillAsync());
+        await scene.Watchdog.StartAsync(ct);
+        // Where an earlier round declared the second one lost, that holds until the first one sees it alive: then there is nothing to take over.
+        if (!FirstKilled && SeesAnother(await scene.Watchdog.UntilAsync(
+                status => SeesAnother(status) || status.FailoverReady, "the first watchdog sees the lease of the second one", Patience, ct)))
+            await scene.Watchdog.CommandAsync(["takeover", LabConfiguration.ClusterName, "--yes"], ct);
+    }
+
+    private static bool SeesAnother(ServiceStatus status) => status.Gates.Contains("AnotherWatchdog");
+}
+
+/// <summary>F20: what the watchdog sends over SSH arrives seconds late, at every host; or at the primary's host alone, and PostgreSQL there crashes.</summary>
+public sealed record SshHeldBack(bool PrimaryKilled) : Fault
+{
+    public override string Number => "F20";
+    public override string Name => PrimaryKilled ? "F20 SSH to the primary's host held back, primary killed" : "F20 SSH to every host held back";
+    public override Must Must => PrimaryKilled ? Must.FailOver : Must.Hold;
+    public override MayLose MayLose => PrimaryKilled ? MayLose.WhatWasNotReceived : MayLose.Nothing;
+    public override bool NeedsNetwork => true;
+
+    public override async Task StartAsync(Scene scene, CancellationToken ct = default)
+    {
+        foreach (var host in Hosts(scene))
+            await host.HoldBackSshAsync(ct);
+        if (PrimaryKilled)
+            await scene.Primary.KillPostgresAsync(ct);
+    }
+
+    public override async Task EndAsync(Scene scene, CancellationToken ct = default)
+    {
+        foreach (var host in Hosts(scene))
+            await host.HealAsync(CutFrom.Watchdog, ct);
+        await scene.StartPrimaryUnlessReplacedAsync(ct);
+    }
+
+    private IReadOnlyList<LabHost> Hosts(Scene scene) => PrimaryKilled ? [scene.Primary] : scene.Lab.Hosts;
+}
+
+/// <summary>F22: an operator switches over while the watchdog is stopped: the primary is stopped cleanly, a standby is promoted, and the others follow it.</summary>
+public sealed record SwitchoverUnseen : Fault
+{
+    public override string Number => "F22";
+    public override string Name => "F22 switchover while the watchdog is stopped";
+    public override Must Must => Must.FailOver;
+    public override bool NeedsWatchdog => true;
+
+    public override async Task StartAsync(Scene scene, CancellationToken ct = default)
+    {
+        await scene.Watchdog.StopAsync();
+        var (old, promoted, other) = (scene.Primary, scene.Standbys[0], scene.Standbys[1]);
+        await old.StopPostgresAsync(ct: ct); // returns when the standbys have all WAL
+        await promoted.PsqlAsync("SELECT pg_promote()", ct);
+        await promoted.PsqlAsync(
+            "SELECT pg_create_physical_replication_slot(name) FROM unnest(ARRAY['" + $"pgwatchdog_{old.Name}','pgwatchdog_{other.Name}" + "']) name WHERE name NOT IN (SELECT slot_name FROM pg_replication_slots)", ct);
+        var follow = (await other.RunAsync($"grep -E '^primary_(conninfo|slot_name) = ' {Settings(other)}", ct)).Replace($"'{old.Address}'", $"'{promoted.Address}'", StringComparison.Ordinal);
+        await RepointAsync(other, follow, ct);
+        await other.PsqlAsync("SELECT pg_reload_conf()", ct);
+        await RepointAsync(old, follow.Replace(other.DataDirectory, old.DataDirectory, StringComparison.Ordinal).Replace(other.Name, old.Name, StringComparison.Ordinal), ct);
+        await old.RunAsync($"touch {old.DataDirectory}/standby.signal", ct);
+        await old.StartPostgresAsync(ct);
+    }
+
+    public override Task EndAsync(Scene scene, CancellationToken ct = default) => scene.Watchdog.StartAsync(ct);
+
+    private static Task<string> RepointAsync(LabHost host, string settings, CancellationToken ct) =>
+        host.RunAsync($"sed -i -E '/^primary_(conninfo|slot_name) = /d' {Settings(host)}\ncat >> {Settings(host)} << 'END'\n{settings}\nEND", ct);
+
+    private static string Settings(LabHost host) => $"{host.DataDirectory}/pgwatchdog.conf";
+}
