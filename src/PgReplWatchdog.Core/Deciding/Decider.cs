@@ -59,7 +59,7 @@ public static class Decider
         var known = Known(spec.Policy, trail, memory, suspicion, observation);
         var flushBounds = working.FlushBounds.Looked(observation, 2 * spec.Policy.LateAfter);
         var guardSeenAt = GuardSeenAt(spec.Policy, memory, working with { FlushBounds = flushBounds }, observation);
-        var mayBeArmed = Guarding.MayBeArmed(spec.Policy, memory, working, observation);
+        var mayBeArmed = Guarding.MayBeArmed(spec, memory, working, observation);
         var servedAt = observation.Find(memory.IntendedPrimary) is { IsServingPrimary: true } ? observation.At : working.ServedAt ?? observation.At;
         var now = new Situation(spec, memory, diagnosis, suspicion, observation)
         {

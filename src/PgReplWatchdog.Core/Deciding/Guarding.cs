@@ -53,22 +53,23 @@ public static class Guarding
 
     /// <summary>
     /// The node whose guard may be armed: the one on record, or ordered by this process. A new process does not know what one before it has ordered.
-    /// Cleared by the host's word that the order is gone.
+    /// Cleared by the host's word that the order is gone, and where the guard shows that it has none, or another watchdog's.
     /// </summary>
-    public static string? MayBeArmed(Policy policy, ClusterMemory memory, WorkingMemory working, ClusterObservation observation)
+    public static string? MayBeArmed(ClusterSpec spec, ClusterMemory memory, WorkingMemory working, ClusterObservation observation)
     {
-        ArgumentNullException.ThrowIfNull(policy);
+        ArgumentNullException.ThrowIfNull(spec);
         ArgumentNullException.ThrowIfNull(memory);
         ArgumentNullException.ThrowIfNull(working);
         ArgumentNullException.ThrowIfNull(observation);
         if (memory.Guard is { } guard)
             return guard.Node;
-        var node = working.StartedAt is null && policy.GuardTimeToLive > TimeSpan.Zero ? memory.IntendedPrimary : working.MayBeArmed;
+        var node = working.StartedAt is null && spec.Policy.GuardTimeToLive > TimeSpan.Zero ? memory.IntendedPrimary : working.MayBeArmed;
         var isGone = observation.Report is { Action: nameof(WatchdogAction.DisarmGuard), Succeeded: true } report && report.Node == node;
         // One that shows nothing at all has no session: it may have an order all the same.
-        var showsNone = observation.Find(node) is { IsServingPrimary: true, Server.GuardOrderId: "" };
+        var showsNoOwn = observation.Find(node) is { IsServingPrimary: true, Server: { } server }
+            && (server.GuardOrderId is "" || Ownership.IsForeign(spec, memory, server.GuardOwner));
         var wasJustTold = working.GuardToldAt is { } told && observation.At - told < ShowsWithin;
-        return isGone || (showsNone && !wasJustTold) ? null : node;
+        return isGone || (showsNoOwn && !wasJustTold) ? null : node;
     }
 
     /// <summary>

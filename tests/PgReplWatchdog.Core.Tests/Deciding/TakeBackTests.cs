@@ -66,11 +66,11 @@ public class TakeBackTests
         Assert.Null(decision.Working.MayBeArmed);
     }
 
-    private static string? MayBeArmed(WorkingMemory working, string? shown, bool? disarmed = null)
+    private static string? MayBeArmed(WorkingMemory working, string? shown, bool? disarmed = null, string owner = "")
     {
-        var seen = At(20, Primary().With(server => server with { GuardOrderId = shown }), Standby());
+        var seen = At(20, Primary().With(server => server with { GuardOrderId = shown, GuardOwner = owner }), Standby());
         var report = disarmed is { } succeeded ? new ActionReport(nameof(WatchdogAction.DisarmGuard), Alpha, succeeded) : null;
-        return Guarding.MayBeArmed(new Policy(), Known with { Guard = null }, working, seen with { Report = report });
+        return Guarding.MayBeArmed(Two() with { Owner = "0a1b2c3d" }, Known with { Guard = null }, working, seen with { Report = report });
     }
 
     private static readonly WorkingMemory Ordered =
@@ -85,6 +85,16 @@ public class TakeBackTests
         Assert.Null(MayBeArmed(Ordered, ""));
         Assert.Equal(Alpha, MayBeArmed(Ordered, null, disarmed: false));
         Assert.Null(MayBeArmed(Ordered, null, disarmed: true));
+    }
+
+    /// <summary>A watchdog that stops would else ask for another one's order to be removed, or tell the operator to.</summary>
+    [Fact]
+    public void Order_of_another_watchdog_is_not_taken_for_an_own_one()
+    {
+        Assert.Null(MayBeArmed(Ordered, "12345678", owner: "3d2c1b0a"));
+        Assert.Null(MayBeArmed(WorkingMemory.Empty, "12345678", owner: "3d2c1b0a"));
+        Assert.Equal(Alpha, MayBeArmed(Ordered, "12345678", owner: "0a1b2c3d"));
+        Assert.Equal(Alpha, MayBeArmed(Ordered with { GuardToldAt = Seconds(15) }, "12345678", owner: "3d2c1b0a")); // what shows may be what was there before
     }
 
     [Fact]
