@@ -46,7 +46,7 @@ internal sealed partial class Faults
             1 => () => StartupIsStuck(standby, stuckUntil),
             2 => () => SshdIsAway(standby, double.PositiveInfinity),
             3 => () => DiskFills(standby, double.PositiveInfinity),
-            _ => () => CommitsWillWait(standby),
+            _ => world.Nodes.Length > 2 && world.Chance(0.5) ? () => IsNotSynchronous(standby) : () => CommitsWillWait(standby),
         });
         if (!late && world.Chance(0.5))
             OthersFallBehind(standby, failsAt);
@@ -72,7 +72,14 @@ internal sealed partial class Faults
     private void CommitsWillWait(Node node)
     {
         world.Tell($"synchronous_standby_names of {node} are met by nobody");
-        node.CommitsWait = true;
+        node.SynchronousStandbyNames = Node.NoStandby;
+    }
+
+    private void IsNotSynchronous(Node node)
+    {
+        world.Tell($"synchronous_standby_names are set on all nodes but {node}");
+        foreach (var other in world.Nodes.Where(other => other != node))
+            other.SynchronousStandbyNames = Node.AnyStandby;
     }
 
     /// <summary>Its replay moves all the while, and ends some time after the primary has failed.</summary>

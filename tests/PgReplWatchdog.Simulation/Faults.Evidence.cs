@@ -8,6 +8,7 @@ internal sealed partial class Faults
         (2, (_, until) => SwitchesOverUnseen(until)),
         (1, (_, until) => Cascades(until)),
         (1, (node, until) => AddressMoves(node, until)),
+        (1, (_, until) => AddressFollowsThePrimary(until)),
     ];
 
     /// <summary>
@@ -70,6 +71,26 @@ internal sealed partial class Faults
         });
     }
 
+    /// <summary>The primary fails, and its address is moved to the node that has replaced it.</summary>
+    private void AddressFollowsThePrimary(double until)
+    {
+        if (Array.Find(world.Nodes, node => node.IsPrimary) is not { } old)
+            return;
+        Crashes(old);
+        var ends = Math.Min(HealedAt, Math.Max(until, world.Now + 30));
+        for (var after = 2; after < 20; after += 2)
+            world.At(world.Now + after, Follows);
+        world.At(ends, () => world.LeadsTo[old.Index] = old);
+
+        void Follows()
+        {
+            if (world.Now >= ends || world.LeadsTo[old.Index] != old || Array.Find(world.Nodes, node => node.IsPrimary && node != old) is not { } successor)
+                return;
+            world.Tell($"the address of {old} leads to {successor}, its successor, until {ends:0.0}");
+            world.LeadsTo[old.Index] = successor;
+        }
+    }
+
     /// <summary>A node's name leads the watchdog to another node: a floating address, or DNS.</summary>
     private void AddressMoves(Node node, double until)
     {
@@ -79,5 +100,7 @@ internal sealed partial class Faults
         world.Tell($"the address of {node} leads to {other} until {until:0.0}");
         world.LeadsTo[node.Index] = other;
         world.At(until, () => world.LeadsTo[node.Index] = node);
+        if (world.Chance(0.5) && Array.Find(world.Nodes, one => one.IsPrimary) is { } primary)
+            world.At(world.Now + world.Between(0.5, 6), () => Crashes(primary));
     }
 }

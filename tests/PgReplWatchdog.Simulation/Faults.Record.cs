@@ -74,6 +74,16 @@ internal sealed partial class Faults
         journal.Asked = journal.Asked with { Adopt = new(node.Name, journal.Memory.Epoch, "mary", world.WallClock) };
     }
 
+    /// <summary>The watchdog does not see the primary for some looks; half of the time its host answers over SSH, and says that it lives.</summary>
+    private void MissesAnswers(Node primary)
+    {
+        var until = Math.Min(HealedAt, world.Now + Duration());
+        if (world.Chance(0.5))
+            Hangs(primary, Hang.Postmaster, until);
+        else
+            CutBoth(primary.Index, world.Watchdog, until);
+    }
+
     private void Lies(double until)
     {
         if (Array.Find(world.Nodes, node => node.IsStandby) is not { } liar)
@@ -85,5 +95,7 @@ internal sealed partial class Faults
         if (lie.IsForged)
             world.Forgers.Add(liar);
         world.At(until, () => world.Lie = world.Lie == lie ? null : world.Lie);
+        if (world.Chance(0.5) && Array.Find(world.Nodes, node => node.IsPrimary) is { } primary)
+            world.At(world.Now + world.Between(0, 3), () => MissesAnswers(primary));
     }
 }

@@ -1,7 +1,7 @@
 namespace PgReplWatchdog.Simulation;
 
 /// <summary>Draws what goes wrong, and when, and sees to it that it ends.</summary>
-internal sealed partial class Faults(World world, Journal journal, Crash crash)
+internal sealed partial class Faults(World world, Journal journal, Crash crash, Func<ClusterMemory?, SecondWatchdog> second)
 {
     public const double FirstAt = 12;
     public const double LastAt = 70;
@@ -35,6 +35,8 @@ internal sealed partial class Faults(World world, Journal journal, Crash crash)
                     world.At(world.Between(20, 30), () => crash.After(world.Random.Next(25)));
                 break;
             default:
+                if (world.Chance(0.15))
+                    world.At(world.Between(3, 18), () => SecondWatchdogComes(isClone: false));
                 world.At(world.Between(20, 25), CutOneLink);
                 break;
         }
@@ -159,7 +161,7 @@ internal sealed partial class Faults(World world, Journal journal, Crash crash)
         var listener = world.Nodes[(primary.Index + 1) % world.Nodes.Length];
         var lost = Math.Min(HealedAt, world.Now + world.Between(0.5, 12));
         world.Tell($"only {listener} hears {primary}, until {lost:0.0}, and the watchdog reaches neither");
-        for (var other = 0; other <= world.Watchdog; other++)
+        for (var other = 0; other < world.Network.Parties; other++)
         {
             if (other != primary.Index && other != listener.Index)
                 CutBoth(primary.Index, other, Math.Max(until, lost + 12));
@@ -222,7 +224,7 @@ internal sealed partial class Faults(World world, Journal journal, Crash crash)
 
     private void CutOff(Node node, double until)
     {
-        for (var other = 0; other <= world.Watchdog; other++)
+        for (var other = 0; other < world.Network.Parties; other++)
         {
             if (other != node.Index)
                 CutBoth(node.Index, other, until);
@@ -239,7 +241,7 @@ internal sealed partial class Faults(World world, Journal journal, Crash crash)
     {
         for (var links = world.Random.Next(1, 4); links > 0; links--)
         {
-            var (from, to) = (world.Random.Next(world.Watchdog + 1), world.Random.Next(world.Watchdog + 1));
+            var (from, to) = (world.Random.Next(world.Parties), world.Random.Next(world.Parties));
             if (from == to)
                 continue;
             var both = world.Chance(0.5);
@@ -252,11 +254,11 @@ internal sealed partial class Faults(World world, Journal journal, Crash crash)
         }
     }
 
-    private string Party(int index) => index == world.Watchdog ? "watchdog" : world.Nodes[index].Name;
+    private string Party(int index) => index < world.Nodes.Length ? world.Nodes[index].Name : index == world.Watchdog ? "watchdog" : "second watchdog";
 
     private void Slow(double until)
     {
-        var (from, to) = (world.Random.Next(world.Watchdog + 1), world.Random.Next(world.Watchdog + 1));
+        var (from, to) = (world.Random.Next(world.Parties), world.Random.Next(world.Parties));
         var delay = world.Between(0.1, 4);
         world.Tell($"{Party(from)} to {Party(to)}: {delay:0.0} s late until {until:0.0}");
         world.Network.Slow(from, to, delay, until);

@@ -36,8 +36,13 @@ internal sealed class Guard(double rate, Random random)
     /// <summary>What its session at the server shows; null where it has none.</summary>
     public string? Shown { get; private set; }
 
-    /// <summary>The position that the watchdog's session says it has seen in an answer.</summary>
-    public ulong WatchdogHasSeen { get; set; }
+    /// <summary>Whose order that is; empty where it shows none.</summary>
+    public string ShownOwner { get; private set; } = "";
+
+    /// <summary>The position that each watchdog's sessions say they have seen in an answer.</summary>
+    private readonly Dictionary<string, ulong> seen = [];
+
+    public void Sees(string watchdog, ulong position) => seen[watchdog] = Math.Max(seen.GetValueOrDefault(watchdog), position);
 
     /// <summary>When the boot check let this node start, which is what its lease begins with; by the host's clock.</summary>
     private double checkedAt;
@@ -68,10 +73,10 @@ internal sealed class Guard(double rate, Random random)
     public void Lags(double seconds, double until) => (lag, lagsUntil) = (seconds, until);
 
     /// <summary>Its session at the server ends, and no other one can be opened until then, nor while the postmaster hangs.</summary>
-    public void LosesSession(double until) => (hasLostSession, sessionAwayUntil, Shown) = (true, until, null);
+    public void LosesSession(double until) => (hasLostSession, sessionAwayUntil, Shown, ShownOwner) = (true, until, null, "");
 
     /// <summary>All of its processes are gone, its keeper's too; the order stays. It is started again when it is armed.</summary>
-    public void Die() => (IsInstalled, leased, killAt, Shown) = (false, false, double.PositiveInfinity, null);
+    public void Die() => (IsInstalled, leased, killAt, Shown, ShownOwner) = (false, false, double.PositiveInfinity, null, "");
 
     /// <summary>Arming starts it where it does not run: unarmed, so that it takes the server for one that it has seen serve.</summary>
     public void Starts(Node node)
@@ -81,9 +86,9 @@ internal sealed class Guard(double rate, Random random)
     }
 
     /// <summary>It is killed and restarted by its keeper, which has kept what was proven.</summary>
-    public void Restart(double seconds, double now) => (polledAt, killAt, Shown) = (Clock(now + seconds), double.PositiveInfinity, null);
+    public void Restart(double seconds, double now) => (polledAt, killAt, Shown, ShownOwner) = (Clock(now + seconds), double.PositiveInfinity, null, "");
 
-    public void HostStarts() => (leased, run, killAt, Shown) = (false, -1, double.PositiveInfinity, null);
+    public void HostStarts() => (leased, run, killAt, Shown, ShownOwner) = (false, -1, double.PositiveInfinity, null, "");
 
     /// <summary>Returns true at the moment at which PostgreSQL is to be killed.</summary>
     /// <param name="node">Its node.</param>
@@ -95,7 +100,7 @@ internal sealed class Guard(double rate, Random random)
         if (node.Pause is not null)
             return false;
         if (!node.IsRunning)
-            Shown = null;
+            (Shown, ShownOwner) = (null, "");
         if (!IsInstalled || node.Process == Process.Stopped)
         {
             (leased, killAt) = (false, double.PositiveInfinity);
@@ -136,10 +141,11 @@ internal sealed class Guard(double rate, Random random)
     /// <summary>The server lets others in but not the guard: a lease standby's word does for an acknowledgement.</summary>
     private void AskStandbys(Node node, double clock, double timeToLive, Func<Node, bool> hasLeave)
     {
-        Shown = null;
+        (Shown, ShownOwner) = (null, "");
         if (run != node.Run)
         {
-            (run, leased, proof, WatchdogHasSeen) = (node.Run, !node.IsStandby, checkedAt, 0);
+            (run, leased, proof) = (node.Run, !node.IsStandby, checkedAt);
+            seen.Clear();
             written.Clear();
         }
         leased &= Order is not null;
@@ -151,8 +157,11 @@ internal sealed class Guard(double rate, Random random)
     {
         var isStart = run != node.Run;
         if (isStart)
-            (run, leased, WatchdogHasSeen) = (node.Run, false, 0);
-        Shown = Order?.Id ?? "";
+        {
+            (run, leased) = (node.Run, false);
+            seen.Clear();
+        }
+        (Shown, ShownOwner) = (Order?.Id ?? "", Order?.Owner ?? "");
         if (node.IsStandby || Order is null)
         {
             leased = false;
@@ -162,7 +171,7 @@ internal sealed class Guard(double rate, Random random)
         messages.Enqueue(new Message(node.Position, Order, [.. streams.Where(stream => stream.Primary == node && stream.AtPrimary)]));
         if (messages.Count > MostMessages)
             messages.Dequeue();
-        var acknowledged = WatchdogHasSeen <= node.Position ? WatchdogHasSeen : 0;
+        var acknowledged = seen.GetValueOrDefault(Order.Owner) is var position && position <= node.Position ? position : 0;
         foreach (var stream in streams)
         {
             if (stream.Primary == node && stream.AtPrimary && Order.Vouchers.Contains(stream.Standby.Name))

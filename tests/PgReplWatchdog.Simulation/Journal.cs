@@ -3,11 +3,14 @@ using PgReplWatchdog.Journaling;
 namespace PgReplWatchdog.Simulation;
 
 /// <summary>What is on the watchdog's disk: it outlives the process.</summary>
-internal sealed class Journal(World world, Crash crash) : IJournal
+internal sealed class Journal(World world, Station station, Crash crash) : IJournal
 {
     public ClusterMemory Memory { get; private set; } = ClusterMemory.Empty;
     /// <summary>Told of each decision to fail over, when it is on record.</summary>
     public Action<Procedure>? Decided { get; set; }
+
+    /// <summary>Told when another node becomes the primary on record without a failover or an operator's request.</summary>
+    public Action<Node, Node>? Adopted { get; set; }
 
     public OperatorWish Asked { get; set; } = OperatorWish.None;
     public double UnwritableUntil { get; set; }
@@ -27,8 +30,9 @@ internal sealed class Journal(World world, Crash crash) : IJournal
         if (Restored is { } restored)
         {
             (Memory, Restored) = (restored, null);
-            world.Truth.Restored(restored);
-            world.Tell($"the watchdog's record is from a backup: epoch {restored.Epoch}, primary {restored.IntendedPrimary}");
+            if (station == world.Station)
+                world.Truth.Restored(restored);
+            world.Tell($"{station.Sign}the watchdog's record is from a backup: epoch {restored.Epoch}, primary {restored.IntendedPrimary}");
         }
         return Memory;
     }
@@ -43,15 +47,20 @@ internal sealed class Journal(World world, Crash crash) : IJournal
         if (memory.Epoch != Memory.Epoch || memory.Procedure?.DecidedAt != Memory.Procedure?.DecidedAt)
             Older.Add((world.Now, Memory));
         world.WasForgeryAdopted |= memory.IntendedPrimary != Memory.IntendedPrimary && world.Forgers.Any(node => node.IsStandby && node.Name == memory.IntendedPrimary);
+        var before = Memory;
         Memory = memory;
-        world.Truth.OnRecord(memory);
+        if (station == world.Station)
+            world.Truth.OnRecord(memory);
         Written++;
         foreach (var entry in events)
         {
             Told[entry.Kind] = Told.GetValueOrDefault(entry.Kind) + 1;
             if (entry.Kind == EventKind.FailoverDecided)
                 Decided?.Invoke(memory.Procedure!);
-            world.Trace?.WriteLine(FormattableString.Invariant($"{world.Now,8:0.000}    | {entry.Kind}: {entry.Sentence}"));
+            if (entry.Kind == EventKind.PrimaryAdopted && memory.Abandoned?.Epoch != memory.Epoch
+                && before.IntendedPrimary is { } old && memory.IntendedPrimary is { } adopted && old != adopted)
+                Adopted?.Invoke(world.Find(old), world.Find(adopted));
+            world.Trace?.WriteLine(FormattableString.Invariant($"{world.Now,8:0.000}    | {station.Sign}{entry.Kind}: {entry.Sentence}"));
         }
         crash.Step();
     }

@@ -1,6 +1,6 @@
 namespace PgReplWatchdog.Simulation;
 
-/// <summary>Every direction between any two parties: up with a delay, or down. The last party is the watchdog's host.</summary>
+/// <summary>Every direction between any two parties: up with a delay, or down. The last parties are the hosts of the watchdog and of a second one.</summary>
 internal sealed class Network(int parties)
 {
     /// <summary>For how long a connection whose way back is cut still delivers: what fits the window is sent without an answer.</summary>
@@ -11,6 +11,8 @@ internal sealed class Network(int parties)
     private readonly double[] downSince = new double[parties * parties];
     private readonly double[] slowUntil = new double[parties * parties];
     private readonly double[] slowBy = new double[parties * parties];
+
+    public int Parties => parties;
 
     /// <summary>The reference addresses are out of the watchdog's reach until then.</summary>
     public double ReferencesDownUntil { get; set; }

@@ -93,14 +93,23 @@ internal sealed class Node(int index, Guard guard)
     /// <summary>What its startup process replays in a step, bytes.</summary>
     public ulong ReplayedInStep { get; set; } = ulong.MaxValue;
 
-    /// <summary>Its synchronous_standby_names are met by nobody: as a primary it acknowledges nothing.</summary>
-    public bool CommitsWait { get; set; }
+    /// <summary>Its synchronous_standby_names: <see cref="AnyStandby"/>, <see cref="NoStandby"/>, or empty.</summary>
+    public string SynchronousStandbyNames { get; set; } = "";
+
+    public const string AnyStandby = "*";
+    public const string NoStandby = "nobody";
+
+    /// <summary>No standby can confirm a commit: as a primary it acknowledges nothing.</summary>
+    private bool CommitsWait => SynchronousStandbyNames == NoStandby;
 
     /// <summary>Until then its startup process does nothing: it replays nothing, and a promotion does not come about.</summary>
     public double StuckUntil { get; set; }
 
     public bool StartBlocked { get; set; }
     public bool BlockedByGuard { get; set; }
+
+    /// <summary>When the guard that has stopped it asks next whether it may start it again.</summary>
+    public double ReviveAt { get; set; }
     public bool DiskFull { get; set; }
 
     /// <summary>Until then its host lets nobody in over SSH.</summary>

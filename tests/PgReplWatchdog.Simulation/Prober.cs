@@ -3,9 +3,12 @@ using PgReplWatchdog.Probing;
 namespace PgReplWatchdog.Simulation;
 
 /// <summary>What the watchdog sees of the world: who answers, how long that takes, and what gets lost on the way.</summary>
-internal sealed class Prober(World world, Clock clock, Crash crash) : IProber
+internal sealed class Prober(World world, Station station, Clock clock, Crash crash) : IProber
 {
     private const double CacheSeconds = 10;
+
+    /// <summary>A watchdog that has asked nothing for longer may be gone.</summary>
+    private const double StillThere = 10;
 
     private readonly bool[] session = new bool[Setting.MostNodes];
     private readonly int[] sessionRun = new int[Setting.MostNodes];
@@ -21,7 +24,7 @@ internal sealed class Prober(World world, Clock clock, Crash crash) : IProber
     /// <summary>When this process last saw a node serve as primary, or else first looked, by its own clock; and how many looks ago.</summary>
     private readonly (TimeSpan At, int Look)[] served = new (TimeSpan, int)[Setting.MostNodes];
 
-    /// <summary>When this process last saw a node serve as primary, it saw another watchdog as well.</summary>
+    /// <summary>When this process last saw a node serve as primary, it saw another watchdog as well, or its lease.</summary>
     private readonly bool[] besideAnother = new bool[Setting.MostNodes];
 
     /// <summary>Up to where each standby was seen to have replayed, and the last look that found it elsewhere than before.</summary>
@@ -61,7 +64,8 @@ internal sealed class Prober(World world, Clock clock, Crash crash) : IProber
         foreach (var node in world.Nodes)
         {
             if (answers[node.Index].IsServingPrimary)
-                besideAnother[node.Index] = Array.Exists(answers, answer => answer.Server is { Watchdogs.IsEmpty: false });
+                besideAnother[node.Index] = Array.Exists(answers, answer => answer.Server?.Watchdogs.Any(other => other.AskedSecondsAgo <= StillThere) == true)
+                    || (answers[node.Index].Server!.GuardOwner is { Length: > 0 } owner && owner != station.Spec.Owner);
             var (before, movedAt) = replayed[node.Index];
             if (Last.Find(node.Name) is { IsServingStandby: true, Server.ReplayedLsn: { } position })
                 replayed[node.Index] = (position, before is not null && before != position ? Last.At : movedAt);
@@ -88,6 +92,24 @@ internal sealed class Prober(World world, Clock clock, Crash crash) : IProber
             world.Truth.Violated("Looks", $"{decided.From} is replaced after one look at which it did not serve");
     }
 
+    /// <summary>
+    /// A node is the primary by its own claim: nobody who can say so may see the old one serve, and that one has shown that it has given up, or been silent for
+    /// the threshold. A host that tells the truth about its history shows a liar up.
+    /// </summary>
+    public void JudgeAdoption(Node old, Node adopted)
+    {
+        if (world.Truth.HasServedInSightSince(old, station, BeganAt))
+            world.Truth.Violated("Adoption", $"{adopted} is adopted while {old} serves, and has since before the look, in sight of somebody who can say so");
+        else if (adopted.IsStandby && world.Lie is { IsForged: false } && Last!.Host(adopted.Name) is { IsReachable: true })
+            world.Truth.Violated("Adoption", $"{adopted} is adopted, which is a standby, and its host answered");
+        var (at, look) = served[old.Index];
+        var hasGivenUp = Last!.Find(old.Name) is { IsServingStandby: true } || Last.Host(old.Name) is { IsDead: true } or { StandbySignal: true };
+        if (looks - look < 2 && looks > 2)
+            world.Truth.Violated("Adoption", $"{adopted} is adopted after one look at which {old} did not serve");
+        else if (!hasGivenUp && Last.At - at is var waited && waited < world.Setting.Spec.Policy.UnreachableThreshold)
+            world.Truth.Violated("Adoption", $"{adopted} is adopted {waited.TotalSeconds:0.00} s after {old} was seen serving");
+    }
+
     private void Wait()
     {
         world.Advance(took);
@@ -102,13 +124,15 @@ internal sealed class Prober(World world, Clock clock, Crash crash) : IProber
     {
         var (network, now) = (world.Network, world.Now);
         var kept = session[node.Index] && sessionRun[node.Index] == node.Run && node.IsRunning;
-        var arrives = node.HostUp && network.IsUp(world.Watchdog, node.Index, now);
+        var arrives = node.HostUp && network.IsUp(station.Place, node.Index, now);
         var isAsked = arrives && node.IsRunning && (node.Hang == Hang.None || (kept && node.Hang == Hang.Postmaster));
         var isLockedOut = world.Now < world.LockedOutUntil && node.IsRunning && !node.IsStandby;
+        if (isAsked && !isLockedOut)
+            station.Asks(node, now);
         if (isAsked && kept && !isLockedOut)
             Heartbeat(node);
-        var roundTrip = network.RoundTrip(world.Watchdog, node.Index, now);
-        var comesBack = arrives && network.IsUp(node.Index, world.Watchdog, now) && roundTrip < Timeout && !world.Chance(world.Mischief);
+        var roundTrip = network.RoundTrip(station.Place, node.Index, now);
+        var comesBack = arrives && network.IsUp(node.Index, station.Place, now) && roundTrip < Timeout && !world.Chance(world.Mischief);
         if (!comesBack || (node.IsRunning && (!isAsked || node.Hang != Hang.None)))
         {
             Costs(Timeout);
@@ -137,7 +161,7 @@ internal sealed class Prober(World world, Clock clock, Crash crash) : IProber
     {
         if (node.IsStandby)
             return;
-        node.Guard.WatchdogHasSeen = Math.Max(node.Guard.WatchdogHasSeen, hasSeen[node.Index]);
+        node.Guard.Sees(station.Spec.Owner, hasSeen[node.Index]);
         node.Position += 64;
     }
 
@@ -161,11 +185,11 @@ internal sealed class Prober(World world, Clock clock, Crash crash) : IProber
             WalReceiverTimeout = TimeSpan.FromSeconds(Stream.TimeoutSeconds),
             StartedAt = DateTimeOffset.UnixEpoch.AddSeconds(node.StartedAt).AddMicroseconds(node.Index), // no two servers start in the same microsecond
             LimitsSlots = true,
-            SynchronousStandbyNames = node.CommitsWait ? "nobody" : "",
+            SynchronousStandbyNames = node.SynchronousStandbyNames,
             BootChecks = string.Join(' ', node.BootChecks.Where(check => check.Until > world.Now).Select(check => FormattableString.Invariant($"{check.At}"))),
             GuardOrderId = node.Guard.Shown,
-            GuardOwner = node.Guard.Shown is { Length: > 0 } ? world.Setting.Spec.Owner : "",
-            Watchdogs = IsWatchedByAnother(node) ? [new WatchdogSession("3d2c1b0a", "h9", 0.5, FromHere: false)] : [],
+            GuardOwner = node.Guard.ShownOwner,
+            Watchdogs = [.. world.Others(station).Select(other => other.SessionAt(node, world.Now)).OfType<WatchdogSession>()],
             Slots = [.. node.Slots.Select(name => new ReplicationSlot(world.Setting.Spec.Node(name).SlotName, false, "reserved", null))],
             WalReceiver = receiver is null ? null : new WalReceiver("streaming", TimeSpan.FromSeconds(node.Guard.Ago(receiver.HeardAt, world.Now)), receiver.Primary.Name)
             {
@@ -178,9 +202,6 @@ internal sealed class Prober(World world, Clock clock, Crash crash) : IProber
             ],
         };
     }
-
-    private bool IsWatchedByAnother(Node node) => world.Now < world.OtherUntil && world.OtherAt is { HostUp: true } host
-        && (host == node || world.Network.BothUp(host.Index, node.Index, world.Now));
 
     /// <summary>What the standby's host finds of the guard in the WAL that the standby has received.</summary>
     private GuardTestimony? AskForGuard(GuardQuestion question, Node? primary)
@@ -226,8 +247,8 @@ internal sealed class Prober(World world, Clock clock, Crash crash) : IProber
             cache[subject.Index] = null; // it serves: what its host said before says nothing any more
     }
 
-    private bool Shell(Node node) => node.HostUp && world.Now >= node.SshdAwayUntil && world.Network.BothUp(node.Index, world.Watchdog, world.Now)
-        && world.Network.RoundTrip(node.Index, world.Watchdog, world.Now) < Timeout && !world.Chance(world.Mischief);
+    private bool Shell(Node node) => node.HostUp && world.Now >= node.SshdAwayUntil && world.Network.BothUp(node.Index, station.Place, world.Now)
+        && world.Network.RoundTrip(node.Index, station.Place, world.Now) < Timeout && !world.Chance(world.Mischief);
 
     private HostObservation AskHost(Node node)
     {

@@ -35,22 +35,33 @@ internal sealed class Run
         world = new World(Setting.Draw(random), random, trace);
         crash = new Crash(world);
         clock = new Clock(world);
-        journal = new Journal(world, crash);
+        journal = new Journal(world, world.Station, crash);
         world.Journal = journal;
-        faults = new Faults(world, journal, crash);
+        faults = new Faults(world, journal, crash, copied => new SecondWatchdog(world, clock, metrics, copied));
         trace?.WriteLine(world.Setting);
         faults.Plan();
         StartWatchdog();
     }
 
-    public static Outcome Of(int seed, bool tracing, WatchdogMetrics metrics) => new Run(seed, tracing, metrics).Play();
+    public static Outcome Of(int seed, bool tracing, WatchdogMetrics metrics)
+    {
+        var run = new Run(seed, tracing, metrics);
+        try
+        {
+            return run.Play();
+        }
+        finally
+        {
+            run.world.Second?.Dispose();
+        }
+    }
 
     private void StartWatchdog()
     {
-        var prober = new Prober(world, clock, crash);
-        journal.Decided = prober.Judge;
+        var prober = new Prober(world, world.Station, clock, crash);
+        (journal.Decided, journal.Adopted) = (prober.Judge, prober.JudgeAdoption);
         world.Truth.Restarted();
-        watchdog = new Watchdog(world.Setting.Spec, prober, new Runner(world, journal, prober, crash), FreezeWindows.None, journal, metrics, Notifier.Nobody,
+        watchdog = new Watchdog(world.Setting.Spec, prober, new Runner(world, world.Station, journal, prober, crash), FreezeWindows.None, journal, metrics, Notifier.Nobody,
             clock, NullLogger<Watchdog>.Instance);
     }
 
@@ -102,6 +113,7 @@ internal sealed class Run
     private void Away(double seconds)
     {
         world.IsWatchdogAway = true;
+        world.Ends(world.Station);
         world.Advance(seconds);
         world.IsWatchdogAway = false;
     }
@@ -161,6 +173,9 @@ internal sealed class Run
             world.Truth.Violated("I9",
                 $"{world.Nodes[0]} failed ({faults.Failure}) while \"ready\" was said, and no standby became a primary that takes writes");
         }
+        if (faults.WasReady && world.Nodes[0].SynchronousStandbyNames.Length > 0
+            && Array.Find(world.Nodes, node => node.IsPrimary && node != world.Nodes[0]) is { SynchronousStandbyNames: "" } successor)
+            world.Truth.Violated("I9", $"{world.Nodes[0]} failed ({faults.Failure}) while \"ready\" was said, and replication from {successor} is asynchronous");
         if (faults.IsCandidateSpoiled)
             return; // how long it takes then depends on the candidate
         // Restarted in the middle, a watchdog may find the position on record too old to judge a standby by, and the guard on record too old to be believed.
@@ -179,6 +194,8 @@ internal sealed class Run
     /// <summary>After everything is healed: one primary, and every other node streams from it.</summary>
     private void RequireWhole()
     {
+        if (world.Second is { HasDecided: true })
+            return;
         var primaries = Array.FindAll(world.Nodes, node => node.IsPrimary);
         if (primaries is [var alone])
             RequireNamed(alone);
@@ -205,7 +222,7 @@ internal sealed class Run
         if (watchdog.Last?.Decision.Diagnosis is { Verdict: Verdict.Unknown, Evidence.IsEmpty: false } &&
             (world.Truth.HasOperatorActed || world.Truth.IsRestored || world.SwitchedOverUnseen || world.WasForgeryAdopted))
             return;
-            world.Truth.Violated("Named", $"{primary} is the only primary, {journal.Memory.IntendedPrimary} is on record, verdict {watchdog.Last?.Decision.Diagnosis.Verdict}");
+        world.Truth.Violated("Named", $"{primary} is the only primary, {journal.Memory.IntendedPrimary} is on record, verdict {watchdog.Last?.Decision.Diagnosis.Verdict}");
     }
 
     private string Say(Node node) =>

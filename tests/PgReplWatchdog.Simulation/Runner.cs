@@ -3,7 +3,7 @@ using PgReplWatchdog.Acting;
 namespace PgReplWatchdog.Simulation;
 
 /// <summary>The watchdog's hands in the world: what it asks for is done, or not, or done and not reported.</summary>
-internal sealed class Runner(World world, Journal journal, Prober prober, Crash crash) : IActionRunner
+internal sealed class Runner(World world, Station station, Journal journal, Prober prober, Crash crash) : IActionRunner
 {
     private double began;
 
@@ -11,6 +11,7 @@ internal sealed class Runner(World world, Journal journal, Prober prober, Crash 
     {
         crash.Step();
         RequireOnRecord(action);
+        RequireOwnGuard(action);
         began = world.Now;
         var bytes = (long?)null;
         var done = action switch
@@ -25,15 +26,15 @@ internal sealed class Runner(World world, Journal journal, Prober prober, Crash 
             WatchdogAction.Repoint repoint => world.Find(repoint.Primary).IsServing && OnHost(world.Find(repoint.Node), node => Point(node, world.Find(repoint.Primary))),
             WatchdogAction.Checkpoint checkpoint => OnHost(world.Find(checkpoint.Node), node => node.Checkpointed = node.Branch),
             WatchdogAction.Rejoin rejoin => OnHost(world.Find(rejoin.Node), node => Rejoin(node, world.Find(rejoin.Primary), rejoin.Epoch)),
-            WatchdogAction.ArmGuard arm => Arm(world.Find(arm.Node), arm.Order),
-            WatchdogAction.DisarmGuard disarm => OnHost(world.Find(disarm.Node), node => node.Guard.Order = null),
+            WatchdogAction.ArmGuard arm => Arm(world.Find(arm.Node), arm.Order, arm.Lost),
+            WatchdogAction.DisarmGuard disarm => OnHost(world.Find(disarm.Node), node => node.Guard.Order = IsForeign(node, disarm.Lost) ? node.Guard.Order : null),
             WatchdogAction.RecordEpoch record =>
                 OnHost(world.Find(record.Node), node => Record(node, new(record.Epoch, record.Primary))),
             _ => Wait(world.Between(0, 1)) && !world.Chance(0.1),
         };
         var succeeded = done && !world.Chance(3 * world.Mischief);
         if (world.Trace is not null)
-            world.Tell($"  {action} {(succeeded ? "succeeded" : done ? "was done, and the answer lost" : "failed")}");
+            world.Tell($"  {station.Sign}{action} {(succeeded ? "succeeded" : done ? "was done, and the answer lost" : "failed")}");
         crash.Step();
         return Task.FromResult(new ActionOutcome(succeeded, action.Kind, TimeSpan.FromSeconds(world.Now - began), bytes));
     }
@@ -61,6 +62,14 @@ internal sealed class Runner(World world, Journal journal, Prober prober, Crash 
             world.Truth.Violated("Record", $"{action} is carried out, and the journal does not say so");
     }
 
+    /// <summary>Another watchdog's order that shows is left alone, unless an operator has declared that one lost.</summary>
+    private void RequireOwnGuard(WatchdogAction action)
+    {
+        var lost = action switch { WatchdogAction.ArmGuard arm => arm.Lost, WatchdogAction.DisarmGuard disarm => disarm.Lost, _ => null };
+        if (lost is not null && prober.Last?.Find(action.Node)?.Server?.GuardOwner is { Length: > 0 } owner && owner != lost && owner != station.Spec.Owner)
+            world.Truth.Violated("Owner", $"{station.Sign}{action}, and the guard shows an order of watchdog {owner}");
+    }
+
     private bool Wait(double seconds)
     {
         world.Advance(seconds);
@@ -68,25 +77,28 @@ internal sealed class Runner(World world, Journal journal, Prober prober, Crash 
     }
 
     /// <summary>A script that arrives at another node's host refuses (server.conf).</summary>
-    private bool Reaches(Node node) => node.HostUp && world.LeadsTo[node.Index] == node && world.Network.IsUp(world.Watchdog, node.Index, world.Now)
+    private bool IsHeeded(Node node) => world.LeadsTo[node.Index] == node;
+
+    private bool Reaches(Node node) => node.HostUp && IsHeeded(node) && world.Network.IsUp(station.Place, node.Index, world.Now)
         && world.Now >= node.SshdAwayUntil;
 
     /// <summary>By SSH: a request that arrives is carried out, also where the way back is cut meanwhile.</summary>
-    private bool OnHost(Node node, Action<Node> change, double least = 0.03, double most = 0.3)
+    private bool OnHost(Node named, Action<Node> change, double least = 0.03, double most = 0.3)
     {
+        var node = IsHeeded(named) ? world.LeadsTo[named.Index] : named;
         if (world.Now < world.LateUntil && world.Chance(0.3))
             return Late(node, change);
         if (node.Pause is { } pause)
             return WhenItGoesOn(node, change, pause);
-        if (!Reaches(node) || (!world.Network.IsUp(node.Index, world.Watchdog, world.Now) && world.Chance(0.5)))
+        if (!Reaches(node) || (!world.Network.IsUp(node.Index, station.Place, world.Now) && world.Chance(0.5)))
             return !Wait(world.Between(1, 4));
-        world.Advance(world.Between(least, most) + world.Network.RoundTrip(node.Index, world.Watchdog, world.Now));
+        world.Advance(world.Between(least, most) + world.Network.RoundTrip(node.Index, station.Place, world.Now));
         if (node.Pause is { } begun)
             return WhenItGoesOn(node, change, begun, isBegun: true);
         if (!node.HostUp)
             return !Wait(world.Between(1, 4));
         change(node);
-        return world.Network.IsUp(node.Index, world.Watchdog, world.Now) || !Wait(world.Between(1, 4));
+        return world.Network.IsUp(node.Index, station.Place, world.Now) || !Wait(world.Between(1, 4));
     }
 
     /// <summary>A script knows until when it is waited for, to within half a second: later it does nothing (docs/decisions/0017).</summary>
@@ -133,10 +145,11 @@ internal sealed class Runner(World world, Journal journal, Prober prober, Crash 
         {
             if (onlyStandby && !host.IsStandby)
                 return;
-            world.Truth.Fenced(host);
+            world.Truth.Fenced(host, station);
             world.Truth.LookAtOperatorsPrimary(host, prober.BeganAt);
             host.StartBlocked |= !host.DiskFull;
             host.BlockedByGuard &= host.DiskFull;
+            host.Guard.Order = host.DiskFull ? host.Guard.Order : null;
             world.Kill(host);
         });
         return answered && node is { StartBlocked: true, BlockedByGuard: false };
@@ -186,7 +199,7 @@ internal sealed class Runner(World world, Journal journal, Prober prober, Crash 
         if (journal.Memory.Procedure is { Attempts: <= 1 } procedure)
             Judge(node, world.Find(procedure.From));
         world.Truth.AskedToPromote(node);
-        world.Truth.Asked.TryAdd(node, (world.Now, journal.Memory.Epoch, journal.Memory.Procedure?.SalvagedBytes is not null));
+        world.Truth.Asked.TryAdd(node, (world.Now, station, journal.Memory.Epoch, journal.Memory.Procedure?.SalvagedBytes is not null));
         var promoting = false;
         OnHost(node, host =>
         {
@@ -201,7 +214,7 @@ internal sealed class Runner(World world, Journal journal, Prober prober, Crash 
         });
         for (var waited = 0.0; promoting && node.IsStandby && waited < 3; waited += 0.1)
             world.Advance(0.1);
-        return node.IsPrimary && world.Network.BothUp(node.Index, world.Watchdog, world.Now);
+        return node.IsPrimary && world.Network.BothUp(node.Index, station.Place, world.Now);
     }
 
     private static void Record(Node node, EpochMark mark)
@@ -219,14 +232,14 @@ internal sealed class Runner(World world, Journal journal, Prober prober, Crash 
     /// <summary>The first time that a promotion is asked for: nobody may see the old primary serve, and nobody better may be there.</summary>
     private void Judge(Node elected, Node old)
     {
-        if (old != elected && world.Truth.HasServedInSightSince(old, prober.BeganAt))
+        if (old != elected && world.Truth.HasServedInSightSince(old, station, prober.BeganAt))
             world.Truth.Violated("I2", $"{elected} is promoted while {old} serves, and has since before the look, in sight of somebody who can say so");
         foreach (var node in world.Nodes)
         {
             var seen = prober.Last!.Find(node.Name)?.Server;
             if (node != elected && node is { IsServing: true, IsStandby: true, ReplayPaused: false } && seen is { Role: Role.Standby, SystemIdentifier: World.SystemIdentifier, ReplayPaused: false }
                 && seen.ReceivedLsn?.Value == node.Position && node.Position > elected.Position && seen.Timeline >= elected.Branch.Timeline
-                && world.Setting.Spec.Nodes[node.Index].Priority > 0 && (world.Setting.MayPromote || prober.Last.Host(node.Name) is { IsReachable: true, TriggerDirectoryWritable: true }))
+                && station.Spec.Nodes[node.Index].Priority > 0 && (world.Setting.MayPromote || prober.Last.Host(node.Name) is { IsReachable: true, TriggerDirectoryWritable: true }))
                 world.Truth.Violated("Election", $"{elected} is promoted at {elected.Position}, {node} has {node.Position}");
         }
     }
@@ -254,10 +267,15 @@ internal sealed class Runner(World world, Journal journal, Prober prober, Crash 
         node.Job = new Job(epoch, primary, world.Now + world.Between(1, 8), node.Process == Process.Stopped && !(world.Now < Faults.HealedAt && world.Chance(0.2)));
     }
 
-    private bool Arm(Node node, GuardOrder order)
+    /// <summary>The scripts leave another watchdog's order as it is, unless an operator has declared that one lost.</summary>
+    private bool IsForeign(Node node, string lost) => node.Guard.Order is { } order && order.Owner != station.Spec.Owner && order.Owner != lost;
+
+    private bool Arm(Node node, GuardOrder order, string lost)
     {
         var arrived = OnHost(node, host =>
         {
+            if (IsForeign(host, lost))
+                return;
             host.Guard.Starts(host);
             if (!host.DiskFull)
                 host.Guard.Order = order;

@@ -18,18 +18,20 @@ internal sealed partial class Truth
     {
         if (world.Setting.Story == Story.PrimaryLives)
             Violated("I8", $"the guard stops {node}, which is healthy, and the cluster has not failed");
-        else if (world.Now - lockedOutSince[node.Index] > Faults.LeaseIsBack)
+        else if (IsOfFirst(node) && world.Now - lockedOutSince[node.Index] > Faults.LeaseIsBack)
             Violated("I8", $"the guard stops healthy {node}; the watchdog is locked out since {lockedOutSince[node.Index]:0.0}");
         else if (StreamedFor(node) > node.Guard.Order?.TimeToLive.TotalSeconds + 1)
             Violated("I8", $"the guard stops healthy {node}; a standby of its lease streams since {streamsSince[node.Index]:0.0}");
     }
+
+    private bool IsOfFirst(Node node) => node.Guard.Order?.Owner == world.Station.Spec.Owner;
 
     private double StreamedFor(Node node) => (world.Now - streamsSince[node.Index]) * node.Guard.Rate;
 
     /// <summary>The watchdog began to stop in order then, and has ended.</summary>
     public void StoppedInOrder(double began)
     {
-        var armed = Array.Find(world.Nodes, node => answersSince[node.Index] <= began && node.Guard.Order is not null);
+        var armed = Array.Find(world.Nodes, node => answersSince[node.Index] <= began && IsOfFirst(node));
         if (armed is not null)
             Violated("I8", $"the watchdog stopped in order and leaves its order on {armed}, whose host answered");
     }

@@ -61,7 +61,7 @@ internal sealed partial class Truth
     {
         if (node.Branch != OperatorsChoice || node.IsStandby)
             return;
-        if (node.AcceptsWrites && HasServedInSightSince(node, Math.Min(looked, world.Now - 5)))
+        if (node.AcceptsWrites && HasServedInSightSince(node, world.Station, Math.Min(looked, world.Now - 5)))
             Violated("Operator", $"{node}, which an operator promoted on timeline {node.Branch.Timeline}, serves in sight, and is stopped");
         else if (node.Process == Process.Stopped && !node.StartBlocked && world.Journal.Memory.Replaced.Contains(node.Name)
             && node.Job?.Epoch != world.Journal.Memory.Epoch) // a copy was begun over it

@@ -38,14 +38,22 @@ internal sealed partial class Truth
             lastFailover = null;
     }
 
-    /// <summary>The primary of a later epoch than that of the record serves in sight, its own host says so, and it is stopped.</summary>
-    public void Fenced(Node node)
+    /// <summary>
+    /// The newest primary serves in sight, and it is stopped: by a record that is older than its own host's, or although no node is on a newer branch.
+    /// </summary>
+    public void Fenced(Node node, Station by)
     {
-        if (epochOnRecord < newestMark.Epoch && node.Mark == newestMark && node.Name == newestMark.Primary
-            && node is { IsPrimary: true, AcceptsWrites: true } && HasServedInSightSince(node, world.Now - 5))
+        if (node is not { IsPrimary: true, AcceptsWrites: true } || !HasServedInSightSince(node, by, world.Now - 5))
+            return;
+        if (by == world.Station && epochOnRecord < newestMark.Epoch && node.Mark == newestMark && node.Name == newestMark.Primary)
         {
             Violated("Actual",
                 $"{node} is the primary of epoch {newestMark.Epoch}, serves in sight, and is stopped by a record of epoch {epochOnRecord}");
+        }
+        else if (!HasOperatorActed && !IsRestored && !world.SwitchedOverUnseen && Array.TrueForAll(world.Nodes, other => other.Branch.Order <= node.Branch.Order)
+            && Array.TrueForAll(world.Nodes, other => other == node || !other.IsPrimary))
+        {
+            Violated("Actual", $"{node} is the only primary, serves in sight, and is stopped{(by == world.Station ? "" : " by the second watchdog")}");
         }
     }
 }

@@ -11,12 +11,12 @@ internal sealed partial class Truth(World world)
 {
     private Branch? newest;
     private Node? newestBy;
-    private readonly double[] seenSince = new double[Setting.MostNodes];
+    private readonly double[] seenSince = new double[Setting.MostNodes], seenBySecondSince = new double[Setting.MostNodes];
 
     public List<Violation> Violations { get; } = [];
 
-    /// <summary>Nodes that the watchdog asked to promote themselves: when it first did, the epoch on record then, and whether a salvage had come to its end.</summary>
-    public Dictionary<Node, (double At, long Epoch, bool IsSalvaged)> Asked { get; } = [];
+    /// <summary>Nodes that a watchdog asked to promote themselves: when it first did, which one, the epoch on record then, and whether a salvage had come to its end.</summary>
+    public Dictionary<Node, (double At, Station By, long Epoch, bool IsSalvaged)> Asked { get; } = [];
 
     /// <summary>What the watchdog said after its last check: the primary serves, and no gate is closed.</summary>
     public bool IsReady { get; set; }
@@ -79,6 +79,8 @@ internal sealed partial class Truth(World world)
             return;
         if (asked.IsSalvaged && node.Branch.Parent!.Acknowledged > node.Branch.SwitchPoint)
             Violated("Lost", $"{node} is promoted at {node.Branch.SwitchPoint} after a salvage, and a write at {node.Branch.Parent.Acknowledged} was acknowledged");
+        if (asked.By != world.Station)
+            return;
         // I6: the interval counts from the end of the one before, by the watchdog's clock.
         var interval = world.Setting.Spec.Policy.MinimumInterval.TotalSeconds / world.Setting.WatchdogRate;
         if (lastFailover is { } last && last.Epoch > AcknowledgedEpoch && asked.At - last.At < interval)
@@ -91,31 +93,33 @@ internal sealed partial class Truth(World world)
     {
         foreach (var node in world.Nodes)
         {
-            if (!IsSeenServing(node))
-                seenSince[node.Index] = double.PositiveInfinity;
-            else if (double.IsPositiveInfinity(seenSince[node.Index]))
-                seenSince[node.Index] = world.Now;
+            Since(seenSince, node, IsSeenServing(node, world.Station));
+            Since(seenBySecondSince, node, world.Second is not null && IsSeenServing(node, world.Second.Station));
         }
         LookAtLeases();
         LookWhoHears();
     }
 
-    /// <summary>It has served as primary since before then, and all the while the watchdog itself or a standby that the watchdog reaches could tell.</summary>
-    public bool HasServedInSightSince(Node node, double moment) => seenSince[node.Index] <= moment;
+    /// <summary>It has served as primary since before then, and all the while that watchdog itself or a standby that it reaches could tell.</summary>
+    public bool HasServedInSightSince(Node node, Station station, double moment) =>
+        (station == world.Station ? seenSince : seenBySecondSince)[node.Index] <= moment;
 
-    private bool IsSeenServing(Node node)
+    private bool IsSeenServing(Node node, Station station)
     {
         if (!node.IsServing || node.IsStandby)
             return false;
-        if (Reaches(node))
+        if (Reaches(node, station))
             return true;
         foreach (var stream in world.Streams)
         {
-            if (stream.Primary == node && stream.Hears(world.Now) && Reaches(stream.Standby) && stream.Standby.IsServing)
+            if (stream.Primary == node && stream.Hears(world.Now) && Reaches(stream.Standby, station) && stream.Standby.IsServing)
                 return true;
         }
         return false;
     }
 
-    private bool Reaches(Node node) => world.Network.BothUp(node.Index, world.Watchdog, world.Now) && world.Network.RoundTrip(node.Index, world.Watchdog, world.Now) < 0.1;
+    private bool Reaches(Node node) => Reaches(node, world.Station);
+
+    private bool Reaches(Node node, Station station) =>
+        world.Network.BothUp(node.Index, station.Place, world.Now) && world.Network.RoundTrip(node.Index, station.Place, world.Now) < 0.1;
 }

@@ -20,8 +20,8 @@ internal sealed class World
         (Setting, Random, Trace) = (setting, random, trace);
         Nodes = [.. setting.Spec.Nodes.Select((_, index) => new Node(index, new Guard(Setting.DrawRate(random), random)))];
         LeadsTo = [.. Nodes];
-        Network = new Network(Nodes.Length + 1);
-        Watchdog = Nodes.Length;
+        Network = new Network(Nodes.Length + 2);
+        Station = new Station(Nodes.Length, setting.Spec);
         writtenAt = new double[Nodes.Length];
         Truth = new Truth(this);
         var first = new Branch(0, 1, null, 0);
@@ -63,7 +63,16 @@ internal sealed class World
     public List<Stream> Streams { get; } = [];
 
     /// <summary>The watchdog's place in the network.</summary>
-    public int Watchdog { get; }
+    public int Watchdog => Station.Place;
+
+    /// <summary>The watchdog, as its servers know it.</summary>
+    public Station Station { get; }
+
+    /// <summary>The second watchdog; null before it comes.</summary>
+    public SecondWatchdog? Second { get; set; }
+
+    /// <summary>The parties in the network that may be cut off: a second watchdog's host as well, if there is one.</summary>
+    public int Parties => Watchdog + (Second is null ? 1 : 2);
 
     public double Now { get; private set; }
 
@@ -79,10 +88,6 @@ internal sealed class World
     /// <summary>The watchdog's process does not run, or stands still.</summary>
     public bool IsWatchdogAway { get; set; }
 
-    /// <summary>The host on which a second watchdog runs, and until when.</summary>
-    public Node? OtherAt { get; set; }
-    public double OtherUntil { get; set; }
-
     /// <summary>Until then some requests arrive after the watchdog has given them up.</summary>
     public double LateUntil { get; set; }
 
@@ -94,6 +99,9 @@ internal sealed class World
 
     /// <summary>A session of the watchdog's was closed by a dying postmaster: a check runs at once.</summary>
     public bool Alarm { get; set; }
+
+    /// <summary>The watchdogs beside this one.</summary>
+    public IEnumerable<Station> Others(Station station) => Second is null ? [] : [station == Station ? Second.Station : Station];
 
     public Node Find(string name) => Array.Find(Nodes, node => node.Name == name)!;
 
@@ -107,6 +115,11 @@ internal sealed class World
 
     public void Advance(double seconds)
     {
+        if (Second is { HasTurn: true } second)
+        {
+            second.Wait(seconds);
+            return;
+        }
         var until = Now + seconds;
         while ((steps + 1) * StepSeconds <= until)
         {
@@ -139,6 +152,7 @@ internal sealed class World
                 Truth.StoppedByGuard(node);
                 node.BlockedByGuard |= !node.DiskFull && !node.StartBlocked;
                 node.StartBlocked |= !node.DiskFull;
+                node.ReviveAt = Now + (2 * node.Guard.Order?.TimeToLive.TotalSeconds ?? 0) / node.Guard.Rate;
                 Kill(node);
             }
             if (!node.IsStandby || !node.IsRunning)
@@ -185,6 +199,8 @@ internal sealed class World
             node.StartAt = double.PositiveInfinity;
             Start(node);
         }
+        if (node is { BlockedByGuard: true, Process: Process.Stopped, IsStandby: false, Guard: { IsInstalled: true, Order: not null } } && Now >= node.ReviveAt)
+            Revive(node);
         if (node.Process == Process.Starting && Now >= node.ReadyAt)
         {
             node.Process = Process.Running;
@@ -237,6 +253,13 @@ internal sealed class World
         return null;
     }
 
+    /// <summary>A watchdog's process is gone; where a connection can tell, its session is.</summary>
+    public void Ends(Station station)
+    {
+        foreach (var node in Nodes.Where(node => Network.BothUp(station.Place, node.Index, Now)))
+            station.Closes(node);
+    }
+
     /// <summary>All of its processes are gone; where a connection could tell, the watchdog's session does.</summary>
     public void Kill(Node node, string? controlState = null)
     {
@@ -283,6 +306,18 @@ internal sealed class World
         if (!may)
             Tell($"the boot check keeps {node} from starting");
         return may;
+    }
+
+    /// <summary>The guard starts the server that it has stopped where a voucher still follows it and no other node says that it is primary.</summary>
+    private void Revive(Node node)
+    {
+        node.ReviveAt = Now + 2;
+        if (Array.Exists(Nodes, other => other != node && other.IsServing && (!other.IsStandby || Lie?.Node == other) && Network.BothUp(node.Index, other.Index, Now))
+            || !MayBoot(node))
+            return;
+        Tell($"the guard of {node} starts it again");
+        (node.StartBlocked, node.BlockedByGuard) = (false, false);
+        Start(node);
     }
 
     /// <summary>
