@@ -66,7 +66,7 @@ public sealed record Mutation(string Name, string Invariant, params Patch[] Patc
             "return Guarding.TakeBack(now with { Memory = learned.Memory }, guardToldAt) ?? learned;",
             "return (MUTANT ? null : Guarding.TakeBack(now with { Memory = learned.Memory }, guardToldAt)) ?? learned;")),
         new("lease-left-by-a-watchdog-that-stops", "I8", new Patch("src/PgReplWatchdog/Watchdog.cs",
-            "if (spec.Has(memory.Guard?.Node ?? working.MayBeArmed) is not { } node)", "if (spec.Has(MUTANT ? null : memory.Guard?.Node ?? working.MayBeArmed) is not { } node)")),
+            "if (spec.Has(memory.Guard?.Node ?? (Last", "if (MUTANT || spec.Has(memory.Guard?.Node ?? (Last")),
         new("late-request-is-obeyed", "Whole",
             new Patch("tests/PgReplWatchdog.Simulation/Runner.cs", "if (Reaches(node) && arrives <= deadline)", "if (Reaches(node) && (MUTANT || arrives <= deadline))"),
             new Patch("tests/PgReplWatchdog.Simulation/Faults.Late.cs", "(2, (_, until) => RequestsAreLate(until))", "(MUTANT ? 20 : 2, (_, until) => RequestsAreLate(until))")),
@@ -144,6 +144,8 @@ public sealed record Mutation(string Name, string Invariant, params Patch[] Patc
             ".Where(node => !Histories.WasPromotedManually(", ".Where(node => MUTANT || !Histories.WasPromotedManually(")),
         new("contradiction-of-a-silent-host-forgotten", "Named", new Patch("src/PgReplWatchdog.Core/Remembering/Claim.cs",
             "?.History is null ? claim.IsContradicted", "?.History is null ? !MUTANT && claim.IsContradicted")),
+        new("followed-timeline-forgotten", "I9", new Patch(Deciding + "Decider.cs",
+            "observation = followed.In(observation);", "observation = MUTANT ? observation : followed.In(observation);")),
     ];
 
     public override string ToString() => Name;

@@ -79,6 +79,9 @@ internal sealed class Node(int index, Guard guard)
 
     public ulong Replayed { get; set; }
 
+    /// <summary>As a standby: until then its control file has the timeline before the one that it follows.</summary>
+    public double RestartpointAt { get; set; }
+
     /// <summary>The timeline of its last checkpoint.</summary>
     public Branch? Checkpointed { get; set; }
 

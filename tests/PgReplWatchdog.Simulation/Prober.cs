@@ -173,7 +173,7 @@ internal sealed class Prober(World world, Station station, Clock clock, Crash cr
         {
             Role = node.IsStandby && lie is null ? Role.Standby : Role.Primary,
             SystemIdentifier = World.SystemIdentifier,
-            Timeline = lie?.Timeline ?? node.Branch.Timeline,
+            Timeline = lie?.Timeline ?? (node.IsStandby && receiver is null && world.Now < node.RestartpointAt ? node.Branch.Parent : node.Branch)!.Timeline,
             CheckpointTimeline = node.Branch.Timeline - (node.Branch == node.Checkpointed || node.Branch.Parent is null ? 0u : 1u),
             VersionNumber = 150018,
             CurrentLsn = node.IsStandby && lie is null ? null : new Lsn(node.Position),

@@ -18,6 +18,7 @@ internal sealed class SecondWatchdog : IDisposable
     private readonly Journal journal;
     private readonly SemaphoreSlim turn = new(0), back = new(0);
     private readonly Thread thread;
+    private readonly bool isCopy;
     private double until;
     private bool stopsInOrder, isOver;
 
@@ -27,7 +28,7 @@ internal sealed class SecondWatchdog : IDisposable
     /// <param name="copied">What was on record in the state directory of which it has a copy, the name as well; null where it has an empty one.</param>
     public SecondWatchdog(World world, Clock clock, WatchdogMetrics metrics, ClusterMemory? copied)
     {
-        (this.world, this.clock, this.metrics) = (world, clock, metrics);
+        (this.world, this.clock, this.metrics, isCopy) = (world, clock, metrics, copied is not null);
         Station = new Station(world.Nodes.Length + 1, copied is null ? world.Setting.Spec with { Owner = "3d2c1b0a" } : world.Setting.Spec) { Sign = "second: " };
         crash = new Crash(world);
         journal = new Journal(world, Station, crash) { Restored = copied };
@@ -99,6 +100,14 @@ internal sealed class SecondWatchdog : IDisposable
             clock, NullLogger<Watchdog>.Instance);
         try
         {
+            // Its lease is the other one's: it must not start beside it. One with a name of its own does no harm, and is not refused here.
+            if (isCopy && IsRefused(prober))
+            {
+                world.Tell($"the second watchdog is refused: another one is alive");
+                world.Ends(Station);
+                Wait(5);
+                return;
+            }
             while (world.Now < until)
             {
                 var next = watchdog.TickAsync(CancellationToken.None).GetAwaiter().GetResult();
@@ -117,6 +126,13 @@ internal sealed class SecondWatchdog : IDisposable
             world.Tell($"the second watchdog's process ends; another starts in {away:0.0} s");
             Wait(away);
         }
+    }
+
+    /// <summary>As `pgwatchdog run` asks before its first check.</summary>
+    private bool IsRefused(Prober prober)
+    {
+        var look = prober.ObserveAsync(new Inquiry(null, false, []), CancellationToken.None).GetAwaiter().GetResult();
+        return Ownership.Alive(Station.Spec, look) is not null;
     }
 
     public void Dispose()

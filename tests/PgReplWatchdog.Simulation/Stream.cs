@@ -35,6 +35,9 @@ internal sealed class Stream(Node primary, Node standby, double now)
 
     public bool Hears(double now) => AtStandby && now - HeardAt < TimeoutSeconds / 2;
 
+    /// <summary>Checkpoints of the primary, which restartpoints follow, are minutes apart (checkpoint_timeout).</summary>
+    private const double RestartpointAfter = 120;
+
     public void Step(Network network, double now)
     {
         AtPrimary &= primary.IsRunning && primary.Run == primaryRun;
@@ -67,8 +70,8 @@ internal sealed class Stream(Node primary, Node standby, double now)
             received = true;
             HeardAt = now;
             standby.Position = Math.Max(standby.Position, message.Position);
-            if (standby.Position >= primary.Branch.SwitchPoint)
-                standby.Branch = primary.Branch;
+            if (standby.Position >= primary.Branch.SwitchPoint && standby.Branch != primary.Branch)
+                (standby.Branch, standby.RestartpointAt) = (primary.Branch, now + RestartpointAfter);
         }
         if ((received || now - repliedAt > StatusInterval) && replies.Count < Window)
         {

@@ -43,10 +43,11 @@ internal sealed partial class Truth
 
     private void PromotedByOperator(Node node, bool isAsked)
     {
-        if (isAsked)
-            OperatorsChoice = null;
         if (isAsked || node != promotedByOperator)
+        {
+            OperatorsChoice = null;
             return;
+        }
         promotedByOperator = null;
         OperatorsChoice = node.Branch;
         ofOperators.Add(node.Branch);

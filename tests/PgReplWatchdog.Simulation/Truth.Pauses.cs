@@ -24,10 +24,11 @@ internal sealed partial class Truth
     public void AskedToPromote(Node node) => askedAt[node.Index] = world.Now;
 
     /// <summary>
-    /// The other one was asked during the pause, and the promotion came about when the watchdog had taken it back: until the watchdog has stopped one of them.
+    /// The other one was asked during the pause, or by a look that began in it, and the promotion came about when the watchdog had taken it back: until the
+    /// watchdog has stopped one of them.
     /// </summary>
     private bool HasComeLate(Pause pause) =>
-        newestBy is { } other && askedAt[other.Index] > pause.From && askedAt[other.Index] < pause.Until && world.Now - newestSince < 1;
+        newestBy is { } other && askedAt[other.Index] > pause.From && askedAt[other.Index] < pause.Until + 1.5 && world.Now - newestSince < 1;
 
     public void WentOn(Node node, Pause pause) => (wentOn[node.Index], wentOnAt[node.Index]) = (pause, world.Now);
 

@@ -296,7 +296,7 @@ internal sealed class World
             return;
         node.Run++;
         (node.Process, node.StartedAt, node.ReadyAt, node.Hang) = (Process.Starting, Now, Now + Between(0.2, 1.5), Hang.None);
-        node.Replayed = node.Position;
+        (node.Replayed, node.RestartpointAt) = (node.Position, 0);
         Tell($"{node} starts as {(node.IsStandby ? "standby" : "primary")}");
     }
 

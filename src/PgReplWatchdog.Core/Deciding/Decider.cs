@@ -29,6 +29,8 @@ public static class Decider
         ArgumentNullException.ThrowIfNull(memory);
         ArgumentNullException.ThrowIfNull(observation);
         observation = observation.WithoutAliases(memory.IntendedPrimary);
+        var followed = working.Followed.Looked(observation, memory.NewestTimeline);
+        observation = followed.In(observation);
         working = working.Awake(observation, spec.Policy.LateAfter);
         var before = memory;
         if (memory.Other is null && working.Other is not null)
@@ -105,6 +107,7 @@ public static class Decider
                 Moments = now.Moments.Looked(step.Memory, observation),
                 Sight = sight,
                 FlushBounds = flushBounds,
+                Followed = followed,
                 SeenTimeline = observation.Find(memory.IntendedPrimary)?.Server is { Role: Role.Primary, Timeline: var timeline } ? timeline : 0,
                 AdoptionTold = observation.Wish.Adopt,
                 TakeoverTold = observation.Wish.TakeOver,

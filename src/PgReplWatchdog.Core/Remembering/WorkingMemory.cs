@@ -19,6 +19,7 @@ public sealed record WorkingMemory
     public Moments Moments { get; init; } = Moments.None;
     public Sight Sight { get; init; } = Sight.None;
     public FlushBounds FlushBounds { get; init; } = FlushBounds.None;
+    public FollowedTimelines Followed { get; init; } = FollowedTimelines.None;
 
     /// <summary>The last look on both clocks; null before the first.</summary>
     public (TimeSpan At, DateTimeOffset Time)? LookedAt { get; init; }

@@ -105,7 +105,7 @@ public class DeciderProperties
     {
         if (look.Now.Action is not WatchdogAction.Promote promote || look.Before.Procedure is { PromotedAt: not null })
             return;
-        var chosen = look.Seen.Find(promote.Node)!.Server!;
+        var chosen = look.Now.Working.Followed.In(look.Seen).Find(promote.Node)!.Server!;
         Assert.Equal((Role.Standby, look.Before.SystemIdentifier, false), (chosen.Role, (ulong?)chosen.SystemIdentifier, chosen.ReplayPaused));
         Assert.True(chosen.Timeline >= look.Before.NewestTimeline);
         var candidate = look.Now.Candidates.Single(candidate => candidate.Node == promote.Node);
