@@ -95,6 +95,9 @@ public sealed class Watchdog(
             dueAt = decision is { NotSooner: true, LookAgainIn: { } soon } ? clock.GetTimestamp() + (long)(soon.TotalSeconds * clock.TimestampFrequency) : 0;
             if (!onRecord || decision.Action is WatchdogAction.None)
                 return decision.LookAgainIn;
+            // It stood still since it looked: what it saw may not be true any more.
+            if (clock.GetElapsedTime(started) > spec.Policy.ProbeTimeout + spec.Policy.LateAfter)
+                return TimeSpan.Zero;
             progress = new Progress(clock.GetTimestamp(), Acting: true);
             ActionOutcome outcome;
             try
@@ -121,8 +124,8 @@ public sealed class Watchdog(
     /// </summary>
     public async Task DisarmAsync(CancellationToken cancellation)
     {
-        // Also one that was ordered a moment ago and has not confirmed.
-        if (spec.Has(memory.Guard?.Node ?? working.MayBeArmed) is not { } node)
+        // Also one that was ordered a moment ago and has not confirmed. Before the first check nobody knows what the process before has ordered.
+        if (spec.Has(memory.Guard?.Node ?? (Last is null && spec.Policy.GuardTimeToLive > TimeSpan.Zero ? memory.IntendedPrimary : working.MayBeArmed)) is not { } node)
             return;
         var forgotten = memory with { Guard = null };
         var stops = new WatchdogEvent(EventKind.GuardChanged, $"disarming the guard of {node}: the watchdog stops");

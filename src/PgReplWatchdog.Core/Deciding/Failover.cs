@@ -304,7 +304,16 @@ public static partial class Failover
         // One that is stopped may have been promoted before: then its standby.signal is gone.
         var stillStandby = now.Observation.Find(procedure.To) is { IsServingStandby: true }
             || (now.Observation.Find(procedure.To) is { Reach: Reach.Refused } && now.Observation.Host(procedure.To) is { IsReachable: true, StandbySignal: true });
-        if (procedure.PromotedAt is not null && !(Reports(now, nameof(WatchdogAction.WithdrawPromotion), procedure.To) && stillStandby))
+        var isWithdrawn = Reports(now, nameof(WatchdogAction.WithdrawPromotion), procedure.To);
+        // What it acknowledged is on it alone: a person decides.
+        if (procedure.PromotedAt is not null && (procedure.Attempts > 0 || isWithdrawn) && now.Observation.Host(procedure.To) is { IsDead: true, StandbySignal: false })
+        {
+            var isTold = procedure.Attempts > 0;
+            return new NextStep(With(now, isTold ? procedure : procedure with { Attempts = 1 }), WatchdogAction.Nothing, isTold ? [] :
+                [new(EventKind.FailoverStep, $"{procedure.To} is stopped, and is no standby any more: it was promoted before that could be taken back. "
+                    + $"{procedure.From} and {procedure.To} may both have taken writes: choose one with pgwatchdog adopt {now.Spec.Name} NODE")]);
+        }
+        if (procedure.PromotedAt is not null && !(isWithdrawn && stillStandby))
             return new NextStep(With(now, procedure), new WatchdogAction.WithdrawPromotion(procedure.To), told is null ? [] : [told]);
         if (procedure.PromotedAt is not null && now.Since(procedure.Phases[^1].At) < PromotionTakes)
             return NextStep.Wait(With(now, procedure));

@@ -26,7 +26,7 @@ public static class Ownership
             return memory;
         var alive = Alive(spec, observation);
         var other = alive ?? Leased(spec, memory, observation) ?? (IsGone(memory, observation) ? null : memory.Other);
-        var lost = alive?.Owner == memory.LostOwner ? "" : memory.LostOwner;
+        var lost = alive?.Owner == memory.LostOwner || IsReplaced(spec, memory, observation) ? "" : memory.LostOwner;
         // One that was refused while the other one was alive is asked anew: that one may only be out of sight now.
         if (alive is null && Request(memory, observation) is { } request && request != refused && (other is null || other.Owner == request.Owner))
             (other, lost) = (null, request.Owner);
@@ -74,6 +74,10 @@ public static class Ownership
     private static OtherWatchdog? Leased(ClusterSpec spec, ClusterMemory memory, ClusterObservation observation) =>
         observation.Nodes.Where(node => node.IsServingPrimary && IsForeign(spec, memory, node.Server!.GuardOwner))
             .Select(node => new OtherWatchdog(node.Server!.GuardOwner, node.Node, "")).FirstOrDefault();
+
+    /// <summary>The expected primary lives by this watchdog's lease: what another one armed later was not declared lost.</summary>
+    private static bool IsReplaced(ClusterSpec spec, ClusterMemory memory, ClusterObservation observation) =>
+        observation.Find(memory.IntendedPrimary) is { IsServingPrimary: true, Server: { GuardOrderId.Length: > 0 } server } && server.GuardOwner == spec.Owner;
 
     /// <summary>The owner is neither this watchdog nor one that an operator has declared lost.</summary>
     public static bool IsForeign(ClusterSpec spec, ClusterMemory memory, string owner)

@@ -309,6 +309,18 @@ public class FailoverTests
         Assert.Null(Continue(Withdrawing, seen.With(HostDead(Beta) with { StandbySignal = true })).Memory.Procedure);
     }
 
+    /// <summary>It was promoted before that could be taken back: asked again and again, it would be told so for ever.</summary>
+    [Fact]
+    public void Candidate_that_was_promoted_and_is_stopped_is_left_to_an_operator()
+    {
+        var first = Continue(Tried(Withdrawing, 0), Withdrawn(7, Primary(), Refused(Beta)).With(HostDead(Beta)));
+        Assert.Equal(WatchdogAction.Nothing, first.Action);
+        Assert.Contains("choose one with pgwatchdog adopt main NODE", first.Events.Single().Sentence, StringComparison.Ordinal);
+        var again = Continue(first.Memory, At(8, Primary(), Refused(Beta)).With(HostDead(Beta)));
+        Assert.Equal((WatchdogAction.Nothing, 0, first.Memory.Procedure), (again.Action, again.Events.Length, again.Memory.Procedure));
+        Assert.Equal(Withdraw, Continue(first.Memory, At(9, Primary(), Deaf())).Action); // it is a standby again
+    }
+
     // Its end.
 
     [Fact]

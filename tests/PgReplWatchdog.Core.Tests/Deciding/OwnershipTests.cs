@@ -178,6 +178,18 @@ public class OwnershipTests
         Assert.Equal(Elsewhere, watch.Memory.Other);
     }
 
+    /// <summary>The other one may live again, and arm a lease that it counts on, while this one is away.</summary>
+    [Fact]
+    public void Declaration_that_a_watchdog_is_lost_ends_when_its_lease_is_replaced()
+    {
+        var watch = new Watch(Spec, Unarmed with { LostOwner = Foreign });
+        watch.Look(1, LeasedBy(Foreign), Standby());
+        Assert.Equal(Foreign, watch.Memory.LostOwner);
+        watch.Look(5, LeasedBy(Own), Standby());
+        Assert.Equal("", watch.Memory.LostOwner);
+        Assert.NotNull(Another(watch.Look(9, LeasedBy(Foreign, "33334444"), Standby())));
+    }
+
     [Fact]
     public void Lost_watchdog_that_comes_back_is_another_one_again()
     {
