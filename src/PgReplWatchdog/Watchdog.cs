@@ -116,7 +116,10 @@ public sealed class Watchdog(
     }
 
     /// <summary>A new process knows nothing of any host, and may find a failover on record: it asks everybody before it goes on with that.</summary>
-    private Inquiry FirstInquiry => new(spec.Has(memory.Procedure?.From ?? memory.IntendedPrimary), Suspicious: true, [.. spec.Nodes.Select(node => node.Name)]);
+    private Inquiry FirstInquiry => new(spec.Has(memory.Procedure?.From ?? memory.IntendedPrimary), Suspicious: true, [.. spec.Nodes.Select(node => node.Name)])
+    {
+        Renews = memory.IntendedPrimary,
+    };
 
     /// <summary>
     /// The service stops in order, and nobody may look after this cluster for long: a guard that stays armed would stop the primary as soon as its standby is restarted.

@@ -144,6 +144,8 @@ public sealed record Mutation(string Name, string Invariant, params Patch[] Patc
             ".Where(node => !Histories.WasPromotedManually(", ".Where(node => MUTANT || !Histories.WasPromotedManually(")),
         new("contradiction-of-a-silent-host-forgotten", "Named", new Patch("src/PgReplWatchdog.Core/Remembering/Claim.cs",
             "?.History is null ? claim.IsContradicted", "?.History is null ? !MUTANT && claim.IsContradicted")),
+        new("lease-of-a-replaced-primary-renewed", "I1", new Patch(Deciding + "Decider.cs",
+            "Renews = step.Memory.Procedure is", "Renews = MUTANT && !step.Memory.Replaced.IsEmpty ? step.Memory.Replaced[0] : step.Memory.Procedure is")),
         new("followed-timeline-forgotten", "I9", new Patch(Deciding + "Decider.cs",
             "observation = followed.In(observation);", "observation = MUTANT ? observation : followed.In(observation);")),
     ];

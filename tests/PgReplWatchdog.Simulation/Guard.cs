@@ -70,6 +70,9 @@ internal sealed class Guard(double rate, Random random)
     }
 
     /// <summary>Until then each of its ticks comes so much after the one before.</summary>
+    /// <summary>Seconds between two ticks, at most.</summary>
+    public double LongestTick => Math.Max(0.5, lag);
+
     public void Lags(double seconds, double until) => (lag, lagsUntil) = (seconds, until);
 
     /// <summary>Its session at the server ends, and no other one can be opened until then, nor while the postmaster hangs.</summary>

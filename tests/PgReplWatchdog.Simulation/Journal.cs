@@ -46,7 +46,8 @@ internal sealed class Journal(World world, Station station, Crash crash) : IJour
             world.Truth.Violated("Trigger", $"the failover to {asked.To} is taken back, and its trigger file is still there");
         if (memory.Epoch != Memory.Epoch || memory.Procedure?.DecidedAt != Memory.Procedure?.DecidedAt)
             Older.Add((world.Now, Memory));
-        world.WasForgeryAdopted |= memory.IntendedPrimary != Memory.IntendedPrimary && world.Forgers.Any(node => node.IsStandby && node.Name == memory.IntendedPrimary);
+        world.WasForgeryAdopted |= memory.IntendedPrimary != Memory.IntendedPrimary && (world.Forgers.Any(node => node.IsStandby && node.Name == memory.IntendedPrimary)
+            || (memory.Procedure is null && world.Lie is { Node.IsStandby: true } lie && lie.Node.Name == memory.IntendedPrimary));
         var before = Memory;
         Memory = memory;
         if (station == world.Station)

@@ -15,7 +15,7 @@ internal sealed class Prober(World world, Station station, Clock clock, Crash cr
     private readonly ulong[] hasSeen = new ulong[Setting.MostNodes];
     private readonly HostObservation?[] cache = new HostObservation?[Setting.MostNodes];
     private readonly NodeObservation[] answers = new NodeObservation[world.Nodes.Length];
-    private int looks, nextHost;
+    private int looks, nextHost, ledElsewhere = -2;
     private double took;
 
     /// <summary>When the last look began: what the decision rests on is not older.</summary>
@@ -42,7 +42,7 @@ internal sealed class Prober(World world, Station station, Clock clock, Crash cr
         var asked = clock.Elapsed;
         looks++;
         foreach (var node in world.Nodes)
-            answers[node.Index] = Ask(world.LeadsTo[node.Index]) with { Node = node.Name };
+            answers[node.Index] = Ask(world.LeadsTo[node.Index], inquiry.Renews == node.Name) with { Node = node.Name };
         var subject = inquiry.Subject is { } name ? world.Find(name) : null;
         var suspicious = subject is not null && (inquiry.Suspicious || !answers[subject.Index].IsServingPrimary);
         if (suspicious && !inquiry.Suspicious)
@@ -69,6 +69,8 @@ internal sealed class Prober(World world, Station station, Clock clock, Crash cr
             var (before, movedAt) = replayed[node.Index];
             if (Last.Find(node.Name) is { IsServingStandby: true, Server.ReplayedLsn: { } position })
                 replayed[node.Index] = (position, before is not null && before != position ? Last.At : movedAt);
+            if (world.LeadsTo[node.Index] != node)
+                ledElsewhere = looks;
             if (looks == 1 || (answers[node.Index].IsServingPrimary && world.LeadsTo[node.Index] == node))
                 served[node.Index] = (looks == 1 ? asked : Last.At, looks);
         }
@@ -103,8 +105,9 @@ internal sealed class Prober(World world, Station station, Clock clock, Crash cr
         else if (adopted.IsStandby && world.Lie is { IsForged: false } && Last!.Host(adopted.Name) is { IsReachable: true })
             world.Truth.Violated("Adoption", $"{adopted} is adopted, which is a standby, and its host answered");
         var (at, look) = served[old.Index];
+        var wasAnother = looks - ledElsewhere <= 2; // under its name another server was seen serving
         var hasGivenUp = Last!.Find(old.Name) is { IsServingStandby: true } || Last.Host(old.Name) is { IsDead: true } or { StandbySignal: true };
-        if (looks - look < 2 && looks > 2)
+        if (looks - look < 2 && looks > 2 && !wasAnother)
             world.Truth.Violated("Adoption", $"{adopted} is adopted after one look at which {old} did not serve");
         else if (!hasGivenUp && Last.At - at is var waited && waited < world.Setting.Spec.Policy.UnreachableThreshold)
             world.Truth.Violated("Adoption", $"{adopted} is adopted {waited.TotalSeconds:0.00} s after {old} was seen serving");
@@ -120,7 +123,7 @@ internal sealed class Prober(World world, Station station, Clock clock, Crash cr
 
     private void Costs(double seconds) => took = Math.Max(took, seconds);
 
-    private NodeObservation Ask(Node node)
+    private NodeObservation Ask(Node node, bool renews)
     {
         var (network, now) = (world.Network, world.Now);
         var kept = session[node.Index] && sessionRun[node.Index] == node.Run && node.IsRunning;
@@ -130,7 +133,7 @@ internal sealed class Prober(World world, Station station, Clock clock, Crash cr
         if (isAsked && !isLockedOut)
             station.Asks(node, now);
         if (isAsked && kept && !isLockedOut)
-            Heartbeat(node);
+            Heartbeat(node, renews);
         var roundTrip = network.RoundTrip(station.Place, node.Index, now);
         var comesBack = arrives && network.IsUp(node.Index, station.Place, now) && roundTrip < Timeout && !world.Chance(world.Mischief);
         if (!comesBack || (node.IsRunning && (!isAsked || node.Hang != Hang.None)))
@@ -157,11 +160,12 @@ internal sealed class Prober(World world, Station station, Clock clock, Crash cr
     }
 
     /// <summary>The question itself: a little WAL, and what was seen in the last answer.</summary>
-    private void Heartbeat(Node node)
+    private void Heartbeat(Node node, bool renews)
     {
         if (node.IsStandby)
             return;
-        node.Guard.Sees(station.Spec.Owner, hasSeen[node.Index]);
+        if (renews)
+            node.Guard.Sees(station.Spec.Owner, hasSeen[node.Index]);
         node.Position += 64;
     }
 

@@ -43,6 +43,9 @@ internal sealed class SecondWatchdog : IDisposable
     /// <summary>It has begun a failover: the first one's record says nothing of it.</summary>
     public bool HasDecided => journal.Told.ContainsKey(EventKind.FailoverDecided);
 
+    /// <summary>It was stopped in order, or is lost: what it has promoted and replaced nobody looks after.</summary>
+    public bool HasEnded => world.Now >= until;
+
     /// <summary>Starts its first process. Later it is stopped in order, or its host is lost.</summary>
     public void Start(double until, bool stopsInOrder, int? crashesAfter)
     {

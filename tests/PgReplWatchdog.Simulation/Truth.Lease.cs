@@ -57,7 +57,7 @@ internal sealed partial class Truth
     private bool IsOfLease(Stream stream, Node node) =>
         stream is { AtPrimary: true, AtStandby: true, Standby: { IsRunning: true, Hang: Hang.None } standby } && stream.Primary == node
         && node.Guard.Order?.Vouchers.Contains(standby.Name) == true
-        && !(node.Guard.Shown is null && world.Lie?.Node == standby) // a guard without a session asks it, and it says that it is primary
+        && !(node.Guard.Shown is null && world.Lie is { } lie && (lie.IsForged || lie.Node == standby)) // a guard without a session asks, and one says that it is primary
         && world.Network.BothUp(node.Index, standby.Index, world.Now)
         && world.Network.RoundTrip(node.Index, standby.Index, world.Now) < 0.1;
 

@@ -31,6 +31,7 @@ internal sealed partial class Truth
 
     public void OperatorAdopts(Node node)
     {
+        lastFailover = null; // seen to
         if (node.Branch != OperatorsChoice)
             OperatorsChoice = null;
     }

@@ -9,8 +9,8 @@ internal sealed partial class Truth
     /// <summary>What may be acknowledged where the host's clock shows the pause, seconds.</summary>
     private const double MostAfterPause = 0.1;
 
-    /// <summary>A tick, the kill, and the steps of this world.</summary>
-    private const double TickAndKill = 0.5 + Guard.LongestKill + 0.2;
+    /// <summary>A tick that sees the jump, one that finds that time is over, the kill, and the steps of this world.</summary>
+    private static double TicksAndKill(Node node) => (2 * node.Guard.LongestTick / node.Guard.Rate) + Guard.LongestKill + 0.2;
 
     private readonly Pause?[] wentOn = new Pause?[Setting.MostNodes];
     private readonly double[] wentOnAt = new double[Setting.MostNodes];
@@ -41,8 +41,8 @@ internal sealed partial class Truth
         {
             { IsHidden: false } => since < MostAfterPause + 0.01,
             // Shorter than what its guard takes for a pause: its lease lasts longer by as much.
-            { Seconds: < Guard.ShortestHiddenPause } => world.Now - newestSince <= pause.Seconds && since < TimeToLive / node.Guard.Rate + TickAndKill,
-            _ => since < (Guard.PatienceOf(TimeToLive) / node.Guard.Rate) + TickAndKill || HasComeLate(pause),
+            { Seconds: < Guard.ShortestHiddenPause } => world.Now - newestSince <= pause.Seconds && since < TimeToLive / node.Guard.Rate + TicksAndKill(node),
+            _ => since < (Guard.PatienceOf(TimeToLive) / node.Guard.Rate) + TicksAndKill(node) || HasComeLate(pause),
         };
     }
 

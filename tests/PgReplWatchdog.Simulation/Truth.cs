@@ -27,6 +27,7 @@ internal sealed partial class Truth(World world)
     /// <summary>The last promotion that the watchdog asked for and that came about.</summary>
     private (double At, long Epoch)? lastFailover;
     private TimeSpan wallClockStep;
+    private Branch? promotedBySecond;
 
     public int Promotions { get; private set; }
     public double FirstPromotionAt { get; private set; } = double.PositiveInfinity;
@@ -55,6 +56,7 @@ internal sealed partial class Truth(World world)
             return;
         }
         if (world.Setting.Spec.Policy.Fencing == Fencing.Required && !IsOperatorsDoing(node.Branch, newest) && !IsOutdated && !LostItsGuardLast(node) && !HasJustGoneOn(node)
+            && !(newest == promotedBySecond && world.Second is { HasEnded: true })
             && Violations.TrueForAll(violation => violation.Invariant != "I1"))
             Violated("I1", $"{node} acknowledges a write on timeline {node.Branch.Timeline} after {newestBy} did on timeline {newest.Timeline}");
     }
@@ -80,7 +82,10 @@ internal sealed partial class Truth(World world)
         if (asked.IsSalvaged && node.Branch.Parent!.Acknowledged > node.Branch.SwitchPoint)
             Violated("Lost", $"{node} is promoted at {node.Branch.SwitchPoint} after a salvage, and a write at {node.Branch.Parent.Acknowledged} was acknowledged");
         if (asked.By != world.Station)
+        {
+            promotedBySecond = node.Branch;
             return;
+        }
         // I6: the interval counts from the end of the one before, by the watchdog's clock.
         var interval = world.Setting.Spec.Policy.MinimumInterval.TotalSeconds / world.Setting.WatchdogRate;
         if (lastFailover is { } last && last.Epoch > AcknowledgedEpoch && asked.At - last.At < interval)

@@ -130,6 +130,7 @@ public static class Decider
                 ], Again: step is { Action: not WatchdogAction.None, Memory.Procedure: not null })
             {
                 Guard = Guarding.Questions(now with { Memory = step.Memory }, flushBounds),
+                Renews = step.Memory.Procedure is { Step: ProcedureStep.Withdraw } takenBack ? takenBack.From : step.Memory.IntendedPrimary,
             },
             LookAgainIn = lookAgainIn,
             NotSooner = diagnosis.Verdict.IsFailure() && IsWaitedFor(now) && step.Memory.Procedure is null && lookAgainIn < spec.Policy.CheckInterval + spec.Policy.ProbeTimeout,

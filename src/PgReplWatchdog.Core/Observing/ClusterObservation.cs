@@ -103,6 +103,9 @@ public sealed record Inquiry(string? Subject, bool Suspicious, ImmutableArray<st
 {
     /// <summary>Standbys whose hosts are asked for messages of the primary's guard: only they hear it.</summary>
     public ImmutableArray<GuardQuestion> Guard { get; init; } = [];
+
+    /// <summary>The node whose guard may live by what the watchdog sees there. One that is replaced must not: it comes back as a primary, and cannot always be fenced at once.</summary>
+    public string? Renews { get; init; }
 }
 
 /// <summary>What a person asked of the watchdog, on its own host.</summary>

@@ -23,6 +23,9 @@ public sealed class NodeSession(ClusterAccess cluster, NodeSpec node) : IAsyncDi
 
     public NodeSpec Node => node;
 
+    /// <summary>The guard there may live by what is asked: what was seen in the answer before is acknowledged.</summary>
+    public bool Renews { get; set; }
+
     /// <summary>
     /// Asks, and returns or throws within <paramref name="timeout"/>. The driver alone does not promise that: when a query is given up it first
     /// tries to reach the server with a cancel request, and a silent host answers neither. Such a session is left to end by itself.
@@ -99,7 +102,7 @@ public sealed class NodeSession(ClusterAccess cluster, NodeSpec node) : IAsyncDi
     {
         try
         {
-            session.Acknowledgement.TypedValue = acknowledgement;
+            session.Acknowledgement.TypedValue = Renews ? acknowledgement : name;
             await using var reader = await session.Question.ExecuteReaderAsync(deadline);
             await reader.NextResultAsync(deadline);
             await reader.ReadAsync(deadline);
@@ -124,7 +127,7 @@ public sealed class NodeSession(ClusterAccess cluster, NodeSpec node) : IAsyncDi
         try
         {
             await connection.OpenAsync(deadline);
-            var acknowledged = new NpgsqlParameter<string> { TypedValue = acknowledgement };
+            var acknowledged = new NpgsqlParameter<string> { TypedValue = name };
             var question = new NpgsqlBatch(connection)
             {
                 BatchCommands =

@@ -30,6 +30,8 @@ public sealed class PostgresProber : IProber, IAsyncDisposable
     public async Task<ClusterObservation> ObserveAsync(Inquiry inquiry, CancellationToken cancellation)
     {
         var began = clock.GetElapsedTime(start);
+        foreach (var session in sessions)
+            session.Renews = session.Node.Name == inquiry.Renews;
         var asking = Task.WhenAll(sessions.Select(session => AskAsync(session, inquiry.Again && silent.Contains(session.Node.Name) ? AgainTimeout(timeout) : timeout, cancellation)));
         // Suspicion of long standing does not wait for SQL to time out first.
         var early = inquiry is { Suspicious: true, Subject: { } suspect } ? WitnessesAsync(suspect, inquiry, cancellation) : null;

@@ -55,6 +55,17 @@ public class NextLookTests
         Assert.Equal((Seconds(0.42), true), (last.LookAgainIn, last.NotSooner)); // a scheduled one would go on at the threshold
     }
 
+    /// <summary>The guard of one that is replaced is to stop it, also while the journal keeps the watchdog from fencing it.</summary>
+    [Fact]
+    public void Lease_is_renewed_on_the_primary_on_record_alone()
+    {
+        Assert.Equal(Alpha, new Watch(Two()).Look(0, Primary(), Standby()).Inquiry.Renews);
+        Assert.Equal(Alpha, new Watch(Two(), UnderWay(ProcedureStep.Freeze, FencedBy.Command)).Look(3, Unreachable(), Deaf()).Inquiry.Renews);
+        Assert.Equal(Beta, new Watch(Two(), Promoting).Look(3, Unreachable(), Deaf()).Inquiry.Renews);
+        Assert.Equal(Beta, new Watch(Two(), Promoting).Look(3, Primary(), Primary(Beta, timeline: 2)).Inquiry.Renews);
+        Assert.Equal(Alpha, new Watch(Two(), Promoting).Look(3, Primary(), Deaf()).Inquiry.Renews); // the failover is taken back
+    }
+
     [Fact]
     public void Scheduled_look_is_kept_where_none_is_due_or_a_failover_is_under_way()
     {
