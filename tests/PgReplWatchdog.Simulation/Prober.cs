@@ -72,7 +72,7 @@ internal sealed class Prober(World world, Station station, Clock clock, Crash cr
             if (world.LeadsTo[node.Index] != node)
                 ledElsewhere = looks;
             if (looks == 1 || (answers[node.Index].IsServingPrimary && world.LeadsTo[node.Index] == node))
-                served[node.Index] = (looks == 1 ? asked : Last.At, looks);
+                served[node.Index] = (asked, looks);
         }
         crash.Step();
         return Task.FromResult(Last);

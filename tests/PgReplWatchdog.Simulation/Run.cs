@@ -182,6 +182,8 @@ internal sealed class Run
         var isForgotten = restarts > 0 && watchdog.Last?.Decision.Gates.Any(gate => gate.Gate is Gate.CandidateTooFarBehind or Gate.OldPrimaryNotFenced) == true;
         if (faults.Failure is "power" or "cut off" && (!isGuarded || isForgotten))
             return;
+        if (world.Nodes[0].IsPrimary && world.Nodes[0].IsServing)
+            return; // its guard has stopped and started it: it hangs no more
         var threshold = faults.Failure == "crash" ? policy.CrashedThreshold : policy.UnreachableThreshold;
         var limit = faults.FailedAt + ((threshold.TotalSeconds * (1 + restarts)) + (restarts * RestartSeconds)) * 1.12 + MostSecondsBeyondThreshold;
         if (world.Truth.FirstPromotionAt > limit)

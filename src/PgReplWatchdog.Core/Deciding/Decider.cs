@@ -233,12 +233,12 @@ public static class Decider
 
     /// <summary>
     /// A primary of this cluster on an older timeline than the one that replaced it. While the intended primary serves also a copy of it, and one on
-    /// a timeline that an operator gave up. On a newer timeline, or on another one of the same number, an operator has promoted it since. With
+    /// a timeline that an operator gave up. On a newer timeline, or on another one of the same or a lower number, an operator has promoted it since. With
     /// another system identifier it is another server. None of those is ours to stop.
     /// </summary>
     internal static bool IsStale(ClusterMemory memory, ClusterObservation observation, string node) => observation.Find(node) is { IsServingPrimary: true, Server: { } server }
         && server.SystemIdentifier == memory.SystemIdentifier
-        && (server.Timeline < memory.NewestTimeline
+        && ((server.Timeline < memory.NewestTimeline && !Histories.IsApart(memory, observation, node, server.Timeline))
             || (node != memory.IntendedPrimary && observation.Find(memory.IntendedPrimary) is { IsServingPrimary: true, Server: { } intended }
                 && intended.SystemIdentifier == memory.SystemIdentifier
                 && (server.Timeline < intended.Timeline || memory.HasAbandoned(node, server.Timeline)

@@ -14,6 +14,10 @@ internal static class Histories
     public static bool IsOther(ClusterMemory memory, ClusterObservation observation, string node) =>
         memory.History is { } record && observation.Host(node)?.History?.Of(record.Timeline) is { } history && history != record;
 
+    /// <summary>Its host shows that its timeline is not the one of that number among the ancestors of the record's: an operator has promoted it.</summary>
+    public static bool IsApart(ClusterMemory memory, ClusterObservation observation, string node, uint timeline) =>
+        observation.Host(node)?.History?.Of(timeline) is { } own && memory.History?.Of(timeline) is { } known && own != known;
+
     /// <summary>The node's data come from the primary: this watchdog has rewound or copied them in this epoch.</summary>
     public static bool IsCopied(ClusterMemory memory, ClusterObservation observation, string node) =>
         observation.Host(node)?.Job is { ExitStatus: not HostJob.SourceNotReached } job && job.Epoch == memory.Epoch

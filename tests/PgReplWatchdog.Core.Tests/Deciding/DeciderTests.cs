@@ -267,6 +267,19 @@ public class DeciderTests
     public void Replaced_node_is_fenced_also_while_the_new_primary_is_away(Reach reach) =>
         Assert.Equal(new WatchdogAction.Fence(Alpha), new Watch(Two(), FailedOver).Look(0, Primary(timeline: 1), Without(reach, Beta)).Action);
 
+    /// <summary>After two failovers an operator promotes a node that saw none of them. Its number is lower than the record's, and it may be all that is left.</summary>
+    [Theory]
+    [InlineData("2 1 0/2800000", Reach.Unreachable, false)] // another timeline 2 than the record's
+    [InlineData("2 1 0/3000000", Reach.Unreachable, true)] // the record's own
+    [InlineData("2 1 0/2800000", Reach.Serving, true)]
+    public void Primary_on_another_timeline_of_a_lower_number_is_fenced_only_beside_the_primary_on_record(string history, Reach beta, bool fenced)
+    {
+        var memory = FailedOver with { NewestTimeline = 3, Replaced = [Alpha, Gamma], History = TimelineHistory.Parse("3 1 0/3000000 2 0/3100000") };
+        var look = At(0, Primary(timeline: 2), beta == Reach.Serving ? Primary(Beta, timeline: 3) : Unreachable(Beta), Unreachable(Gamma))
+            .With(HostUp(Alpha) with { History = TimelineHistory.Parse(history) });
+        Assert.Equal(fenced ? new WatchdogAction.Fence(Alpha) : WatchdogAction.Nothing, new Watch(Three(), memory).Look(look).Action);
+    }
+
     [Fact]
     public void Fencing_is_repeated_until_the_node_has_stopped()
     {
