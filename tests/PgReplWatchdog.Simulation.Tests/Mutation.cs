@@ -53,7 +53,7 @@ public sealed record Mutation(string Name, string Invariant, params Patch[] Patc
         new("stale-primary-not-fenced", "Whole",
             new Patch(Deciding + "Decider.cs", "=> observation.Find(node) is { IsServingPrimary: true, Server: { } server }", "=> !MUTANT && observation.Find(node) is { IsServingPrimary: true, Server: { } server }")),
         new("trigger-file-left-behind", "Trigger",
-            new Patch(Deciding + "Failover.cs", "if (procedure.PromotedAt is not null && !(Reports(", "if (!MUTANT && procedure.PromotedAt is not null && !(Reports("),
+            new Patch(Deciding + "Failover.cs", "if (procedure.PromotedAt is not null && !(isWithdrawn", "if (!MUTANT && procedure.PromotedAt is not null && !(isWithdrawn"),
             new Patch(Deciding + "Failover.cs", "if (procedure.PromotedAt is not null && now.Since(", "if (!MUTANT && procedure.PromotedAt is not null && now.Since(")),
         new("rejoin-given-up-at-once", "Whole",
             new Patch(Deciding + "Returning.cs", "return before is { Step: ReturnStep.Rejoin } ||", "return (!MUTANT && before is { Step: ReturnStep.Rejoin }) ||")),
@@ -90,7 +90,7 @@ public sealed record Mutation(string Name, string Invariant, params Patch[] Patc
         new("claim-believed-at-once", "Adoption", new Patch("src/PgReplWatchdog.Core/Remembering/Claim.cs",
             "IsProven = claim.Looks > 1", "IsProven = claim.Looks > (MUTANT ? 0 : 1)")),
         new("claim-without-its-history", "Adoption", new Patch("src/PgReplWatchdog.Core/Remembering/Claim.cs",
-            "&& ContinuesTheRecord(memory, observation, claimant)\n", "&& (MUTANT || ContinuesTheRecord(memory, observation, claimant))\n")),
+            "&& !claim.IsContradicted", "&& (MUTANT || !claim.IsContradicted)")),
         new("two-names-for-one-primary", "Actual",
             new Patch("src/PgReplWatchdog.Core/Observing/ClusterObservation.cs", "OneServer(node => node.IsServingPrimary)", "OneServer(node => !MUTANT && node.IsServingPrimary)"),
             // The script on a host refuses what is meant for another node.
@@ -130,7 +130,7 @@ public sealed record Mutation(string Name, string Invariant, params Patch[] Patc
         new("asynchronous-successor-ignored", "I9", new Patch(Deciding + "CandidateDoubts.cs",
             "else if (server.SynchronousStandbyNames.Trim().Length == 0 &&", "else if (!MUTANT && server.SynchronousStandbyNames.Trim().Length == 0 &&")),
         new("unreachable-host-of-a-standby-ignored", "I9", new Patch(Deciding + "CandidateDoubts.cs",
-            "if (Hosts.IsProven(node, observation))", "if (MUTANT || Hosts.IsProven(node, observation))")),
+            "if (!Hosts.IsProven(node, observation))", "if (!MUTANT && !Hosts.IsProven(node, observation))")),
         new("full-disk-of-a-standby-ignored", "I9", new Patch(Deciding + "CandidateDoubts.cs",
             "{ IsDiskFull: true } host => [new(", "{ IsDiskFull: true } host => MUTANT ? [] : [new(")),
         new("full-disk-of-a-lease-standby-ignored", "I9", new Patch(Deciding + "Guarding.cs",
@@ -144,10 +144,6 @@ public sealed record Mutation(string Name, string Invariant, params Patch[] Patc
             ".Where(node => !Histories.WasPromotedManually(", ".Where(node => MUTANT || !Histories.WasPromotedManually(")),
         new("contradiction-of-a-silent-host-forgotten", "Named", new Patch("src/PgReplWatchdog.Core/Remembering/Claim.cs",
             "?.History is null ? claim.IsContradicted", "?.History is null ? !MUTANT && claim.IsContradicted")),
-        new("lease-of-a-replaced-primary-renewed", "I1", new Patch(Deciding + "Decider.cs",
-            "Renews = step.Memory.Procedure is", "Renews = MUTANT && !step.Memory.Replaced.IsEmpty ? step.Memory.Replaced[0] : step.Memory.Procedure is")),
-        new("followed-timeline-forgotten", "I9", new Patch(Deciding + "Decider.cs",
-            "observation = followed.In(observation);", "observation = MUTANT ? observation : followed.In(observation);")),
     ];
 
     public override string ToString() => Name;

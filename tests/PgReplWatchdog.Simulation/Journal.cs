@@ -47,7 +47,7 @@ internal sealed class Journal(World world, Station station, Crash crash) : IJour
         if (memory.Epoch != Memory.Epoch || memory.Procedure?.DecidedAt != Memory.Procedure?.DecidedAt)
             Older.Add((world.Now, Memory));
         world.WasForgeryAdopted |= memory.IntendedPrimary != Memory.IntendedPrimary && (world.Forgers.Any(node => node.IsStandby && node.Name == memory.IntendedPrimary)
-            || (memory.Procedure is null && world.Lie is { Node.IsStandby: true } lie && lie.Node.Name == memory.IntendedPrimary));
+            || (memory.Procedure is null && world.Lie is { Node.IsStandby: true } lie && lie.Node.Name == memory.IntendedPrimary && world.Now < lie.Node.SshdAwayUntil));
         var before = Memory;
         Memory = memory;
         if (station == world.Station)

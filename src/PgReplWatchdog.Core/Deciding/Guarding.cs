@@ -152,7 +152,8 @@ public static class Guarding
             .Where(node => node.Priority > 0 && now.Observation.Find(node.Name) is { IsServingStandby: true, Server: { } standby }
                 && standby.Timeline >= now.Memory.NewestTimeline // gate CandidateTimeline
                 && now.Hosts.IsProven(node.Name, now.Observation) // it has to be detached before a failover rests on the guard
-                && now.Observation.Host(node.Name) is not { TakesNoWrites: true } and not { DetachObstacle.Length: > 0 }
+                && now.Observation.Host(node.Name) is not { TakesNoWrites: true }
+                && now.Observation.Host(node.Name) is not { DetachObstacle.Length: > 0 }
                 && primary.WalSenders.Any(sender => sender.ApplicationName == node.Name && sender.State == "streaming"))
             .Select(node => node.Name).Order(StringComparer.Ordinal).ToImmutableArray();
         return vouchers.IsEmpty ? null : new GuardOrder(now.Policy.GuardTimeToLive, vouchers, now.Spec.Owner);
