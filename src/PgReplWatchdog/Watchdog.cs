@@ -87,6 +87,9 @@ public sealed class Watchdog(
                 InFreezeWindow = freezeWindows.AreOpenAt(seen.Time),
             };
             var decision = Decider.Decide(spec, memory, working, observation);
+            // It stood still since it looked: what it saw may not be true any more. What is not begun is no attempt on record.
+            if (decision.Action is not WatchdogAction.None && IsOld(started))
+                return TimeSpan.Zero;
             var onRecord = Remember(decision, observation);
             metrics.Publish(spec, observation, decision, clock.GetElapsedTime(started));
             Log.Checked(logger, spec.Name, decision.Diagnosis.Verdict.ToString(), clock.GetElapsedTime(started).TotalMilliseconds);
@@ -95,8 +98,7 @@ public sealed class Watchdog(
             dueAt = decision is { NotSooner: true, LookAgainIn: { } soon } ? clock.GetTimestamp() + (long)(soon.TotalSeconds * clock.TimestampFrequency) : 0;
             if (!onRecord || decision.Action is WatchdogAction.None)
                 return decision.LookAgainIn;
-            // It stood still since it looked: what it saw may not be true any more.
-            if (clock.GetElapsedTime(started) > spec.Policy.ProbeTimeout + spec.Policy.LateAfter)
+            if (IsOld(started)) // the disk took its time
                 return TimeSpan.Zero;
             progress = new Progress(clock.GetTimestamp(), Acting: true);
             ActionOutcome outcome;
@@ -114,6 +116,8 @@ public sealed class Watchdog(
                 return null;
         }
     }
+
+    private bool IsOld(long lookedAt) => clock.GetElapsedTime(lookedAt) > spec.Policy.ProbeTimeout + spec.Policy.LateAfter;
 
     /// <summary>A new process knows nothing of any host, and may find a failover on record: it asks everybody before it goes on with that.</summary>
     private Inquiry FirstInquiry => new(spec.Has(memory.Procedure?.From ?? memory.IntendedPrimary), Suspicious: true, [.. spec.Nodes.Select(node => node.Name)])

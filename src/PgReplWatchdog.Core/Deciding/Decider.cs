@@ -238,7 +238,7 @@ public static class Decider
     /// </summary>
     internal static bool IsStale(ClusterMemory memory, ClusterObservation observation, string node) => observation.Find(node) is { IsServingPrimary: true, Server: { } server }
         && server.SystemIdentifier == memory.SystemIdentifier
-        && ((server.Timeline < memory.NewestTimeline && !Histories.IsApart(memory, observation, node, server.Timeline))
+        && ((server.Timeline < memory.NewestTimeline && !Histories.IsOther(memory, observation, node, server.Timeline))
             || (node != memory.IntendedPrimary && observation.Find(memory.IntendedPrimary) is { IsServingPrimary: true, Server: { } intended }
                 && intended.SystemIdentifier == memory.SystemIdentifier
                 && (server.Timeline < intended.Timeline || memory.HasAbandoned(node, server.Timeline)

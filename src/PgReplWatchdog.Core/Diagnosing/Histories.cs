@@ -10,13 +10,10 @@ namespace PgReplWatchdog.Diagnosing;
 /// </summary>
 internal static class Histories
 {
-    /// <summary>The host shows another history for the number on record. Unknown is not another one.</summary>
-    public static bool IsOther(ClusterMemory memory, ClusterObservation observation, string node) =>
-        memory.History is { } record && observation.Host(node)?.History?.Of(record.Timeline) is { } history && history != record;
-
-    /// <summary>Its host shows that its timeline is not the one of that number among the ancestors of the record's: an operator has promoted it.</summary>
-    public static bool IsApart(ClusterMemory memory, ClusterObservation observation, string node, uint timeline) =>
-        observation.Host(node)?.History?.Of(timeline) is { } own && memory.History?.Of(timeline) is { } known && own != known;
+    /// <summary>The host shows another history than the record for that timeline, or for the record's newest one. Unknown is not another one.</summary>
+    public static bool IsOther(ClusterMemory memory, ClusterObservation observation, string node, uint? timeline = null) =>
+        (timeline ?? memory.History?.Timeline) is { } number && memory.History?.Of(number) is { } known
+        && observation.Host(node)?.History?.Of(number) is { } own && own != known;
 
     /// <summary>The node's data come from the primary: this watchdog has rewound or copied them in this epoch.</summary>
     public static bool IsCopied(ClusterMemory memory, ClusterObservation observation, string node) =>

@@ -3,10 +3,10 @@ using PgReplWatchdog.Observing;
 namespace PgReplWatchdog.Remembering;
 
 /// <summary>
-/// Which nodes may have been promoted while the watchdog saw nothing: it was down, cut off, or its record is an old one. Until the expected primary is seen or heard
-/// again, that is every node that has not been seen as a standby since. And each that has said that it is primary: by hand,
-/// or by a record that is gone. And each that was out of sight alone while the expected primary was down: for so long that a
-/// person may have promoted it.
+/// Which nodes may have been promoted while the watchdog saw nothing: it was down, cut off, or its record is an old one. Until the expected primary is seen
+/// again, that is every node that has not been seen as a standby since. That a standby hears the primary is less: another watchdog on the other side of a
+/// partition may be about to fence it. Also each node that has said that it is primary: by hand, or by a record that is gone. Also each that was out of
+/// sight alone while the expected primary was down: for so long that a person may have promoted it.
 /// </summary>
 public sealed record Sight
 {
@@ -18,7 +18,7 @@ public sealed record Sight
     /// <summary>The last look in which any node answered; null before the first.</summary>
     private TimeSpan? LastSawAt { get; init; }
 
-    /// <summary>No gap since the expected primary was seen or heard.</summary>
+    /// <summary>No gap since the expected primary was seen.</summary>
     private bool IsContinuous { get; init; }
 
     /// <summary>The last look before the gap: what a host said until then says nothing of what came after it. Null where there was none.</summary>
@@ -36,6 +36,9 @@ public sealed record Sight
     /// <summary>Nodes that may have been promoted: in the gap, or because they said so; empty where there is none.</summary>
     public ImmutableArray<string> Unaccounted { get; private init; } = [];
 
+    /// <summary>As of a new process, except that a node which said that it is primary may still be it.</summary>
+    public Sight Forgotten => new() { Claimed = Claimed };
+
     /// <param name="observation">The look.</param>
     /// <param name="memory">The expected primary, and the one that is being replaced: what became of that is known.</param>
     /// <param name="isAlive">It serves, or some standby hears it.</param>
@@ -50,9 +53,10 @@ public sealed record Sight
         var isBusy = memory.Procedure is not null && observation.Report is not null;
         var hasGap = LastSawAt is { } last ? sees && !isBusy && observation.At - last > longest : !isFresh;
         var before = hasGap ? LastSawAt : BeforeGap;
-        var isContinuous = isAlive || (!hasGap && (LastSawAt is null || IsContinuous));
+        var isSeen = observation.Find(memory.IntendedPrimary) is { IsServingPrimary: true, Server: { } server } && server.SystemIdentifier == memory.SystemIdentifier;
+        var isContinuous = isSeen || (!hasGap && (LastSawAt is null || IsContinuous));
         var seen = observation.Nodes.Where(node => IsStandby(observation, node, before)).Select(node => node.Node).ToList();
-        var standbys = isAlive ? [] : (hasGap ? [] : Standbys).Union(seen);
+        var standbys = isSeen ? [] : (hasGap ? [] : Standbys).Union(seen);
         // A replaced one that comes back beside the expected primary is fenced whenever it is seen.
         var claimed = Claimed.Union(observation.Nodes.Where(node => node.IsServingPrimary && node.Server!.SystemIdentifier == memory.SystemIdentifier).Select(node => node.Node))
             .Except(seen).Except(isAlive ? memory.Replaced : []).Except(new[] { memory.IntendedPrimary }.OfType<string>());

@@ -32,7 +32,7 @@ public sealed record WorkingMemory
     {
         ArgumentNullException.ThrowIfNull(observation);
         return LookedAt is { } last && observation.Time - last.Time - (observation.At - last.At) > limit
-            ? this with { GuardSeenAt = null, FlushBounds = FlushBounds.None, Trail = PrimaryTrail.Empty, Sight = Sight.None }
+            ? this with { GuardSeenAt = null, FlushBounds = FlushBounds.None, Trail = PrimaryTrail.Empty, Sight = Sight.Forgotten }
             : this;
     }
 

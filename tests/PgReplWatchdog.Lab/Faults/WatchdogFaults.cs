@@ -61,10 +61,10 @@ public sealed record SecondWatchdog(bool FirstKilled) : Fault
     {
         await (FirstKilled ? scene.SecondWatchdog.StopAsync() : scene.SecondWatchdog.KillAsync());
         await scene.Watchdog.StartAsync(ct);
-        // Where an earlier round declared the second one lost, that holds until the first one sees it alive: then there is nothing to take over.
-        if (!FirstKilled && SeesAnother(await scene.Watchdog.UntilAsync(
-                status => SeesAnother(status) || status.FailoverReady, "the first watchdog sees the lease of the second one", Patience, ct)))
-            await scene.Watchdog.CommandAsync(["takeover", LabConfiguration.ClusterName, "--yes"], ct);
+        if (FirstKilled)
+            return;
+        await scene.Watchdog.UntilAsync(SeesAnother, "the first watchdog sees the lease of the second one", Patience, ct);
+        await scene.Watchdog.CommandAsync(["takeover", LabConfiguration.ClusterName, "--yes"], ct);
     }
 
     private static bool SeesAnother(ServiceStatus status) => status.Gates.Contains("AnotherWatchdog");
