@@ -56,7 +56,7 @@ public sealed record Mutation(string Name, string Invariant, params Patch[] Patc
             new Patch(Deciding + "Failover.cs", "if (procedure.PromotedAt is not null && !(isWithdrawn", "if (!MUTANT && procedure.PromotedAt is not null && !(isWithdrawn"),
             new Patch(Deciding + "Failover.cs", "if (procedure.PromotedAt is not null && now.Since(", "if (!MUTANT && procedure.PromotedAt is not null && now.Since(")),
         new("rejoin-given-up-at-once", "Whole",
-            new Patch(Deciding + "Returning.cs", "return before is { Step: ReturnStep.Rejoin } ||", "return (!MUTANT && before is { Step: ReturnStep.Rejoin }) ||")),
+            new Patch(Deciding + "Returning.cs", "now.Since(before.TriedAt) < BetweenRejoins[", "(MUTANT ? TimeSpan.MinValue : now.Since(before.TriedAt)) < BetweenRejoins[")),
         new("salvage-reported-and-not-done", "Lost", new Patch("tests/PgReplWatchdog.Simulation/Runner.cs",
             "(to.Position, to.Replayed, to.Branch) = (dead.Position,", "(to.Position, to.Replayed, to.Branch) = (MUTANT ? to.Position : dead.Position,")),
         new("known-position-forgotten", "Whole", new Patch(Deciding + "CandidateSelection.cs", "if (missing is null && !mayBeShipped)", "if (missing is null && (MUTANT || !mayBeShipped))")),
@@ -94,7 +94,9 @@ public sealed record Mutation(string Name, string Invariant, params Patch[] Patc
         new("two-names-for-one-primary", "Actual",
             new Patch("src/PgReplWatchdog.Core/Observing/ClusterObservation.cs", "OneServer(node => node.IsServingPrimary)", "OneServer(node => !MUTANT && node.IsServingPrimary)"),
             // The script on a host refuses what is meant for another node.
-            new Patch("tests/PgReplWatchdog.Simulation/Runner.cs", "=> world.LeadsTo[node.Index] == node;", "=> MUTANT || world.LeadsTo[node.Index] == node;")),
+            new Patch("tests/PgReplWatchdog.Simulation/Runner.cs", "=> world.LeadsTo[node.Index] == node;", "=> MUTANT || world.LeadsTo[node.Index] == node;"),
+            // And a primary on the expected one's timeline is stopped only where it is a copy of that.
+            new Patch(Deciding + "Decider.cs", "&& Histories.IsCopied(memory, observation, node))", "&& (MUTANT || Histories.IsCopied(memory, observation, node)))")),
         new("lease-asked-for-once", "I8", new Patch("src/PgReplWatchdog/Watchdog.cs",
             "while (!await DisarmedAsync(node, cancellation))", "while (!await DisarmedAsync(node, cancellation) && !MUTANT)")),
         new("lease-of-the-process-before-forgotten", "I8", new Patch(Deciding + "Guarding.cs",
@@ -142,7 +144,7 @@ public sealed record Mutation(string Name, string Invariant, params Patch[] Patc
             new Patch(Deciding + "Guarding.cs", "                    return null;\n            }\n            else if", "                    return MUTANT ? seen : null;\n            }\n            else if")),
         new("promoted-manually-is-blocked", "Operator", new Patch(Deciding + "Decider.cs",
             ".Where(node => !Histories.WasPromotedManually(", ".Where(node => MUTANT || !Histories.WasPromotedManually(")),
-        new("contradiction-of-a-silent-host-forgotten", "Named", new Patch("src/PgReplWatchdog.Core/Remembering/Claim.cs",
+        new("contradiction-of-a-silent-host-forgotten", "Adoption", new Patch("src/PgReplWatchdog.Core/Remembering/Claim.cs",
             "?.History is null ? claim.IsContradicted", "?.History is null ? !MUTANT && claim.IsContradicted")),
     ];
 

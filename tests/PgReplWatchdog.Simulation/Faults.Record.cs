@@ -95,6 +95,8 @@ internal sealed partial class Faults
         if (lie.IsForged)
             world.Forgers.Add(liar);
         world.At(until, () => world.Lie = world.Lie == lie ? null : world.Lie);
+        if (world.Chance(0.3))
+            world.At(world.Now + world.Between(1, 6), () => SshdIsAway(liar, until)); // its host has shown it up by then
         if (world.Chance(0.5) && Array.Find(world.Nodes, node => node.IsPrimary) is { } primary)
             world.At(world.Now + world.Between(0, 3), () => MissesAnswers(primary));
     }

@@ -27,6 +27,9 @@ internal sealed class Prober(World world, Station station, Clock clock, Crash cr
     /// <summary>When this process last saw a node serve as primary, it saw another watchdog as well, or its lease.</summary>
     private readonly bool[] besideAnother = new bool[Setting.MostNodes];
 
+    /// <summary>The node is the only one that says that it is primary, and since it does, its own host has shown that it is none.</summary>
+    private readonly bool[] isShownUp = new bool[Setting.MostNodes];
+
     /// <summary>Up to where each standby was seen to have replayed, and the last look that found it elsewhere than before.</summary>
     private readonly (Lsn? Position, TimeSpan? MovedAt)[] replayed = new (Lsn?, TimeSpan?)[Setting.MostNodes];
 
@@ -66,6 +69,8 @@ internal sealed class Prober(World world, Station station, Clock clock, Crash cr
             if (answers[node.Index].IsServingPrimary)
                 besideAnother[node.Index] = Array.Exists(answers, answer => answer.Server?.Watchdogs.Any(other => other.AskedSecondsAgo <= StillThere) == true)
                     || (answers[node.Index].Server!.GuardOwner is { Length: > 0 } owner && owner != station.Spec.Owner);
+            isShownUp[node.Index] = node.IsStandby && answers[node.Index].IsServingPrimary && answers.Count(answer => answer.IsServingPrimary) == 1
+                && (isShownUp[node.Index] || (world.Lie is { IsForged: false } && Last.Host(node.Name) is { History: not null }));
             var (before, movedAt) = replayed[node.Index];
             if (Last.Find(node.Name) is { IsServingStandby: true, Server.ReplayedLsn: { } position })
                 replayed[node.Index] = (position, before is not null && before != position ? Last.At : movedAt);
@@ -102,8 +107,8 @@ internal sealed class Prober(World world, Station station, Clock clock, Crash cr
     {
         if (world.Truth.HasServedInSightSince(old, station, BeganAt))
             world.Truth.Violated("Adoption", $"{adopted} is adopted while {old} serves, and has since before the look, in sight of somebody who can say so");
-        else if (adopted.IsStandby && world.Lie is { IsForged: false } && Last!.Host(adopted.Name) is { IsReachable: true })
-            world.Truth.Violated("Adoption", $"{adopted} is adopted, which is a standby, and its host answered");
+        else if (adopted.IsStandby && isShownUp[adopted.Index])
+            world.Truth.Violated("Adoption", $"{adopted} is adopted, which is a standby, and its host has said so");
         var (at, look) = served[old.Index];
         var wasAnother = looks - ledElsewhere <= 2; // under its name another server was seen serving
         var hasGivenUp = Last!.Find(old.Name) is { IsServingStandby: true } || Last.Host(old.Name) is { IsDead: true } or { StandbySignal: true };

@@ -241,7 +241,8 @@ internal sealed class Run
         journal.Memory.Returning.Any(node => node.Step == ReturnStep.GivenUp) || !world.Setting.Spec.Policy.Rejoin
         || Count(EventKind.FailoverFailed) > 0
         || (Count(EventKind.FailoverWithdrawn) > 0 && (Count(EventKind.PrimaryAdopted) > 1 || watchdog.Last?.Decision.Diagnosis.Verdict == Verdict.TwoPrimaries))
-        || watchdog.Last?.Decision.Gates.Any(gate => gate.Gate is Gate.RecentFailover or Gate.AnotherWatchdog or Gate.RecordIsOld) == true
+        || watchdog.Last?.Decision.Gates.Any(gate => gate.Gate is Gate.RecordIsOld
+            || (gate.Gate is Gate.RecentFailover or Gate.AnotherWatchdog && watchdog.Last.Decision.Diagnosis.Verdict != Verdict.Serving)) == true
         || (world.WasLiedTo && watchdog.Last?.Decision.Diagnosis.Verdict == Verdict.Unknown)
         // Told in two looks under the primary's own name, a lie is on record: no standby has ever followed such a timeline (gate CandidateTimeline).
         || (world.WasLiedTo && journal.Memory.NewestTimeline > world.Nodes.Max(node => node.Branch.Timeline))
@@ -253,5 +254,5 @@ internal sealed class Run
         || (world.SwitchedOverUnseen && watchdog.Last?.Decision.Diagnosis.Verdict == Verdict.Unknown)
         || Array.Exists(world.Nodes, node => node is { HostUp: false, FencedByCommand: true })
         || (watchdog.Last?.Decision.Diagnosis.Verdict == Verdict.Stopped && !world.Setting.Spec.Policy.FailoverWhenStopped)
-        || Array.Exists(world.Nodes, node => node.IsStandby && node.StartBlocked && node.Process == Process.Stopped && !journal.Memory.Replaced.Contains(node.Name));
+        || Array.Exists(world.Nodes, node => node.IsStandby && node.StartBlocked && node.Process == Process.Stopped && !Returning.Outstanding(journal.Memory).Contains(node.Name));
 }

@@ -25,7 +25,7 @@ internal sealed class Runner(World world, Station station, Journal journal, Prob
             WatchdogAction.Reserve reserve => world.Find(reserve.Node).IsServing && OnHost(world.Find(reserve.Node), node => node.Slots.Add(reserve.For)),
             WatchdogAction.Repoint repoint => world.Find(repoint.Primary).IsServing && OnHost(world.Find(repoint.Node), node => Point(node, world.Find(repoint.Primary))),
             WatchdogAction.Checkpoint checkpoint => OnHost(world.Find(checkpoint.Node), node => node.Checkpointed = node.Branch),
-            WatchdogAction.Rejoin rejoin => OnHost(world.Find(rejoin.Node), node => Rejoin(node, world.Find(rejoin.Primary), rejoin.Epoch)),
+            WatchdogAction.Rejoin rejoin => OnHost(world.Find(rejoin.Node), node => Rejoin(node, world.Find(rejoin.Primary), rejoin)),
             WatchdogAction.ArmGuard arm => Arm(world.Find(arm.Node), arm.Order, arm.Lost),
             WatchdogAction.DisarmGuard disarm => OnHost(world.Find(disarm.Node), node => node.Guard.Order = IsForeign(node, disarm.Lost) ? node.Guard.Order : null),
             WatchdogAction.RecordEpoch record =>
@@ -258,13 +258,21 @@ internal sealed class Runner(World world, Station station, Journal journal, Prob
             world.Truth.Violated("Patience", $"{node} is passed over after {took:0.0} s; its replay moved {ago.TotalSeconds:0.0} s ago");
     }
 
-    private void Rejoin(Node node, Node primary, long epoch)
+    /// <summary>Data on which a rewind or a copy was begun does not start before that has come to its end; without its source nothing is touched (rejoin.sh).</summary>
+    private void Rejoin(Node node, Node primary, WatchdogAction.Rejoin rejoin)
     {
         if (node.Job is { ExitStatus: null })
             return;
+        node.Guard.Order = null;
+        if (!primary.IsServing || !world.Network.BothUp(node.Index, primary.Index, world.Now))
+        {
+            node.Job = new Job(rejoin.Epoch, primary, world.Now, WillSucceed: false) { ExitStatus = rejoin.FreshCopy ? 1 : HostJob.SourceNotReached };
+            return;
+        }
         if (node.IsRunning && node.IsStandby)
             world.Kill(node, "shut down in recovery");
-        node.Job = new Job(epoch, primary, world.Now + world.Between(1, 8), node.Process == Process.Stopped && !(world.Now < Faults.HealedAt && world.Chance(0.2)));
+        node.StartBlocked |= node.Process == Process.Stopped;
+        node.Job = new Job(rejoin.Epoch, primary, world.Now + world.Between(1, 8), node.Process == Process.Stopped && !(world.Now < Faults.HealedAt && world.Chance(0.2)));
     }
 
     /// <summary>The scripts leave another watchdog's order as it is, unless an operator has declared that one lost.</summary>

@@ -9,6 +9,9 @@ namespace PgReplWatchdog.Deciding;
 /// </summary>
 internal static class Epochs
 {
+    /// <summary>A host whose disk is full, or that answers late, is not told in every look.</summary>
+    private static readonly TimeSpan BetweenMarks = TimeSpan.FromSeconds(3);
+
     /// <summary>
     /// What the hosts say of later role changes. It stays on record, whether that host answers again or not, until the
     /// primary that it names serves, or an operator names one. The same instance where nothing changes.
@@ -56,7 +59,7 @@ internal static class Epochs
             return step;
         var host = now.Spec.Nodes.Select(node => now.Observation.Host(node.Name)).FirstOrDefault(host =>
             host is { IsReachable: true, Mark: { } mark } && mark.Epoch < memory.Epoch
-            && !(toldAt.TryGetValue(host.Node, out var at) && host.At <= at));
+            && !(toldAt.TryGetValue(host.Node, out var at) && (host.At <= at || now.Observation.At - at < BetweenMarks)));
         return host is null ? step
             : step with { Action = new WatchdogAction.RecordEpoch(host.Node, memory.Epoch, primary) };
     }

@@ -145,6 +145,8 @@ public class EpochTests
         Assert.Equal(new WatchdogAction.RecordEpoch(Alpha, 1, Alpha), watch.Look(seen).Action);
         // The answer is from before it was told.
         Assert.IsType<WatchdogAction.None>(watch.Look(seen with { At = Seconds(1) }).Action);
+        // Its disk may be full: not in every look.
+        Assert.Equal(WatchdogAction.Nothing, watch.Look(At(2, Primary(), Standby()).With(HostUp(Alpha) with { Mark = EpochMark.None })).Action);
         Assert.Equal(new WatchdogAction.RecordEpoch(Alpha, 1, Alpha), watch.Look(At(10, Primary(), Standby()).With(HostUp(Alpha) with { Mark = EpochMark.None })).Action);
         Assert.IsType<WatchdogAction.None>(watch.Look(At(20, Primary(), Standby()).With(Has(HostUp(Alpha), 1, Alpha))).Action);
         Assert.IsType<WatchdogAction.None>(watch.Look(At(30, Primary(), Standby())).Action); // the host does not tell
