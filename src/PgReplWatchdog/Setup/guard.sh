@@ -254,7 +254,7 @@ write_files() {
 watch_over() {
   id='' ttl=6000 poll=500 running='' pid='' phase='' standby='' blocked='' session='' period='' lost=''
   checked='' leased='' granted='' proof=$never since=0 pairs='' asking='' until=0 why='' status=2 ready_at=$never
-  demand='' drift='' revived=$never row_at=$never
+  demand='' base='' based_at=0 revived=$never row_at=$never
   while :; do
     lines=0
     if read -r -t "0.$poll" -u 5 what one two three four five six seven more; then
@@ -405,12 +405,17 @@ decide() {
 answers() { [ "$status" -le 1 ] && [ $((now - ready_at)) -le 2000 ]; }
 
 # A pause that the uptime does not show moves the wall clock against it. So does a step of the wall clock, and then a
-# fresh acknowledgement comes soon.
+# fresh acknowledgement comes soon. Short ones are summed up from one acknowledgement to the next.
 look_at_clocks() {
   [ -n "${EPOCHREALTIME-}" ] || return # bash before 5.0
-  was=$drift drift=$((${EPOCHREALTIME/./} / 1000 - now)) patience=$((ttl / 2))
+  drift=$((${EPOCHREALTIME/./} / 1000 - now)) patience=$((ttl / 2))
   [ "$patience" -ge 2500 ] || patience=2500 # what a watchdog alone acknowledges, once a second, may be that old
-  [ -z "$was" ] || [ $((drift - was)) -lt 1000 ] || demand=$now
+  if [ -n "$base" ] && [ $((drift - base)) -ge 1000 ]; then
+    demand=$now base=''
+  fi
+  if [ -z "$base" ] || [ "$drift" -lt "$base" ] || [ "$proof" -gt "$based_at" ]; then
+    base=$drift based_at=$now
+  fi
   [ -z "$demand" ] || [ "$proof" -le "$demand" ] || demand=''
   [ -n "$leased" ] || demand=''
 }

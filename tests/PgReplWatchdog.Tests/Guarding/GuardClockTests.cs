@@ -35,6 +35,30 @@ public sealed class GuardClockTests
         await AssertShownAsync(alpha, clock, "stopped PostgreSQL");
     }
 
+    /// <summary>
+    /// A pause that the uptime does not show moves the wall clock against it (docs/decisions/0012). Several that are too short to be told from a slow tick come to the same.
+    /// </summary>
+    [Theory]
+    [InlineData(1, 60, Traits = [Widest.Trait, Widest.Run])]
+    [InlineData(3, 0.4)]
+    public async Task Host_that_was_paused_unseen_by_its_uptime_has_half_the_time_to_be_heard(int pauses, double seconds)
+    {
+        await using var cluster = await GuardedCluster.StartAsync();
+        var alpha = cluster.Alpha;
+        await using var clock = await SteppedClock.StartAsync(alpha);
+        await cluster.ArmAsync(alpha, new GuardOrder(TimeSpan.FromSeconds(12), ["beta"]));
+        await clock.StepAsync(TimeSpan.FromSeconds(pauses * seconds));
+        await GuardedCluster.GoesOnAsync(alpha); // it is heard
+        await alpha.CutAsync(CutFrom.Everybody, ct: Cancellation);
+        for (var pause = 0; pause < pauses; pause++)
+        {
+            await clock.StepAsync(TimeSpan.FromSeconds(seconds));
+            await alpha.RunAsync("sleep 0.7", Cancellation); // the guard has ticked in between
+        }
+        await GuardedCluster.StoppedAsync(alpha);
+        Assert.Contains("its host was paused, and within 6000 ms nobody outside has acknowledged", await GuardedCluster.LogAsync(alpha), StringComparison.Ordinal);
+    }
+
     /// <summary>The watchdog asks on. The standby's stream breaks: PostgreSQL itself counts its wal_sender_timeout by the wall clock.</summary>
     [Fact]
     [Trait(Widest.Trait, Widest.Run)]

@@ -46,7 +46,7 @@ internal sealed class GuardedCluster : IAsyncDisposable
 
     public Task ArmForAsync(LabHost host, string owner, params string[] vouchers) => ArmAsync(host, new GuardOrder(TimeToLive, [.. vouchers], owner));
 
-    private async Task ArmAsync(LabHost host, GuardOrder order)
+    public async Task ArmAsync(LabHost host, GuardOrder order)
     {
         await host.RunAsync(HostCommands.ArmGuard(access.Hosts[host.Name], order.Line(access.Spec.Roles.Watchdog), order.Owner), Cancellation);
         await SeenAsync(host, $"pgwatchdog_guard armed {order.Id} {order.Owner}".TrimEnd());

@@ -11,7 +11,7 @@ internal sealed class SteppedClock : IAsyncDisposable
 {
     private readonly LabHost host;
     private readonly Task holder;
-    private int seconds;
+    private double seconds;
 
     private SteppedClock(LabHost host, Task holder)
     {
@@ -46,8 +46,8 @@ internal sealed class SteppedClock : IAsyncDisposable
     /// <summary>A step, as by an administrator or a time service.</summary>
     public async Task StepAsync(TimeSpan step)
     {
-        seconds += (int)step.TotalSeconds;
-        await host.RunAsync($"echo {seconds:+0;-0;+0} > {Offset(host)}.new && mv {Offset(host)}.new {Offset(host)}", TestContext.Current.CancellationToken);
+        seconds += step.TotalSeconds;
+        await host.RunAsync(FormattableString.Invariant($"echo {seconds:+0.0;-0.0;+0.0} > {Offset(host)}.new && mv {Offset(host)}.new {Offset(host)}"), TestContext.Current.CancellationToken);
     }
 
     public async ValueTask DisposeAsync()
