@@ -43,6 +43,11 @@ internal sealed partial class Faults
             lostAt = ArmsAnew();
         world.At(lostAt, () =>
         {
+            if (world.Chance(0.25))
+            {
+                LosesStandbysWhileSshIsSilent();
+                return;
+            }
             var isSshdAway = world.Chance(0.5);
             double isBack;
             if (world.Chance(0.5))
@@ -64,6 +69,14 @@ internal sealed partial class Faults
             foreach (var node in world.Nodes.Skip(1))
                 world.At(isBack + LeaseIsBack, () => PowerFails(node, 90));
         });
+    }
+
+    /// <summary>The lease of a primary without standbys is to be taken back over SSH, which hangs: meanwhile the watchdog alone acknowledges.</summary>
+    private void LosesStandbysWhileSshIsSilent()
+    {
+        SshdIsAway(world.Nodes[0], world.Now + world.Between(5, 40));
+        foreach (var node in world.Nodes.Skip(1))
+            world.At(world.Now + world.Between(0, 5), () => PowerFails(node, 90));
     }
 
     /// <summary>The guard was disarmed and is armed again, or is about to be.</summary>

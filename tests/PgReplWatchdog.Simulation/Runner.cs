@@ -7,12 +7,18 @@ internal sealed class Runner(World world, Station station, Journal journal, Prob
 {
     private double began;
 
+    /// <summary>A host that does not answer is not waited for any longer.</summary>
+    private double patience;
+
     public Task<ActionOutcome> RunAsync(WatchdogAction action, CancellationToken cancellation)
     {
         crash.Step();
         RequireOnRecord(action);
         RequireOwnGuard(action);
         began = world.Now;
+        // As ActionRunner has it: a lease is to be renewed between two of them.
+        patience = action is not (WatchdogAction.ArmGuard or WatchdogAction.DisarmGuard or WatchdogAction.RecordEpoch or WatchdogAction.WithdrawPromotion) ? 4
+            : world.Setting.Spec.Policy.BetweenRenewals.TotalSeconds / world.Setting.WatchdogRate;
         var bytes = (long?)null;
         var done = action switch
         {
@@ -70,6 +76,8 @@ internal sealed class Runner(World world, Station station, Journal journal, Prob
             world.Truth.Violated("Owner", $"{station.Sign}{action}, and the guard shows an order of watchdog {owner}");
     }
 
+    private bool WaitInVain() => !Wait(Math.Min(world.Between(1, 4), patience));
+
     private bool Wait(double seconds)
     {
         world.Advance(seconds);
@@ -91,20 +99,20 @@ internal sealed class Runner(World world, Station station, Journal journal, Prob
         if (node.Pause is { } pause)
             return WhenItGoesOn(node, change, pause);
         if (!Reaches(node) || (!world.Network.IsUp(node.Index, station.Place, world.Now) && world.Chance(0.5)))
-            return !Wait(world.Between(1, 4));
+            return WaitInVain();
         world.Advance(world.Between(least, most) + world.Network.RoundTrip(node.Index, station.Place, world.Now));
         if (node.Pause is { } begun)
             return WhenItGoesOn(node, change, begun, isBegun: true);
         if (!node.HostUp)
-            return !Wait(world.Between(1, 4));
+            return WaitInVain();
         change(node);
-        return world.Network.IsUp(node.Index, station.Place, world.Now) || !Wait(world.Between(1, 4));
+        return world.Network.IsUp(node.Index, station.Place, world.Now) || WaitInVain();
     }
 
     /// <summary>A script knows until when it is waited for, to within half a second: later it does nothing (docs/decisions/0017).</summary>
     private bool Late(Node node, Action<Node> change)
     {
-        var limit = world.Between(1, 4);
+        var limit = Math.Min(world.Between(1, 4), patience);
         var arrives = world.Now + limit + (world.Chance(0.5) ? world.Between(0, 1) : world.Between(0, 60));
         var deadline = world.Now + limit + 0.6;
         world.At(arrives, () =>
@@ -124,7 +132,7 @@ internal sealed class Runner(World world, Station station, Journal journal, Prob
     /// </summary>
     private bool WhenItGoesOn(Node node, Action<Node> change, Pause pause, bool isBegun = false)
     {
-        var limit = world.Between(1, 4);
+        var limit = Math.Min(world.Between(1, 4), patience);
         var deadline = world.Now + limit + 0.6;
         if (isBegun || pause.IsHidden || pause.Until <= deadline)
             world.At(pause.Until + 0.01, () =>

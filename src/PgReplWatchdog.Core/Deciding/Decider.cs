@@ -190,14 +190,23 @@ public static class Decider
         if (now.Diagnosis.Verdict != Verdict.Serving || learned.Memory.IntendedPrimary != now.Diagnosis.Primary)
             return Guarding.TakeBack(now with { Memory = learned.Memory }, guardToldAt) ?? learned;
         now = now with { Memory = learned.Memory };
+        var guarding = Guarding.Next(now, guardToldAt, startedAt); // first: a guard that is not as remembered is forgotten whatever else is done
+        if (HasWaited(now, working.LookedAt?.At))
+            return guarding with { Action = WatchdogAction.Nothing, Events = [.. learned.Events, .. guarding.Events] };
         if (now.Memory.Later is null && LeftTriggerFile(now.Observation) is { } promotes)
             return learned with { Action = new WatchdogAction.WithdrawPromotion(promotes) };
-        var guarding = Guarding.Next(now, guardToldAt, startedAt); // first: a guard that is not as remembered is forgotten whatever else is done
         var next = guarding.Action is WatchdogAction.None && now.Memory.Later is null
             ? Returning.Next(now with { Memory = guarding.Memory }) : guarding;
         next = next with { Events = [.. learned.Events, .. guarding.Events, .. ReferenceEquals(next, guarding) ? [] : next.Events] };
         return Epochs.Mark(now, working.MarkedAt, next);
     }
+
+    /// <summary>
+    /// The action before had to wait for a host. A guard hears in one question of what was seen in the one before: two questions lie between two such waits, or a primary that
+    /// only the watchdog acknowledges is stopped (<see cref="Policy.BetweenRenewals"/>).
+    /// </summary>
+    private static bool HasWaited(Situation now, TimeSpan? lookedAt) =>
+        now.MayBeArmed is not null && now.Observation.Report is not null && now.Observation.At - lookedAt > now.Policy.CheckInterval + now.Policy.ProbeTimeout;
 
     /// <summary>
     /// Nobody is to be promoted, and a trigger file is there: of a promotion that a process before this one asked for, by a

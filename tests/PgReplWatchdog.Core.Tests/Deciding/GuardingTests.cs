@@ -149,4 +149,22 @@ public class GuardingTests
         watch.Look(At(10, Primary() with { AnsweredAgo = late }, Standby()) with { Took = late });
         Assert.Equal(Seconds(10) - late, watch.Working.GuardSeenAt);
     }
+
+    /// <summary>The guard hears in one question of what was seen in the one before: between two hosts that are waited for it is asked twice.</summary>
+    [Fact]
+    public void Look_after_a_host_that_was_waited_for_waits_for_nobody()
+    {
+        var (memory, working) = (Known, WorkingMemory.Empty);
+        Assert.Equal(new WatchdogAction.DisarmGuard(Alpha), LookAt(1, null));
+        Assert.Equal(WatchdogAction.Nothing, LookAt(4.5, new ActionReport(nameof(WatchdogAction.DisarmGuard), Alpha, Succeeded: false)));
+        Assert.Equal(new WatchdogAction.DisarmGuard(Alpha), LookAt(5.1, null));
+
+        WatchdogAction LookAt(double second, ActionReport? report)
+        {
+            var primary = Primary().With(server => server with { GuardOrderId = BetaVouches.Id });
+            var decision = Decider.Decide(Two(), memory, working, At(second, primary, Unreachable(Beta)) with { Report = report });
+            (memory, working) = (decision.Memory, decision.Working);
+            return decision.Action;
+        }
+    }
 }
