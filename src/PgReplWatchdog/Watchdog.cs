@@ -85,16 +85,14 @@ public sealed class Watchdog(
                 Report = report,
                 Wish = journal.Wish(spec.Name),
                 InFreezeWindow = freezeWindows.AreOpenAt(seen.Time),
+                IsLate = IsOld(started),
             };
             var decision = Decider.Decide(spec, memory, working, observation);
-            // It stood still since it looked: what it saw may not be true any more. What is not begun is no attempt on record.
-            if (decision.Action is not WatchdogAction.None && IsOld(started))
-                return TimeSpan.Zero;
             var onRecord = Remember(decision, observation);
             metrics.Publish(spec, observation, decision, clock.GetElapsedTime(started));
             Log.Checked(logger, spec.Name, decision.Diagnosis.Verdict.ToString(), clock.GetElapsedTime(started).TotalMilliseconds);
 
-            (inquiry, report) = (decision.Inquiry, null);
+            (inquiry, report) = (decision.Inquiry, observation.IsLate ? report : null);
             dueAt = decision is { NotSooner: true, LookAgainIn: { } soon } ? clock.GetTimestamp() + (long)(soon.TotalSeconds * clock.TimestampFrequency) : 0;
             if (!onRecord || decision.Action is WatchdogAction.None)
                 return decision.LookAgainIn;

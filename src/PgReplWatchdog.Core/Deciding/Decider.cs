@@ -177,6 +177,8 @@ public static class Decider
         Situation now, ImmutableArray<ShutGate> gates, WorkingMemory working, TimeSpan startedAt)
     {
         var guardToldAt = working.GuardToldAt;
+        if (now.Observation.IsLate)
+            return Late(now);
         if (Adoption.AsRequested(now) is { } adopted)
             return adopted;
         // Nothing is done to any node by a record that is proven to be old.
@@ -200,6 +202,12 @@ public static class Decider
         next = next with { Events = [.. learned.Events, .. guarding.Events, .. ReferenceEquals(next, guarding) ? [] : next.Events] };
         return Epochs.Mark(now, working.MarkedAt, next);
     }
+
+    /// <summary>Nothing is begun by a late look, nor counted as an attempt. A guard that did not show its order is not believed any more all the same.</summary>
+    private static NextStep Late(Situation now) =>
+        now.Memory is { Guard: { } guard, Procedure: null } && now.Observation.Find(guard.Node) is { IsServingPrimary: true, Server: { } server } && server.GuardOrderId != guard.Order.Id
+            ? new NextStep(now.Memory with { Guard = null }, WatchdogAction.Nothing, [new(EventKind.GuardChanged, $"the guard of {guard.Node} is not armed as it should be any more")])
+            : NextStep.Wait(now.Memory);
 
     /// <summary>
     /// The action before had to wait for a host. A guard hears in one question of what was seen in the one before: two questions lie between two such waits, or a primary that

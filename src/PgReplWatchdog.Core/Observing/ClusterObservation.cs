@@ -27,6 +27,9 @@ public sealed record ClusterObservation(TimeSpan At, DateTimeOffset Time, Immuta
     /// <summary>This moment lies in a window in which the operator wants no failover.</summary>
     public bool InFreezeWindow { get; init; }
 
+    /// <summary>The watchdog stood still since it asked: what was seen may not be true any more. It is remembered, and no action rests on it.</summary>
+    public bool IsLate { get; init; }
+
     /// <summary>Of the watchdog itself: it could write its journal the last time it had to.</summary>
     public bool JournalWritable { get; init; } = true;
 

@@ -37,7 +37,7 @@ public sealed record Sight
     public ImmutableArray<string> Unaccounted { get; private init; } = [];
 
     /// <summary>As of a new process, except that a node which said that it is primary may still be it.</summary>
-    public Sight Forgotten => new() { Claimed = Claimed };
+    public Sight Forgotten => new() { Claimed = Claimed, BeforeGap = LastSawAt };
 
     /// <param name="observation">The look.</param>
     /// <param name="memory">The expected primary, and the one that is being replaced: what became of that is known.</param>
@@ -52,7 +52,7 @@ public sealed record Sight
         // An own action within a failover takes its time; what it did is known.
         var isBusy = memory.Procedure is not null && observation.Report is not null;
         var hasGap = LastSawAt is { } last ? sees && !isBusy && observation.At - last > longest : !isFresh;
-        var before = hasGap ? LastSawAt : BeforeGap;
+        var before = hasGap ? LastSawAt ?? BeforeGap : BeforeGap;
         var isSeen = observation.Find(memory.IntendedPrimary) is { IsServingPrimary: true, Server: { } server } && server.SystemIdentifier == memory.SystemIdentifier;
         var isContinuous = isSeen || (!hasGap && (LastSawAt is null || IsContinuous));
         var seen = observation.Nodes.Where(node => IsStandby(observation, node, before)).Select(node => node.Node).ToList();

@@ -254,7 +254,7 @@ write_files() {
 watch_over() {
   id='' ttl=6000 poll=500 running='' pid='' phase='' standby='' blocked='' session='' period='' lost=''
   checked='' leased='' granted='' proof=$never since=0 pairs='' asking='' until=0 why='' status=2 ready_at=$never
-  demand='' base='' based_at=0 revived=$never row_at=$never
+  demand='' due=0 base='' next=0 next_at=0 revived=$never row_at=$never
   while :; do
     lines=0
     if read -r -t "0.$poll" -u 5 what one two three four five six seven more; then
@@ -375,7 +375,7 @@ decide() {
   if [ -n "$leased" ]; then # whatever its server looks like
     if [ "$age" -gt "$ttl" ]; then
       stop_server "for more than $ttl ms nobody outside has acknowledged what this primary wrote"
-    elif [ -n "$demand" ] && [ $((now - demand)) -gt "$patience" ]; then
+    elif [ -n "$demand" ] && [ "$now" -gt "$due" ]; then
       stop_server "its host was paused, and within $patience ms nobody outside has acknowledged what this primary wrote"
     fi
   elif [ -z "$running" ]; then
@@ -404,17 +404,20 @@ decide() {
 
 answers() { [ "$status" -le 1 ] && [ $((now - ready_at)) -le 2000 ]; }
 
-# A pause that the uptime does not show moves the wall clock against it. So does a step of the wall clock, and then a
-# fresh acknowledgement comes soon. Short ones are summed up from one acknowledgement to the next.
+# A pause that the uptime does not show, and after which somebody sets the wall clock right, moves that against the uptime.
+# So does a step of the wall clock, and then a fresh acknowledgement comes soon. Short ones are summed up: base is from
+# before what was acknowledged last.
 look_at_clocks() {
   [ -n "${EPOCHREALTIME-}" ] || return # bash before 5.0
   drift=$((${EPOCHREALTIME/./} / 1000 - now)) patience=$((ttl / 2))
   [ "$patience" -ge 2500 ] || patience=2500 # what a watchdog alone acknowledges, once a second, may be that old
-  if [ -n "$base" ] && [ $((drift - base)) -ge 1000 ]; then
-    demand=$now base=''
-  fi
-  if [ -z "$base" ] || [ "$drift" -lt "$base" ] || [ "$proof" -gt "$based_at" ]; then
-    base=$drift based_at=$now
+  [ -n "$base" ] || base=$drift next=$drift next_at=$now
+  [ "$proof" -le "$next_at" ] || { base=$next next=$drift next_at=$now; }
+  [ "$drift" -ge "$base" ] || base=$drift
+  [ "$drift" -ge "$next" ] || next=$drift
+  if [ $((drift - base)) -ge 1000 ]; then
+    [ -n "$demand" ] || due=$((now + patience))
+    demand=$now base=$drift next=$drift next_at=$now
   fi
   [ -z "$demand" ] || [ "$proof" -le "$demand" ] || demand=''
   [ -n "$leased" ] || demand=''

@@ -167,4 +167,16 @@ public class GuardingTests
             return decision.Action;
         }
     }
+
+    /// <summary>It may be gone since; a failover must not rest on it. What else a late look shows leads to nothing.</summary>
+    [Theory]
+    [InlineData("", true)]
+    [InlineData("shown", false)]
+    public void Late_look_forgets_a_guard_that_did_not_show_its_order_and_does_nothing(string shown, bool forgets)
+    {
+        var primary = Primary().SeenStreaming(Beta).With(server => server with { GuardOrderId = shown.Length > 0 ? BetaVouches.Id : "" });
+        var look = At(20, primary, Standby()) with { IsLate = true };
+        var decision = Decider.Decide(Two(), Known with { Following = [Beta] }, WorkingMemory.Empty, look);
+        Assert.Equal((WatchdogAction.Nothing, forgets, 0), (decision.Action, decision.Memory.Guard is null, decision.Memory.Returning.Length));
+    }
 }

@@ -186,6 +186,24 @@ public class SightTests
             watch.Look(At(second, nodes).With(HostDead()) with { Time = Start.AddSeconds(second + 3600) });
     }
 
+    /// <summary>Answers of hosts are kept for some seconds of the clock that stood still.</summary>
+    [Theory]
+    [InlineData(0, Verdict.Unknown)]
+    [InlineData(2, Verdict.Crashed)]
+    public void What_a_host_said_before_the_watchdog_was_suspended_says_nothing_of_what_came_after_it(double betaSaidAt, Verdict verdict)
+    {
+        var watch = new Watch(Three());
+        watch.Look(0, Primary(), Standby(), Standby(Gamma));
+        LookLater(1);
+        Assert.Equal(verdict, LookLater(2).Diagnosis.Verdict);
+
+        Decision LookLater(double second)
+        {
+            var look = At(second, Refused(), Unreachable(Beta), Deaf(Gamma)).With(HostDead()) with { Time = Start.AddSeconds(second + 3600) };
+            return watch.Look(look with { Hosts = look.Hosts.Add(HostUp(Beta) with { StandbySignal = true, At = Seconds(betaSaidAt) }) });
+        }
+    }
+
     [Fact]
     public void Two_nodes_have_nobody_else_to_be_promoted() =>
         Assert.Equal(Verdict.Crashed, After(new Watch(Two(), Old), 0, 1, Refused(), Deaf()).Diagnosis.Verdict);

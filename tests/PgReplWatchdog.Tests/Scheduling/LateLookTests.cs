@@ -21,17 +21,35 @@ public sealed class LateLookTests
     public async Task Attempt_counts_where_its_action_begins()
     {
         var (world, journal) = (new World(), new Journal());
-        var watchdog = new Watchdog(Looks.Spec, world, world, FreezeWindows.None, journal, new WatchdogMetrics(), Notifier.Nobody, world, NullLogger<Watchdog>.Instance);
+        var watchdog = Watching(world, journal);
         world.StandsStillFor = Late;
-        Assert.Equal(TimeSpan.Zero, await watchdog.TickAsync(TestContext.Current.CancellationToken));
+        await watchdog.TickAsync(TestContext.Current.CancellationToken);
         Assert.Empty(world.Done);
         Assert.Empty(journal.Memory.Returning);
+        Assert.True(watchdog.Last?.Observation.IsLate);
 
         world.StandsStillFor = TimeSpan.Zero;
         await watchdog.TickAsync(TestContext.Current.CancellationToken);
         Assert.Equal(nameof(WatchdogAction.Repoint), world.Done[0].Kind);
         Assert.Equal(("beta", 1), (journal.Memory.Returning.Single().Node, journal.Memory.Returning.Single().Attempts));
     }
+
+    /// <summary>What came of the action before is for the look that goes on with it.</summary>
+    [Fact]
+    public async Task Outcome_of_an_action_is_kept_for_the_next_look()
+    {
+        var (world, journal) = (new World(), new Journal());
+        var watchdog = Watching(world, journal);
+        await watchdog.TickAsync(TestContext.Current.CancellationToken);
+        world.StandsStillFor = Late;
+        await watchdog.TickAsync(TestContext.Current.CancellationToken);
+        world.StandsStillFor = TimeSpan.Zero;
+        await watchdog.TickAsync(TestContext.Current.CancellationToken);
+        Assert.Equal(nameof(WatchdogAction.Repoint), watchdog.Last?.Observation.Report?.Action);
+    }
+
+    private static Watchdog Watching(World world, Journal journal) =>
+        new(Looks.Spec, world, world, FreezeWindows.None, journal, new WatchdogMetrics(), Notifier.Nobody, world, NullLogger<Watchdog>.Instance);
 
     /// <summary>Beta has to be pointed at its primary. Time passes while it is looked at, and no other.</summary>
     private sealed class World : TimeProvider, IProber, IActionRunner
