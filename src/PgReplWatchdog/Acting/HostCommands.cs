@@ -17,7 +17,7 @@ public static class HostCommands
     /// as the first thing of a promotion. Without a signal an idle standby looks every 5 s; a single one can be slept through
     /// (it may come in the moment before the process goes to sleep between two connection attempts).
     /// </summary>
-    public static string CreateTriggerFile(HostAccess host, string triggerFile, int signals, Lsn? elected) => Shell.Script($$"""
+    public static string CreateTriggerFile(HostAccess host, string triggerFile, int signals, Lsn? elected) => Shell.OnNode(host, $$"""
         read -r postmaster < {1}/postmaster.pid || exit 1
         {{ReadChildren}}
         {{RefuseWhereFed(elected)}}
@@ -35,11 +35,11 @@ public static class HostCommands
     public static string RemoveTriggerFile(HostAccess host)
     {
         ArgumentNullException.ThrowIfNull(host);
-        return Shell.Script("rm -f {0} {1}/promote", host.Node.TriggerFile, host.Node.DataDirectory);
+        return Shell.OnNode(host, "rm -f {0} {1}/promote", host.Node.TriggerFile, host.Node.DataDirectory);
     }
 
     /// <summary>On a host that is asked for it the checkpoint goes on by itself: with much to write it takes minutes. Not while one that was asked for goes on.</summary>
-    public static string Checkpoint(HostAccess host) => Shell.Script("""
+    public static string Checkpoint(HostAccess host) => Shell.OnNode(host, """
         set -- {0}/psql -X -q -A -t -d postgres -p "$(sed -n 4p {1}/postmaster.pid)" -h "$(sed -n 5p {1}/postmaster.pid)"
         under_way=$("$@" -c "SELECT count(*) FROM pg_stat_activity WHERE application_name = 'pgwatchdog_checkpoint'") || exit 1
         [ "$under_way" = 0 ] || exit 0
@@ -47,7 +47,7 @@ public static class HostCommands
         """, host.BinDirectory, host.Node.DataDirectory);
 
     /// <summary>pg_ctl promote, without waiting: that the server is primary is asked of the server.</summary>
-    public static string PgCtlPromote(HostAccess host, Lsn? elected) => Shell.Script($$"""
+    public static string PgCtlPromote(HostAccess host, Lsn? elected) => Shell.OnNode(host, $$"""
         read -r postmaster < {1}/postmaster.pid || exit 1
         {{ReadChildren}}
         {{RefuseWhereFed(elected)}}
@@ -228,7 +228,7 @@ public static class HostCommands
         """);
 
     /// <summary>Wakes the startup process again and again, so that it looks into pg_wal at once; ended by the one who asked.</summary>
-    public static string WakeStartup(HostAccess host, int signals) => Shell.Script($$"""
+    public static string WakeStartup(HostAccess host, int signals) => Shell.OnNode(host, $$"""
         read -r postmaster < {0}/postmaster.pid || exit 1
         {{ReadChildren}}
         tries=0
@@ -247,7 +247,7 @@ public static class HostCommands
     /// <param name="order">The order file's text, GuardOrder.Line.</param>
     /// <param name="owner">Who arms: another watchdog's order is left as it is.</param>
     /// <param name="lost">A watchdog that an operator has declared lost: its order is replaced.</param>
-    public static string ArmGuard(HostAccess host, string order, string owner = "", string lost = "") => Shell.Script($$"""
+    public static string ArmGuard(HostAccess host, string order, string owner = "", string lost = "") => Shell.OnNode(host, $$"""
         umask 077
         [ -e {0} ] || { echo "there is no guard on this host: run setup" >&2; exit 1; }
         {{ReadForeignOwner}}
@@ -261,7 +261,7 @@ public static class HostCommands
     /// <param name="host">The node.</param>
     /// <param name="owner">Who disarms.</param>
     /// <param name="lost">A watchdog that an operator has declared lost: its order is removed as well.</param>
-    public static string DisarmGuard(HostAccess host, string owner = "", string lost = "") => Shell.Script($$"""
+    public static string DisarmGuard(HostAccess host, string owner = "", string lost = "") => Shell.OnNode(host, $$"""
         {{ReadForeignOwner}}
         [ -n "$foreign" ] || rm -f {0}.armed
         """, host.Node.Guard, "", owner, lost);

@@ -1,14 +1,5 @@
-# What every script on a host may use. Before it: data, bin, state and log of the server. Runs as PostgreSQL's account.
-
-# What set-up found of this server: where its configuration is, and the service manager's unit.
-config=$data unit='' node=''
-[ ! -r "$state/server.conf" ] || . "$state/server.conf"
-# An address that has moved leads to another node's host: what is meant for one node is not done to another.
-[ "${node:-$wanted}" = "$wanted" ] || {
-  echo "this is the host of node $node, not of $wanted: correct Host of $wanted in the configuration." \
-    "Was the node renamed? rm '$state/server.conf', then run setup" >&2
-  exit 1
-}
+# What every script on a host may use. Before it: node.sh, and data, bin, state and log of the server. Runs as PostgreSQL's account.
+[ -n "$config" ] || config=$data
 
 # The major version, 9 for all before 10, and the directory of WAL.
 read_major() {

@@ -38,12 +38,18 @@ public static class Shell
         }
         """;
 
-    /// <summary>The same with the functions of server.sh, and $data, $bin, $state and $log of the node's server.</summary>
+    /// <summary>A script that does nothing on another node's host: an address may have moved (node.sh, docs/decisions/0014).</summary>
+    public static string OnNode(HostAccess host, string script, params ReadOnlySpan<string> words)
+    {
+        ArgumentNullException.ThrowIfNull(host);
+        return Script("state={0} wanted={1}\n", host.Node.StateDirectory, host.Node.Name) + SqlText.Of("Acting.node.sh") + Script(script, words);
+    }
+
+    /// <summary>The same with the functions of server.sh, and $data, $bin and $log of the node's server.</summary>
     public static string OnServer(HostAccess host, string script, params ReadOnlySpan<string> words)
     {
         ArgumentNullException.ThrowIfNull(host);
-        return Script("data={0} bin={1} state={2} log={3} wanted={4}\n", host.Node.DataDirectory, host.BinDirectory, host.Node.StateDirectory, host.ServerLog, host.Node.Name)
-            + SqlText.Of("Acting.server.sh") + Script(script, words);
+        return OnNode(host, "data={0} bin={1} log={2}\n", host.Node.DataDirectory, host.BinDirectory, host.ServerLog) + SqlText.Of("Acting.server.sh") + Script(script, words);
     }
 
     /// <summary>A script with {0}, {1}, ... replaced by quoted words.</summary>
