@@ -15,6 +15,9 @@ public abstract partial record SetupStep
     /// <summary>How a person takes it back.</summary>
     public abstract string Undo { get; }
 
+    /// <summary>What a person has to know of it before; empty for most.</summary>
+    public virtual string Note => "";
+
     public sealed record PrepareDirectory(string On, string Path) : SetupStep(On)
     {
         public override string Title => $"create {Path} (mode 0700)";
@@ -70,6 +73,8 @@ public abstract partial record SetupStep
     {
         public override string Title => $"install and start the guard {Path} (unarmed)";
         public override string Undo => "pgwatchdog setup --remove-guard";
+        public override string Note => "armed, it stops a primary when the watchdog and all standbys are away together for GuardTimeToLive; "
+            + $"if both will be away for long, first run on the primary's host: rm {Path}.armed";
     }
 
     public sealed record RemoveGuard(string On, string Path) : SetupStep(On)

@@ -16,7 +16,7 @@ public sealed class SetUpRefusals(BareLab bare) : IClassFixture<BareLab>
     {
         var before = await EverythingAsync();
         var result = await bare.RunAsync(null, "setup", "main", "--plan");
-        result.Shows(ExitCode.ChangesPending, "primary alpha", "create role replication", "pg_hba.conf", "RESTART PostgreSQL", "copy alpha by pg_basebackup", "to undo:", "Nothing was changed");
+        result.Shows(ExitCode.ChangesPending, "primary alpha", "create role replication", "pg_hba.conf", "RESTART PostgreSQL", "copy alpha by pg_basebackup", "away together for GuardTimeToLive", "to undo:", "Nothing was changed");
         Assert.Equal(before, await EverythingAsync());
     }
 

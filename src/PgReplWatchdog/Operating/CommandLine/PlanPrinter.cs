@@ -17,6 +17,8 @@ public static partial class PlanPrinter
             screen.MarkupLineInterpolated($"{++number,4}  [bold]{step.Node}[/]: {step.Title}");
             if (step is SetupStep.WriteFile file)
                 WriteDiff(screen, file);
+            if (step.Note.Length > 0)
+                screen.MarkupLineInterpolated($"      {step.Note}");
             screen.MarkupLineInterpolated($"      [dim]to undo: {step.Undo}[/]");
         }
     }
