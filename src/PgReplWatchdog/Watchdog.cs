@@ -102,7 +102,7 @@ public sealed class Watchdog(
             ActionOutcome outcome;
             try
             {
-                outcome = await runner.RunAsync(decision.Action, cancellation);
+                outcome = await runner.RunAsync(decision.Action, memory.Epoch, cancellation);
             }
             finally
             {
@@ -167,7 +167,7 @@ public sealed class Watchdog(
     {
         working = working with { MayBeArmed = node };
         var disarm = new WatchdogAction.DisarmGuard(node);
-        var outcome = await runner.RunAsync(disarm, cancellation);
+        var outcome = await runner.RunAsync(disarm, memory.Epoch, cancellation);
         Tell(disarm, outcome);
         working = working with { MayBeArmed = outcome.Succeeded ? null : node };
         return outcome.Succeeded;

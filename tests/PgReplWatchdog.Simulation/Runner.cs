@@ -10,12 +10,16 @@ internal sealed class Runner(World world, Station station, Journal journal, Prob
     /// <summary>A host that does not answer is not waited for any longer.</summary>
     private double patience;
 
-    public Task<ActionOutcome> RunAsync(WatchdogAction action, CancellationToken cancellation)
+    /// <summary>Of the record by which something is done.</summary>
+    private long epoch;
+
+    public Task<ActionOutcome> RunAsync(WatchdogAction action, long epoch, CancellationToken cancellation)
     {
         crash.Step();
         RequireOnRecord(action);
         RequireOwnGuard(action);
-        began = world.Now;
+        // A watchdog takes back its own order by whatever record.
+        (began, this.epoch) = (world.Now, action is WatchdogAction.DisarmGuard ? long.MaxValue : epoch);
         // As ActionRunner has it: a lease is to be renewed between two of them.
         patience = action is not (WatchdogAction.ArmGuard or WatchdogAction.DisarmGuard or WatchdogAction.RecordEpoch or WatchdogAction.WithdrawPromotion) ? 4
             : world.Setting.Spec.Policy.BetweenRenewals.TotalSeconds / world.Setting.WatchdogRate;
@@ -105,6 +109,8 @@ internal sealed class Runner(World world, Station station, Journal journal, Prob
             return WhenItGoesOn(node, change, begun, isBegun: true);
         if (!node.HostUp)
             return WaitInVain();
+        if (node.Mark.Epoch > epoch)
+            return false;
         change(node);
         return world.Network.IsUp(node.Index, station.Place, world.Now) || WaitInVain();
     }
@@ -114,10 +120,10 @@ internal sealed class Runner(World world, Station station, Journal journal, Prob
     {
         var limit = Math.Min(world.Between(1, 4), patience);
         var arrives = world.Now + limit + (world.Chance(0.5) ? world.Between(0, 1) : world.Between(0, 60));
-        var deadline = world.Now + limit + 0.6;
+        var (deadline, by) = (world.Now + limit + 0.6, epoch);
         world.At(arrives, () =>
         {
-            if (Reaches(node) && arrives <= deadline)
+            if (Reaches(node) && node.Mark.Epoch <= by && arrives <= deadline)
             {
                 world.Tell($"a request to {node} arrives late, and is obeyed");
                 change(node);

@@ -9,7 +9,7 @@ namespace PgReplWatchdog.Tests;
 /// <summary>For a watchdog that only looks.</summary>
 internal sealed class NoHands : IActionRunner
 {
-    public Task<ActionOutcome> RunAsync(WatchdogAction action, CancellationToken cancellation) => throw new InvalidOperationException("nothing is to be done here");
+    public Task<ActionOutcome> RunAsync(WatchdogAction action, long epoch, CancellationToken cancellation) => throw new InvalidOperationException("nothing is to be done here");
 }
 
 /// <summary>Remembers the same of every cluster, and keeps nothing.</summary>

@@ -16,11 +16,8 @@ public sealed class ActionRunner(ClusterAccess cluster, SshHosts hosts, TimeProv
     private const int FenceRounds = 100; // 50 ms each: within FenceLimit
 
     private readonly TimeSpan shortLimit = cluster.Spec.Policy.BetweenRenewals;
-    private readonly Promotion promotion = new(cluster, hosts, clock);
-    private readonly Salvage salvage = new(cluster, hosts, clock);
-    private readonly Upstream upstream = new(cluster, hosts, clock);
 
-    public async Task<ActionOutcome> RunAsync(WatchdogAction action, CancellationToken cancellation)
+    public async Task<ActionOutcome> RunAsync(WatchdogAction action, long epoch, CancellationToken cancellation)
     {
         ArgumentNullException.ThrowIfNull(action);
         var started = clock.GetTimestamp();
@@ -32,7 +29,7 @@ public sealed class ActionRunner(ClusterAccess cluster, SshHosts hosts, TimeProv
         };
         try
         {
-            var (words, bytes) = await DoAsync(action, cancellation).WaitAsync(limit, clock, cancellation);
+            var (words, bytes) = await DoAsync(action, epoch, cancellation).WaitAsync(limit, clock, cancellation);
             return new ActionOutcome(true, words, clock.GetElapsedTime(started), bytes);
         }
         catch (SshFailureException failure)
@@ -45,53 +42,55 @@ public sealed class ActionRunner(ClusterAccess cluster, SshHosts hosts, TimeProv
         }
     }
 
-    private async Task<(string Words, long? Bytes)> DoAsync(WatchdogAction action, CancellationToken cancellation)
+    private async Task<(string Words, long? Bytes)> DoAsync(WatchdogAction action, long epoch, CancellationToken cancellation)
     {
         if (action is WatchdogAction.Salvage from)
         {
-            var (bytes, outcome) = await salvage.RunAsync(from, cancellation);
+            var (bytes, outcome) = await new Salvage(cluster, hosts, clock).RunAsync(from, epoch, cancellation);
             return ($"{bytes} bytes of WAL shipped from {from.Node} to {from.To}{outcome}", bytes);
         }
-        return (await SayAsync(action, cancellation), null);
+        return (await SayAsync(action, epoch, cancellation), null);
     }
 
-    private Task<string> SayAsync(WatchdogAction action, CancellationToken cancellation) => action switch
+    private Task<string> SayAsync(WatchdogAction action, long epoch, CancellationToken cancellation) => action switch
     {
         WatchdogAction.RunHook hook => HookAsync(hook, cancellation),
-        WatchdogAction.Fence fence => FenceAsync(fence, cancellation),
+        WatchdogAction.Fence fence => FenceAsync(fence, epoch, cancellation),
         WatchdogAction.FenceByCommand fence => FenceByCommandAsync(fence.Node, cancellation),
-        WatchdogAction.Freeze freeze => upstream.FreezeAsync(freeze, cancellation),
-        WatchdogAction.Promote promote => promotion.RunAsync(promote, cancellation),
-        WatchdogAction.WithdrawPromotion withdraw => WithdrawAsync(withdraw.Node, cancellation),
-        WatchdogAction.Reserve reserve => upstream.ReserveAsync(reserve, cancellation),
-        WatchdogAction.Repoint repoint => upstream.RepointAsync(repoint, cancellation),
-        WatchdogAction.Checkpoint checkpoint => CheckpointAsync(checkpoint.Node, cancellation),
-        WatchdogAction.Rejoin rejoin => upstream.RejoinAsync(rejoin, cancellation),
-        WatchdogAction.ArmGuard arm => ArmAsync(arm, cancellation),
+        WatchdogAction.Freeze freeze => Upstream(epoch).FreezeAsync(freeze, cancellation),
+        WatchdogAction.Promote promote => new Promotion(cluster, hosts, clock).RunAsync(promote, epoch, cancellation),
+        WatchdogAction.WithdrawPromotion withdraw => WithdrawAsync(withdraw.Node, epoch, cancellation),
+        WatchdogAction.Reserve reserve => Upstream(epoch).ReserveAsync(reserve, cancellation),
+        WatchdogAction.Repoint repoint => Upstream(epoch).RepointAsync(repoint, cancellation),
+        WatchdogAction.Checkpoint checkpoint => CheckpointAsync(checkpoint.Node, epoch, cancellation),
+        WatchdogAction.Rejoin rejoin => Upstream(epoch).RejoinAsync(rejoin, cancellation),
+        WatchdogAction.ArmGuard arm => ArmAsync(arm, epoch, cancellation),
         WatchdogAction.DisarmGuard disarm => DisarmAsync(disarm, cancellation),
         WatchdogAction.RecordEpoch record => RecordAsync(record, cancellation),
         WatchdogAction.None => Task.FromResult(""),
         _ => throw new UnreachableException(),
     };
 
-    private async Task<string> WithdrawAsync(string node, CancellationToken cancellation)
+    private Upstream Upstream(long epoch) => new(cluster, hosts, epoch, clock);
+
+    private async Task<string> WithdrawAsync(string node, long epoch, CancellationToken cancellation)
     {
-        await hosts[node].RequireAsync(HostCommands.RemoveTriggerFile(hosts[node].Host), shortLimit, cancellation);
+        await hosts[node].RequireAsync(HostCommands.RemoveTriggerFile(hosts.At(node, epoch)), shortLimit, cancellation);
         return $"{cluster.Spec.Node(node).TriggerFile} is not there any more on {node}";
     }
 
-    private async Task<string> CheckpointAsync(string node, CancellationToken cancellation)
+    private async Task<string> CheckpointAsync(string node, long epoch, CancellationToken cancellation)
     {
-        await hosts[node].RequireAsync(HostCommands.Checkpoint(hosts[node].Host), shortLimit, cancellation);
+        await hosts[node].RequireAsync(HostCommands.Checkpoint(hosts.At(node, epoch)), shortLimit, cancellation);
         return $"a checkpoint was asked for on {node}";
     }
 
-    private async Task<string> FenceAsync(WatchdogAction.Fence fence, CancellationToken cancellation)
+    private async Task<string> FenceAsync(WatchdogAction.Fence fence, long epoch, CancellationToken cancellation)
     {
         var node = fence.Node;
         var why = string.Create(CultureInfo.InvariantCulture,
             $"# pgwatchdog fenced this server at {clock.GetUtcNow():u}: another node takes its place. While this file is here PostgreSQL does not start. The watchdog makes it a standby.");
-        await hosts[node].RequireAsync(HostCommands.Fence(hosts[node].Host, why, FenceRounds, fence.OnlyStandby), FenceLimit, cancellation);
+        await hosts[node].RequireAsync(HostCommands.Fence(hosts.At(node, epoch), why, FenceRounds, fence.OnlyStandby), FenceLimit, cancellation);
         return $"{node} is stopped, no process is left, and recovery.conf keeps it from starting";
     }
 
@@ -125,10 +124,10 @@ public sealed class ActionRunner(ClusterAccess cluster, SshHosts hosts, TimeProv
 
     private Dictionary<string, string> Facts(string node) => new() { ["PGWATCHDOG_CLUSTER"] = cluster.Spec.Name, ["PGWATCHDOG_NODE"] = node };
 
-    private async Task<string> ArmAsync(WatchdogAction.ArmGuard arm, CancellationToken cancellation)
+    private async Task<string> ArmAsync(WatchdogAction.ArmGuard arm, long epoch, CancellationToken cancellation)
     {
         var host = hosts[arm.Node];
-        await host.RequireAsync(HostCommands.ArmGuard(host.Host, arm.Order.Line(cluster.Spec.Roles.Watchdog), cluster.Spec.Owner, arm.Lost), shortLimit, cancellation);
+        await host.RequireAsync(HostCommands.ArmGuard(hosts.At(arm.Node, epoch), arm.Order.Line(cluster.Spec.Roles.Watchdog), cluster.Spec.Owner, arm.Lost), shortLimit, cancellation);
         return $"the guard of {arm.Node} was given order {arm.Order.Id}";
     }
 
@@ -144,6 +143,7 @@ public sealed class ActionRunner(ClusterAccess cluster, SshHosts hosts, TimeProv
     private async Task<string> DisarmAsync(WatchdogAction.DisarmGuard disarm, CancellationToken cancellation)
     {
         var host = hosts[disarm.Node];
+        // Its own order a watchdog takes back by whatever record: the script leaves another one's.
         await host.RequireAsync(HostCommands.DisarmGuard(host.Host, cluster.Spec.Owner, disarm.Lost), shortLimit, cancellation);
         return $"the guard of {disarm.Node} has no order of this watchdog any more";
     }

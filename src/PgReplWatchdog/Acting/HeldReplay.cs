@@ -1,4 +1,5 @@
 using PgReplWatchdog.Acting.Ssh;
+using PgReplWatchdog.Configuration;
 using PgReplWatchdog.Topology;
 
 namespace PgReplWatchdog.Acting;
@@ -12,23 +13,23 @@ public sealed class HeldReplay(SshHosts hosts, TimeProvider clock)
     private const int MostNamed = 10;
 
     /// <summary>Looks every 100 ms whether replay is held. Returns what it ended, in words; "" if nothing.</summary>
-    /// <param name="node">The elected standby.</param>
+    /// <param name="host">Of the elected standby.</param>
     /// <param name="elected">Where its WAL ended then; null: that is not looked at.</param>
     /// <param name="limit">For one look.</param>
     /// <param name="until">Cancelled when replay is through. A look under way comes to its end.</param>
     /// <param name="cancellation">Ends a look under way as well.</param>
     public async Task<string> EndAsync(
-        string node, Lsn? elected, TimeSpan limit, CancellationToken until, CancellationToken cancellation)
+        HostAccess host, Lsn? elected, TimeSpan limit, CancellationToken until, CancellationToken cancellation)
     {
         List<string> ended = [];
         try
         {
-            var script = HostCommands.EndHeldReplay(hosts[node].Host, elected);
+            var script = HostCommands.EndHeldReplay(host, elected);
             while (true)
             {
                 // First: replay that nothing holds is through by then.
                 await Task.Delay(HostCommands.HeldReplayInterval, clock, until);
-                if (await hosts[node].RunAsync(script, limit, cancellation) is not { ExitStatus: 0 } look)
+                if (await hosts[host.Node.Name].RunAsync(script, limit, cancellation) is not { ExitStatus: 0 } look)
                     break;
                 ended.AddRange(look.Output.Split('\n', StringSplitOptions.RemoveEmptyEntries));
             }
@@ -39,6 +40,6 @@ public sealed class HeldReplay(SshHosts hosts, TimeProvider clock)
         }
         var named = string.Join(", ", ended.Distinct().Take(MostNamed));
         return ended.Count == 0 ? ""
-            : $"; ended on {node}, because they held replay: {named}{(ended.Count > MostNamed ? ", and others" : "")}";
+            : $"; ended on {host.Node.Name}, because they held replay: {named}{(ended.Count > MostNamed ? ", and others" : "")}";
     }
 }

@@ -6,7 +6,10 @@ namespace PgReplWatchdog.Acting;
 public interface IActionRunner
 {
     /// <summary>Carries out one action within its own limit of time and says what came of it. Never throws for what a host does.</summary>
-    Task<ActionOutcome> RunAsync(WatchdogAction action, CancellationToken cancellation);
+    /// <param name="action">What is to be done.</param>
+    /// <param name="epoch">Of the record by which it is done: a host that knows a later one refuses.</param>
+    /// <param name="cancellation">Ends it.</param>
+    Task<ActionOutcome> RunAsync(WatchdogAction action, long epoch, CancellationToken cancellation);
 }
 
 /// <summary>What came of an action. What is true afterwards is for the next look to find out.</summary>

@@ -37,14 +37,14 @@ public sealed class Promotion(ClusterAccess cluster, SshHosts hosts, TimeProvide
          WHERE pid = pg_backend_pid()
         """;
 
-    public async Task<string> RunAsync(WatchdogAction.Promote promote, CancellationToken cancellation)
+    public async Task<string> RunAsync(WatchdogAction.Promote promote, long epoch, CancellationToken cancellation)
     {
         ArgumentNullException.ThrowIfNull(promote);
         using var done = CancellationTokenSource.CreateLinkedTokenSource(cancellation);
         done.CancelAfter(Limit);
         using var ended = CancellationTokenSource.CreateLinkedTokenSource(done.Token);
-        var asking = AskAsync(promote, done.Token);
-        var ending = replay.EndAsync(promote.Node, promote.Elected, Limit, ended.Token, done.Token);
+        var asking = AskAsync(promote, epoch, done.Token);
+        var ending = replay.EndAsync(hosts.At(promote.Node, epoch), promote.Elected, Limit, ended.Token, done.Token);
         var promoted = await IsPrimaryAsync(promote.Node, asking, done.Token);
         await ended.CancelAsync();
         // A host that does not answer must not hold up what is done already.
@@ -59,21 +59,21 @@ public sealed class Promotion(ClusterAccess cluster, SshHosts hosts, TimeProvide
     }
 
     /// <summary>Null where the request was taken, else why not.</summary>
-    private Task<string?> AskAsync(WatchdogAction.Promote promote, CancellationToken deadline) => promote.Method switch
+    private Task<string?> AskAsync(WatchdogAction.Promote promote, long epoch, CancellationToken deadline) => promote.Method switch
     {
         PromotionMethod.Sql => AskBySqlAsync(promote, deadline),
-        PromotionMethod.PgCtl => AskOverSshAsync(promote.Node, host => HostCommands.PgCtlPromote(host, promote.Elected), deadline),
-        _ => AskOverSshAsync(promote.Node,
+        PromotionMethod.PgCtl => AskOverSshAsync(hosts.At(promote.Node, epoch), host => HostCommands.PgCtlPromote(host, promote.Elected), deadline),
+        _ => AskOverSshAsync(hosts.At(promote.Node, epoch),
             host => HostCommands.CreateTriggerFile(host, host.Node.TriggerFile, SignalsPerAttempt, promote.Elected), deadline),
     };
 
-    private async Task<string?> AskOverSshAsync(string node, Func<HostAccess, string> script, CancellationToken deadline)
+    private async Task<string?> AskOverSshAsync(HostAccess host, Func<HostAccess, string> script, CancellationToken deadline)
     {
-        var result = await hosts[node].RunAsync(script(hosts[node].Host), Limit, deadline);
+        var result = await hosts[host.Node.Name].RunAsync(script(host), Limit, deadline);
         return result.ExitStatus switch
         {
             0 => null,
-            HostCommands.NotHeeded => $"the server has not taken {hosts[node].Host.Node.TriggerFile}",
+            HostCommands.NotHeeded => $"the server has not taken {host.Node.TriggerFile}",
             _ => $"{result.Error} {result.Output}".Trim(),
         };
     }

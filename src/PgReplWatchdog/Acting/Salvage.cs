@@ -35,7 +35,7 @@ public sealed class Salvage(ClusterAccess cluster, SshHosts hosts, TimeProvider 
     /// Returns the bytes of WAL that the standby had not and has now, and what became of them in words. What it has it
     /// replays before it becomes primary: a replay that takes longer than the limit is no failure.
     /// </summary>
-    public async Task<(long Bytes, string Words)> RunAsync(WatchdogAction.Salvage salvage, CancellationToken cancellation)
+    public async Task<(long Bytes, string Words)> RunAsync(WatchdogAction.Salvage salvage, long epoch, CancellationToken cancellation)
     {
         ArgumentNullException.ThrowIfNull(salvage);
         var limit = cluster.Spec.Policy.SalvageLimit;
@@ -59,12 +59,12 @@ public sealed class Salvage(ClusterAccess cluster, SshHosts hosts, TimeProvider 
         foreach (var part in Parts(salvage.After, end, salvage.Timeline, segmentBytes))
         {
             var pages = await dead.RequireAsync(HostCommands.ReadWal(dead.Host, part.Segment, part.FirstPage, part.Pages), limit, deadline.Token, encoding: Bytes);
-            await standby.RequireAsync(HostCommands.WriteWal(standby.Host, part.Segment, part.FirstPage, segmentBytes), limit, deadline.Token, pages, Bytes);
+            await standby.RequireAsync(HostCommands.WriteWal(hosts.At(salvage.To, epoch), part.Segment, part.FirstPage, segmentBytes), limit, deadline.Token, pages, Bytes);
         }
         var signals = (int)(limit.TotalMilliseconds / WakeInterval);
         using var replayed = CancellationTokenSource.CreateLinkedTokenSource(deadline.Token);
-        var freeing = replay.EndAsync(salvage.To, null, limit, replayed.Token, deadline.Token);
-        var waking = standby.RunAsync(HostCommands.WakeStartup(standby.Host, signals), limit, replayed.Token);
+        var freeing = replay.EndAsync(hosts.At(salvage.To, epoch), null, limit, replayed.Token, deadline.Token);
+        var waking = standby.RunAsync(HostCommands.WakeStartup(hosts.At(salvage.To, epoch), signals), limit, replayed.Token);
         _ = waking.ContinueWith(static late => late.Exception, TaskScheduler.Default); // it is ended when it is not needed any more
         bool isReplayed;
         try

@@ -9,7 +9,7 @@ using PgReplWatchdog.Topology;
 namespace PgReplWatchdog.Acting;
 
 /// <summary>Where a node streams from: nowhere (freeze), another primary (repoint), another primary after a rewind or a fresh copy (rejoin); and what is kept for it till then (reserve).</summary>
-public sealed class Upstream(ClusterAccess cluster, SshHosts hosts, TimeProvider clock)
+public sealed class Upstream(ClusterAccess cluster, SshHosts hosts, long epoch, TimeProvider clock)
 {
     private static readonly TimeSpan FreezeLimit = TimeSpan.FromSeconds(4);
     private static readonly TimeSpan RepointLimit = TimeSpan.FromSeconds(5);
@@ -23,7 +23,7 @@ public sealed class Upstream(ClusterAccess cluster, SshHosts hosts, TimeProvider
     {
         ArgumentNullException.ThrowIfNull(freeze);
         await Task.WhenAll(freeze.Nodes.Select(node => hosts[node].RequireAsync(
-            HostCommands.SetManaged(hosts[node].Host, [("primary_conninfo", "")], untilNoWalReceiver: true),
+            HostCommands.SetManaged(hosts.At(node, epoch), [("primary_conninfo", "")], untilNoWalReceiver: true),
             freeze.Restarts ? RestartLimit : FreezeLimit, cancellation)));
         return $"{freeze.Node}: no walreceiver runs, primary_conninfo is empty";
     }
@@ -42,7 +42,7 @@ public sealed class Upstream(ClusterAccess cluster, SshHosts hosts, TimeProvider
         var (node, primary) = (cluster.Spec.Node(repoint.Node), cluster.Spec.Node(repoint.Primary));
         await CreateSlotAsync(primary, node, repoint.Version, cancellation);
         await hosts[node.Name].RequireAsync(
-            HostCommands.SetManaged(hosts[node.Name].Host, WantedSettings.Upstream(cluster.Spec, node, primary, repoint.Version), untilNoWalReceiver: false),
+            HostCommands.SetManaged(hosts.At(node.Name, epoch), WantedSettings.Upstream(cluster.Spec, node, primary, repoint.Version), untilNoWalReceiver: false),
             repoint.Version.ReloadsUpstream ? RepointLimit : RestartLimit, cancellation);
         return $"{node.Name} is pointed at {primary.Name}{(repoint.Version.HasSlots ? $", slot {node.SlotName}" : "")}";
     }
@@ -65,7 +65,7 @@ public sealed class Upstream(ClusterAccess cluster, SshHosts hosts, TimeProvider
             cluster.Spec.Replication.Tls == Tls.Required ? "require" : "prefer",
             .. TablespaceMove.Between(primary, node).SelectMany(move => new[] { "-T", $"{move.From}={move.To}" }),
         ];
-        await host.RequireAsync(Start(node, rejoin.Epoch, arguments), RestartLimit, cancellation, Shell.Living + "\n" + Shell.OnServer(host.Host, SqlText.Of("Acting.rejoin.sh")));
+        await host.RequireAsync(Start(node, rejoin.Epoch, arguments), RestartLimit, cancellation, Shell.Living + "\n" + Shell.OnServer(hosts.At(node.Name, epoch), SqlText.Of("Acting.rejoin.sh")));
         return $"{node.Name}: {(rejoin.FreshCopy ? "a fresh copy" : "pg_rewind")} from {primary.Name} was started on its host";
     }
 

@@ -74,7 +74,11 @@ public sealed record Procedures(string FenceCommand, TimeSpan FenceCommandTimeou
 /// <param name="ConfigDirectory">Where postgresql.conf is; empty: set-up finds it.</param>
 /// <param name="ServiceUnit">systemd's unit of the server; empty: set-up finds it; "none": there is none.</param>
 public sealed record HostAccess(
-    NodeSpec Node, string BinDirectory, string ServerLog, int SshPort, ImmutableArray<string> HostKeyFingerprints, string ConfigDirectory = "", string ServiceUnit = "");
+    NodeSpec Node, string BinDirectory, string ServerLog, int SshPort, ImmutableArray<string> HostKeyFingerprints, string ConfigDirectory = "", string ServiceUnit = "")
+{
+    /// <summary>By which epoch's record something is to be done there; null where it is only looked at.</summary>
+    public long? Epoch { get; init; }
+}
 
 /// <summary>The configuration is wrong; every error with its key, the value and what to do.</summary>
 public sealed class InvalidConfigurationException(string file, IReadOnlyList<string> errors)

@@ -466,6 +466,10 @@ stop_server() { # REASON
     leased='' checked='' granted='' since=$now
     return
   fi
+  # From here on it acknowledges nothing, however long the block takes. Twice: one that was forked meanwhile.
+  kill -STOP "${victims[@]}" 2> /dev/null
+  processes
+  kill -STOP "${victims[@]}" 2> /dev/null
   # One that shuts down is being stopped by somebody who may start it again. A disk that hangs must not keep PostgreSQL
   # alive: the block is not waited for longer than this.
   if [ "$phase" != stopping ]; then
@@ -473,14 +477,16 @@ stop_server() { # REASON
     echo "block $1" >&7
     read -r -t 0.3 -u 3 _
   fi
-  case " ${victims[*]} " in *" $running "*) kill -QUIT "$running" 2> /dev/null ;; esac
+  case " ${victims[*]} " in *" $running "*) kill -QUIT "$running" && kill -CONT "$running" ;; esac 2> /dev/null
   tries=0
   while processes; [ ${#victims[@]} -gt 0 ]; do
     if [ $tries -ge 100 ]; then # the next tick tries again
       log "processes of $data do not end: ${victims[*]}"
       return
     fi
-    [ $tries -lt 4 ] || kill -KILL "${victims[@]}" 2> /dev/null
+    for victim in "${victims[@]}"; do
+      [ "$victim" = "$running" ] && [ $tries -lt 4 ] || kill -KILL "$victim" 2> /dev/null
+    done
     nap 050
     tries=$((tries + 1))
   done

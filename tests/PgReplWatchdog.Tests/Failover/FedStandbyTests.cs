@@ -24,14 +24,14 @@ public sealed class FedStandbyTests
         var runner = new ActionRunner(access, hosts, TimeProvider.System);
         foreach (var method in new[] { PromotionMethod.TriggerFile, PromotionMethod.Sql, PromotionMethod.PgCtl })
         {
-            var refused = await runner.RunAsync(new WatchdogAction.Promote("beta", method) { Elected = new Lsn(0x1000) }, Cancellation);
+            var refused = await runner.RunAsync(new WatchdogAction.Promote("beta", method) { Elected = new Lsn(0x1000) }, epoch: 1, Cancellation);
             Assert.False(refused.Succeeded, $"{method}: {refused.Words}");
             Assert.Equal("t", await cluster.Beta.PsqlAsync("SELECT pg_is_in_recovery()", Cancellation));
             Assert.False(File.Exists(access.Spec.Node("beta").TriggerFile), "a trigger file was left");
         }
 
         // Its walreceiver streams, and stands where it was elected: the primary may be gone without a word.
-        var promoted = await runner.RunAsync(new WatchdogAction.Promote("beta", PromotionMethod.TriggerFile) { Elected = new Lsn(ulong.MaxValue / 2) }, Cancellation);
+        var promoted = await runner.RunAsync(new WatchdogAction.Promote("beta", PromotionMethod.TriggerFile) { Elected = new Lsn(ulong.MaxValue / 2) }, epoch: 1, Cancellation);
         Assert.True(promoted.Succeeded, promoted.Words);
     }
 }

@@ -37,6 +37,8 @@ internal sealed class GuardedCluster : IAsyncDisposable
 
     public static string StartBlock(LabHost host) => Path.Combine(host.DataDirectory, "recovery.conf");
 
+    public ClusterAccess Cluster => access;
+
     public HostAccess Access(LabHost host) => access.Hosts[host.Name];
 
     public NodeSpec Node(LabHost host) => access.Spec.Node(host.Name);

@@ -28,7 +28,7 @@ public sealed class StartBlockTests : BareLab
         var seen = await SeeAsync();
         Assert.Equal((true, true, true, false), (seen.IsDead, seen.StartBlocked, seen.BlockedByGuard, seen.IsFenced));
 
-        var fenced = await new ActionRunner(access, hosts, TimeProvider.System).RunAsync(new WatchdogAction.Fence("alpha"), Cancellation);
+        var fenced = await new ActionRunner(access, hosts, TimeProvider.System).RunAsync(new WatchdogAction.Fence("alpha"), epoch: 1, Cancellation);
         Assert.True(fenced.Succeeded, fenced.Words);
         seen = await SeeAsync();
         Assert.Equal((true, true, false, true), (seen.IsDead, seen.StartBlocked, seen.BlockedByGuard, seen.IsFenced));

@@ -67,7 +67,7 @@ internal sealed class PretendedWorld : IProber, IActionRunner
         return seen;
     }
 
-    public async Task<ActionOutcome> RunAsync(WatchdogAction action, CancellationToken cancellation)
+    public async Task<ActionOutcome> RunAsync(WatchdogAction action, long epoch, CancellationToken cancellation)
     {
         if (working is { } wait)
         {

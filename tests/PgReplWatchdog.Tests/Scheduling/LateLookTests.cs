@@ -70,7 +70,7 @@ public sealed class LateLookTests
             return Task.FromResult(look);
         }
 
-        public Task<ActionOutcome> RunAsync(WatchdogAction action, CancellationToken cancellation)
+        public Task<ActionOutcome> RunAsync(WatchdogAction action, long epoch, CancellationToken cancellation)
         {
             Done.Add(action);
             return Task.FromResult(new ActionOutcome(false, "", TimeSpan.Zero));

@@ -66,11 +66,11 @@ public sealed class TablespaceTests
         using var hosts = new SshHosts(access);
         var runner = new ActionRunner(access, hosts, TimeProvider.System);
         await alpha.StopPostgresAsync(ct: Cancellation);
-        await runner.RunAsync(new WatchdogAction.Promote("beta", PromotionMethod.PgCtl), Cancellation);
+        await runner.RunAsync(new WatchdogAction.Promote("beta", PromotionMethod.PgCtl), epoch: 1, Cancellation);
         await SetUpTests.EventuallyAsync(async () => await beta.TryPsqlAsync("SELECT pg_is_in_recovery()", Cancellation) == "f", "beta is primary");
         await beta.PsqlAsync("DELETE FROM spared WHERE id > 900", Cancellation);
 
-        var rejoining = await runner.RunAsync(new WatchdogAction.Rejoin("alpha", "beta", Majors.Version(LabOptions.DebianMajor), 2, FreshCopy: true), Cancellation);
+        var rejoining = await runner.RunAsync(new WatchdogAction.Rejoin("alpha", "beta", Majors.Version(LabOptions.DebianMajor), 2, FreshCopy: true), epoch: 2, Cancellation);
         Assert.True(rejoining.Succeeded, rejoining.Words);
 
         await SetUpTests.EventuallyAsync(async () => await alpha.TryPsqlAsync("SELECT count(*) FROM spared WHERE pg_is_in_recovery()", Cancellation) == "900", "alpha follows beta");

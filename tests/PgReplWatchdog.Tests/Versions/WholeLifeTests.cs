@@ -48,7 +48,7 @@ public sealed class WholeLifeTests
         var (primary, standby) = (cluster.Alpha, cluster.Beta);
         foreach (var method in Methods(Majors.Version(major)))
         {
-            var outcome = await runner.RunAsync(new WatchdogAction.Promote(standby.Name, method), Cancellation);
+            var outcome = await runner.RunAsync(new WatchdogAction.Promote(standby.Name, method), epoch: 1, Cancellation);
             Assert.True(outcome.Succeeded, $"{method}: {outcome.Words}");
             Assert.True(await standby.IsPrimaryAsync(Cancellation), $"{method} has made no primary");
             await cluster.RequireAsync("setup", "--overwrite", primary.Name);

@@ -38,11 +38,15 @@ public static class Shell
         }
         """;
 
-    /// <summary>A script that does nothing on another node's host: an address may have moved (node.sh, docs/decisions/0014).</summary>
+    /// <summary>
+    /// A script that does nothing on another node's host, since an address may have moved, nor by a record that is older than the host's
+    /// (node.sh, docs/decisions/0014 and 0017).
+    /// </summary>
     public static string OnNode(HostAccess host, string script, params ReadOnlySpan<string> words)
     {
         ArgumentNullException.ThrowIfNull(host);
-        return Script("state={0} wanted={1}\n", host.Node.StateDirectory, host.Node.Name) + SqlText.Of("Acting.node.sh") + Script(script, words);
+        return Script("state={0} wanted={1} epoch={2}\n", host.Node.StateDirectory, host.Node.Name, FormattableString.Invariant($"{host.Epoch}"))
+            + SqlText.Of("Acting.node.sh") + Script(script, words);
     }
 
     /// <summary>The same with the functions of server.sh, and $data, $bin and $log of the node's server.</summary>

@@ -10,6 +10,9 @@ public sealed class SshHosts(ClusterAccess cluster) : IDisposable
 
     public SshHost this[string node] => hosts[node];
 
+    /// <summary>A host where something is to be done, by the record of that epoch.</summary>
+    public HostAccess At(string node, long epoch) => hosts[node].Host with { Epoch = epoch };
+
     public void Dispose()
     {
         foreach (var host in hosts.Values)
