@@ -21,8 +21,10 @@ internal static class FailoverBenchmark
 
     private sealed record Run(double FaultToWrite, double DecisionToWrite, double Overlap, double Rejoin, double RowsPerSecond, int Lost);
 
-    public static async Task RunAsync(int runs, IReadOnlyList<string> only, CancellationToken ct)
+    /// <summary>Returns the exit status: 0, or 1 where a run exceeded a limit.</summary>
+    public static async Task<int> RunAsync(int runs, IReadOnlyList<string> only, CancellationToken ct)
     {
+        var exceeded = new List<string>();
         foreach (var one in FailoverCase.All.Where(one => only.Count == 0 || only.Contains(one.Name)))
         {
             var measured = new List<Run>();
@@ -38,7 +40,19 @@ internal static class FailoverBenchmark
             Print($"{one.Name}: both acknowledge, s (0)", measured.Select(run => run.Overlap));
             Print($"{one.Name}: host's return to streaming, s", measured.Select(run => run.Rejoin));
             Print($"{one.Name}: rows lost", measured.Select(run => (double)run.Lost));
+            exceeded.AddRange(Exceeded(one, measured));
         }
+        foreach (var line in exceeded)
+            Console.WriteLine($"LIMIT EXCEEDED: {line}");
+        return exceeded.Count == 0 ? 0 : 1;
+    }
+
+    private static IEnumerable<string> Exceeded(FailoverCase one, List<Run> measured)
+    {
+        if (measured.Count(run => run.FaultToWrite > one.AtMost) is > 0 and var slow)
+            yield return string.Create(CultureInfo.InvariantCulture, $"{one.Name}: {slow} of {measured.Count} runs took longer than {one.AtMost} s from fault to first write");
+        if (measured.Count(run => run.Overlap > 0) is > 0 and var both)
+            yield return $"{one.Name}: in {both} of {measured.Count} runs two nodes acknowledged writes at the same time";
     }
 
     private static async Task<Run> OnceAsync(FailoverCase one, CancellationToken ct)

@@ -3,7 +3,7 @@ using PgReplWatchdog.Benchmarks;
 
 var runs = new Option<int>("--runs") { Description = "Failovers to measure a case.", DefaultValueFactory = _ => 10 };
 var only = new Option<string[]>("--case") { Description = "Only these: " + string.Join(", ", FailoverCase.All.Select(one => one.Name)), AllowMultipleArgumentsPerToken = true };
-var failover = new Command("failover", "A fault until the first acknowledged write on the new primary, and the old one's way back.") { runs, only };
+var failover = new Command("failover", "A fault until the first acknowledged write on the new primary, and the old one's way back. Fails where a run exceeds its limit.") { runs, only };
 failover.SetAction((parsed, ct) => FailoverBenchmark.RunAsync(parsed.GetValue(runs), parsed.GetValue(only) ?? [], ct));
 
 var checks = new Option<int>("--checks") { Description = "Checks to run, at ten a second.", DefaultValueFactory = _ => 3600 };
@@ -31,10 +31,11 @@ var all = new RootCommand("Measures on real servers. Keep the machine quiet.") {
 all.SetAction(async (_, ct) =>
 {
     DecideBenchmark.Run(5);
-    await FailoverBenchmark.RunAsync(10, [], ct);
+    var status = await FailoverBenchmark.RunAsync(10, [], ct);
     await CheckBenchmark.RunAsync(3600, ct);
     await CopyBenchmark.RunAsync(2048, 5, ct);
     await SetupBenchmark.RunAsync(3, ct);
     await PageBenchmark.RunAsync(120, ct);
+    return status;
 });
 return await all.Parse(args).InvokeAsync();
