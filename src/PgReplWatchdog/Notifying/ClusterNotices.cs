@@ -44,6 +44,8 @@ internal sealed record ClusterNotices
             Hold(Topic.NotReady, diagnosis.Verdict == Verdict.Serving ? Sentences(decision) : $"{diagnosis.Verdict}: {string.Join("; ", diagnosis.Evidence)}; {Sentences(decision)}");
         if (decision.Gates.FirstOrDefault(gate => gate.Gate == Gate.JournalUnwritable) is { } unwritable)
             Hold(Topic.JournalUnwritable, unwritable.Sentence);
+        if (decision.Gates.FirstOrDefault(gate => gate.Gate == Gate.AnotherWatchdog) is { } another)
+            Hold(Topic.AnotherWatchdog, another.Sentence);
 
         var ended = Holding.Where(before => holding.All(now => now.Topic != before.Topic)).Select(before => About(before.Topic, NoticeState.Ended,
             $"no more; now {diagnosis.Verdict}: {string.Join("; ", diagnosis.Evidence)}"));

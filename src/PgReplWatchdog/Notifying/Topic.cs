@@ -23,6 +23,9 @@ public enum Topic
     /// <summary>The journal cannot be written: nothing is done meanwhile.</summary>
     JournalUnwritable,
 
+    /// <summary>Another watchdog watches the cluster, or its lease arms the guard: no failover begins.</summary>
+    AnotherWatchdog,
+
     /// <summary>What was decided and what came of it.</summary>
     FailoverDecided,
     FailoverSucceeded,
@@ -78,7 +81,7 @@ public static class Topics
     public static Severity SeverityOf(Topic topic) => topic switch
     {
         Topic.Crashed or Topic.Stopped or Topic.Hung or Topic.Down or Topic.TwoPrimaries or Topic.JournalUnwritable or Topic.FailoverFailed => Severity.Critical,
-        Topic.NotReady or Topic.FailoverDecided or Topic.FailoverSucceeded or Topic.FailoverWithdrawn or Topic.FencingDecided or Topic.NodeNotReturning => Severity.Warning,
+        Topic.NotReady or Topic.AnotherWatchdog or Topic.FailoverDecided or Topic.FailoverSucceeded or Topic.FailoverWithdrawn or Topic.FencingDecided or Topic.NodeNotReturning => Severity.Warning,
         Topic.Test or Topic.Unknown => Severity.Info,
     };
 
@@ -92,6 +95,7 @@ public static class Topics
         Topic.TwoPrimaries => "more than one node says that it is primary",
         Topic.NotReady => "a failover would not work now",
         Topic.JournalUnwritable => "the watchdog cannot write its journal, and does nothing meanwhile",
+        Topic.AnotherWatchdog => "another watchdog watches the cluster; no failover begins meanwhile",
         Topic.FailoverDecided => "a failover has begun",
         Topic.FailoverSucceeded => "a failover has succeeded",
         Topic.FailoverFailed => "a failover has FAILED",
@@ -105,7 +109,7 @@ public static class Topics
     /// <summary>Under its own heading in the runbook, or where notifications are explained.</summary>
     public static string RunbookAnchor(Topic topic) => topic switch
     {
-        Topic.Crashed or Topic.Stopped or Topic.Hung or Topic.Down or Topic.TwoPrimaries or Topic.JournalUnwritable => topic.ToString().ToLowerInvariant(),
+        Topic.Crashed or Topic.Stopped or Topic.Hung or Topic.Down or Topic.TwoPrimaries or Topic.JournalUnwritable or Topic.AnotherWatchdog => topic.ToString().ToLowerInvariant(),
         _ => "notifications",
     };
 }

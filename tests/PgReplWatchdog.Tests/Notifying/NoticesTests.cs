@@ -64,6 +64,18 @@ public sealed class NoticesTests
     }
 
     [Fact]
+    public void Another_watchdog_is_told_at_once_and_ends_when_it_is_gone()
+    {
+        Healthy(0);
+        var two = Looks.Known with { Other = new OtherWatchdog("3d2c1b0a", "alpha", "192.0.2.9") };
+        var began = Assert.Single(Saw([], Looks.At(1, Looks.Primary(), Looks.Standby()), two));
+        Assert.Equal((Topic.AnotherWatchdog, NoticeState.Began), (began.Topic, began.State));
+        Assert.Contains("3d2c1b0a at 192.0.2.9", began.Sentence, StringComparison.Ordinal);
+        var ended = Assert.Single(Healthy(2));
+        Assert.Equal((Topic.AnotherWatchdog, NoticeState.Ended), (ended.Topic, ended.State));
+    }
+
+    [Fact]
     public void An_event_is_told_once_and_is_an_alert_for_a_while()
     {
         var told = Saw(0, [new(EventKind.FailoverSucceeded, "beta is primary"), new(EventKind.ActionSucceeded, "of no concern")], Looks.Primary(), Looks.Standby());
@@ -109,9 +121,9 @@ public sealed class NoticesTests
 
     private ImmutableArray<Notice> Saw(double at, WatchdogEvent[] events, params NodeObservation[] nodes) => Saw(events, Looks.At(at, nodes));
 
-    private ImmutableArray<Notice> Saw(WatchdogEvent[] events, ClusterObservation observation)
+    private ImmutableArray<Notice> Saw(WatchdogEvent[] events, ClusterObservation observation, ClusterMemory? known = null)
     {
-        var look = new Checked(observation, Decider.Decide(Looks.Spec, Looks.Known, WorkingMemory.Empty, observation), observation.Time, 0);
+        var look = new Checked(observation, Decider.Decide(Looks.Spec, known ?? Looks.Known, WorkingMemory.Empty, observation), observation.Time, 0);
         (notices, var news) = notices.Looked(Looks.Spec, look, [.. events], NotReadyAfter);
         return news;
     }
