@@ -1,13 +1,19 @@
+using System.Text.Json.Nodes;
 using PgReplWatchdog.Lab;
 using PgReplWatchdog.Lab.Faults;
+using PgReplWatchdog.Tests.Guarding;
 using PgReplWatchdog.Tests.Operating;
 
 namespace PgReplWatchdog.Tests.Faults;
 
-/// <summary>Faults that are no reason to promote anybody: in every variant, longer than the threshold, with clients that go on where they can.</summary>
+/// <summary>
+/// Faults that are no reason to promote anybody: in every variant, longer than the threshold, with clients that go on where they can. The guard is armed
+/// and fencing is required: a healthy primary is not stopped either.
+/// </summary>
 public sealed class HoldTests
 {
-    private static readonly TimeSpan LongerThanTheThreshold = TimeSpan.FromSeconds(5);
+    /// <summary>Also longer than an armed guard may wait (4.25 s).</summary>
+    private static readonly TimeSpan LongerThanTheThreshold = TimeSpan.FromSeconds(6);
 
     private static CancellationToken Cancellation => TestContext.Current.CancellationToken;
 
@@ -15,14 +21,14 @@ public sealed class HoldTests
     [Fact]
     public Task A_partition_that_leaves_the_primary_to_somebody_promotes_nobody() => Task.WhenAll(new[] { "F4", "F5", "F7" }.Select(async number =>
     {
-        await using var cluster = await RunningCluster.StartAsync(namespaces: true);
+        await using var cluster = await RunningCluster.StartAsync(namespaces: true, change: Guarded);
         await HoldsAsync(cluster, [.. Fault.All.Where(fault => fault.Number == number)]);
     }));
 
     [Fact]
     public async Task A_lost_standby_of_two_promotes_nobody()
     {
-        await using var cluster = await RunningCluster.StartAsync(namespaces: true, gamma: true);
+        await using var cluster = await RunningCluster.StartAsync(namespaces: true, gamma: true, change: Guarded);
         await HoldsAsync(cluster, [.. Fault.All.Where(fault => fault.Number == "F8")]);
     }
 
@@ -65,8 +71,12 @@ public sealed class HoldTests
         await proxy.LeadsToAsync("alpha", Cancellation);
         await using var behind = await ProxiedSession.OpenAsync(proxy, Cancellation);
         var scene = await Scene.FindAsync(cluster.Lab, Cancellation);
+        await WholeAsync(cluster, scene, "the guard of alpha is armed");
+        var postmaster = cluster.Alpha.PostmasterPid;
+        Assert.NotNull(postmaster);
         foreach (var fault in faults)
         {
+            Assert.False(fault.MayStopPrimary);
             Assert.Equal(Must.Hold, fault.Must);
             await fault.StartAsync(scene, Cancellation);
             await cluster.HoldsForAsync(LongerThanTheThreshold, status => Assert.Equal("alpha", status.IntendedPrimary));
@@ -75,7 +85,9 @@ public sealed class HoldTests
             await SetUp.SetUpTests.EventuallyAsync(() => Task.FromResult(pinned.Acknowledged.Count > before), $"{fault}: the primary is undisturbed");
             await behind.WritesAsync();
             await fault.EndAsync(scene, Cancellation);
-            await cluster.UntilAsync(status => scene.Standbys.All(standby => status.Ready(standby.Name)), $"{fault}: all is as before");
+            await WholeAsync(cluster, scene, $"{fault}: all is as before");
+            Assert.True(postmaster == cluster.Alpha.PostmasterPid, $"{fault}: PostgreSQL was stopped on a healthy primary. {await GuardedCluster.LogAsync(cluster.Alpha)}");
+            Assert.False(File.Exists(GuardedCluster.StartBlock(cluster.Alpha)), $"{fault}: a start block is left on a healthy primary");
         }
         Assert.Empty(proxy.TwoUp);
         await pinned.StopAsync();
@@ -83,4 +95,15 @@ public sealed class HoldTests
         Assert.Equal(cluster.Alpha, (await Scene.FindAsync(cluster.Lab, Cancellation)).Primary);
         Assert.Empty(await WriteAccount.Of(pinned, outside).LostOnAsync(cluster.Alpha, Cancellation));
     }
+
+    /// <summary>The shortest threshold that a guard allows: these tests wait for it again and again.</summary>
+    private static void Guarded(JsonObject section)
+    {
+        ReplacedTests.Guarded(section);
+        section["UnreachableThreshold"] = "00:00:04.3";
+    }
+
+    /// <summary>Every standby streams, failover is ready and the guard is armed.</summary>
+    private static Task<ServiceStatus> WholeAsync(RunningCluster cluster, Scene scene, string what) =>
+        cluster.UntilAsync(status => status.IsGuarded && scene.Standbys.All(standby => status.Ready(standby.Name)), what);
 }
