@@ -148,7 +148,7 @@ public sealed class WallClockTests
 
         public void End() => end.SetResult();
 
-        public async Task<ActionOutcome> RunAsync(WatchdogAction action, CancellationToken cancellation)
+        public async Task<ActionOutcome> RunAsync(WatchdogAction action, long epoch, CancellationToken cancellation)
         {
             Interlocked.Increment(ref hanging);
             await end.Task;
