@@ -2,7 +2,7 @@ namespace PgReplWatchdog.Simulation;
 
 /// <summary>
 /// What keeps a standby from being promoted: a query that holds its replay, a startup process that does nothing, a host that
-/// lets nobody in.
+/// lets nobody in, a standby that cannot be detached.
 /// </summary>
 internal sealed partial class Faults
 {
@@ -12,7 +12,7 @@ internal sealed partial class Faults
     /// <summary>When a story ends that is not chaos.</summary>
     public double StoryEndsAt { get; private set; } = 75;
 
-    /// <summary>A standby cannot be promoted as it should when the primary fails.</summary>
+    /// <summary>A standby cannot be promoted as it should when the primary fails, or the primary's host says nothing then.</summary>
     public bool IsCandidateSpoiled { get; private set; }
 
     private (int Weight, Action<Node, double> Strike)[] Candidates() =>
@@ -38,7 +38,7 @@ internal sealed partial class Faults
         }
         var isAnotherThere = world.Nodes.Length > 2 && world.Setting.Spec.Nodes.All(node => node.Priority > 0);
         var stuckUntil = late && world.Chance(0.5) ? failsAt + world.Between(15, 50) : double.PositiveInfinity;
-        var kind = !late ? world.Random.Next(5) : isAnotherThere && world.Chance(0.7) ? 1 : 0;
+        var kind = !late ? world.Random.Next(7) : isAnotherThere && world.Chance(0.7) ? 1 : 0;
         // A startup process that hangs has no backlog if nothing comes any more: else another standby is elected.
         world.At(late ? failsAt + (kind == 1 ? 0.3 : -0.2) : failsAt - IsNoticed - world.Between(0, 5), kind switch
         {
@@ -46,6 +46,8 @@ internal sealed partial class Faults
             1 => () => StartupIsStuck(standby, stuckUntil),
             2 => () => SshdIsAway(standby, double.PositiveInfinity),
             3 => () => DiskFills(standby, double.PositiveInfinity),
+            4 => () => CannotBeDetached(standby),
+            5 => () => SshdIsAway(world.Nodes[0], double.PositiveInfinity),
             _ => world.Nodes.Length > 2 && world.Chance(0.5) ? () => IsNotSynchronous(standby) : () => CommitsWillWait(standby),
         });
         if (!late && world.Chance(0.5))
@@ -67,6 +69,12 @@ internal sealed partial class Faults
             return;
         world.Tell($"a query holds the replay of {node} until {until:0.0}");
         node.ReplayHeldUntil = until;
+    }
+
+    private void CannotBeDetached(Node node)
+    {
+        world.Tell($"nobody can point {node} at another primary, or at none");
+        node.IsUndetachable = true;
     }
 
     private void CommitsWillWait(Node node)
@@ -91,7 +99,8 @@ internal sealed partial class Faults
             world.Tell($"{standby} replays slowly");
             standby.ReplayedInStep = 1;
         });
-        OthersFallBehind(standby, failsAt);
+        if (world.Chance(0.7))
+            OthersFallBehind(standby, failsAt); // else another one, which has replayed all, is elected
         var seconds = world.Between(15, 45);
         world.At(failsAt + 0.5, Ends);
 

@@ -18,7 +18,7 @@ internal sealed partial class Faults
 
     /// <summary>
     /// The watchdog loses sight of a primary that its standbys hear, for longer than it believes in a guard that it does not see. They testify for the guard. Then the
-    /// guard dies with its keeper, and later everybody loses sight of the primary.
+    /// guard dies with its keeper, and later everybody loses sight of the primary. Sometimes a new process of the watchdog has the guard on record alone.
     /// </summary>
     private void GuardDiesUnseen()
     {
@@ -33,7 +33,13 @@ internal sealed partial class Faults
             world.Tell($"the guard of {primary} dies with its keeper");
             primary.Guard.Die();
             world.Truth.GuardDied(primary);
-            world.At(world.Now + world.Between(0, 15), () => Isolate(primary, Math.Min(HealedAt, world.Now + world.Between(12, 30))));
+            var isRestarted = world.Chance(0.3);
+            world.At(world.Now + world.Between(0, 15), () =>
+            {
+                Isolate(primary, Math.Min(HealedAt, world.Now + world.Between(12, 30)));
+                if (isRestarted)
+                    crash.After(world.Random.Next(6));
+            });
         });
     }
 

@@ -115,6 +115,9 @@ internal sealed class Node(int index, Guard guard)
     public double ReviveAt { get; set; }
     public bool DiskFull { get; set; }
 
+    /// <summary>As a standby: ALTER SYSTEM has set its primary_conninfo, and nobody can point it anywhere else.</summary>
+    public bool IsUndetachable { get; set; }
+
     /// <summary>Until then its host lets nobody in over SSH.</summary>
     public double SshdAwayUntil { get; set; }
 

@@ -247,13 +247,11 @@ internal sealed class Prober(World world, Station station, Clock clock, Crash cr
         nextHost = (nextHost + 1) % world.Nodes.Length;
         foreach (var node in world.Nodes)
         {
-            if (suspicious || inquiry.Hosts.Contains(node.Name) || (node.Index == nextHost && node != subject))
+            if (suspicious || inquiry.Hosts.Contains(node.Name) || node.Index == nextHost)
                 cache[node.Index] = AskHost(node);
             else if (cache[node.Index] is { } old && clock.Elapsed - old.At > TimeSpan.FromSeconds(CacheSeconds))
                 cache[node.Index] = null;
         }
-        if (subject is not null && !suspicious)
-            cache[subject.Index] = null; // it serves: what its host said before says nothing any more
     }
 
     private bool Shell(Node node) => node.HostUp && world.Now >= node.SshdAwayUntil && world.Network.BothUp(node.Index, station.Place, world.Now)
@@ -285,6 +283,7 @@ internal sealed class Prober(World world, Station station, Clock clock, Crash cr
             StandbySignal = node.IsStandby,
             HasTriggerFile = node.TriggerFile,
             TriggerDirectoryWritable = !node.DiskFull,
+            DetachObstacle = node is { IsStandby: true, IsUndetachable: true } ? "ALTER SYSTEM has set primary_conninfo" : "",
             FreeBytes = node.DiskFull ? 0 : 1_000_000_000,
             Job = node.Job is { } job ? new HostJob(job.Epoch, job.ExitStatus is null, job.ExitStatus, "at work") : null,
         };

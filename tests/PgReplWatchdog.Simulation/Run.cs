@@ -24,6 +24,7 @@ internal sealed class Run
     private readonly Faults faults;
     private readonly WatchdogMetrics metrics;
     private Watchdog watchdog = null!;
+    private Prober prober = null!;
     private int restarts;
 
     private Run(int seed, bool tracing, WatchdogMetrics metrics)
@@ -37,6 +38,7 @@ internal sealed class Run
         clock = new Clock(world);
         journal = new Journal(world, world.Station, crash);
         world.Journal = journal;
+        world.Balancer = new LoadBalancer(world, clock);
         faults = new Faults(world, journal, crash, copied => new SecondWatchdog(world, clock, metrics, copied));
         trace?.WriteLine(world.Setting);
         faults.Plan();
@@ -58,11 +60,12 @@ internal sealed class Run
 
     private void StartWatchdog()
     {
-        var prober = new Prober(world, world.Station, clock, crash);
+        prober = new Prober(world, world.Station, clock, crash);
         (journal.Decided, journal.Adopted) = (prober.Judge, prober.JudgeAdoption);
         world.Truth.Restarted();
         watchdog = new Watchdog(world.Setting.Spec, prober, new Runner(world, world.Station, journal, prober, crash), FreezeWindows.None, journal, metrics, Notifier.Nobody,
             clock, NullLogger<Watchdog>.Instance);
+        world.Balancer!.Ask(watchdog);
     }
 
     private Outcome Play()
@@ -125,6 +128,7 @@ internal sealed class Run
         try
         {
             var next = watchdog.TickAsync(CancellationToken.None).GetAwaiter().GetResult();
+            world.Balancer!.Judge(prober.BeganAt);
             world.Truth.IsReady = watchdog.Last?.Decision is { Diagnosis.Verdict: Verdict.Serving } decision
                 && Gates.AreReady(decision.Gates);
             return next;
@@ -160,7 +164,8 @@ internal sealed class Run
     {
         var policy = world.Setting.Spec.Policy;
         var isGuarded = policy.GuardTimeToLive > TimeSpan.Zero || policy.HasFenceCommand || policy.Fencing == Fencing.BestEffort;
-        if (faults.Failure == "shut down" && !policy.FailoverWhenStopped)
+        // That somebody wanted it stands in the control file: a host that lets nobody in does not say so.
+        if (faults.Failure == "shut down" && !policy.FailoverWhenStopped && world.Nodes[0].SshdAwayUntil <= faults.FailedAt)
         {
             if (world.Truth.Promotions > 0)
                 world.Truth.Violated("Hold", $"a standby was promoted, and a person had shut {world.Nodes[0]} down");
@@ -204,7 +209,11 @@ internal sealed class Run
         if (world.Truth.HasOperatorActed || IsForAPerson())
             return;
         if (primaries.Length == 1 && Array.TrueForAll(world.Nodes, node => node == primaries[0] || world.Receiver(node)?.Primary == primaries[0]))
+        {
+            if (!world.Balancer!.Up.SequenceEqual(primaries))
+                world.Truth.Violated("Roles", $"{primaries[0]} is the primary, and the load balancer sends writes to {string.Join(" and ", world.Balancer.Up.DefaultIfEmpty())}");
             return;
+        }
         var gates = string.Join(' ', watchdog.Last?.Decision.Gates.Select(gate => gate.Gate) ?? []);
         world.Truth.Violated("Whole",
             $"{string.Join("; ", world.Nodes.Select(Say))}; {journal.Memory.IntendedPrimary} is intended, verdict {watchdog.Last?.Decision.Diagnosis.Verdict}, gates {gates}");

@@ -189,7 +189,7 @@ internal sealed class Runner(World world, Station station, Journal journal, Prob
 
     private void Point(Node node, Node? upstream)
     {
-        if (node.DiskFull)
+        if (node.DiskFull || node.IsUndetachable)
             return;
         (node.Upstream, node.ConnectAt) = (upstream, world.Now);
         if (node.IsRunning && node.Hang != Hang.All && world.Receiver(node) is { } stream && stream.Primary != upstream)
@@ -255,8 +255,19 @@ internal sealed class Runner(World world, Station station, Journal journal, Prob
                 && seen.ReceivedLsn?.Value == node.Position && node.Position > elected.Position && seen.Timeline >= elected.Branch.Timeline
                 && station.Spec.Nodes[node.Index].Priority > 0 && (world.Setting.MayPromote || prober.Last.Host(node.Name) is { IsReachable: true, TriggerDirectoryWritable: true }))
                 world.Truth.Violated("Election", $"{elected} is promoted at {elected.Position}, {node} has {node.Position}");
+            else if (node != elected && IsReadier(node, elected))
+                world.Truth.Violated("Election", $"{elected} is promoted, which has replayed {elected.Replayed} of {elected.Position}; {node} has replayed all of it");
         }
     }
+
+    /// <summary>It has received as much, and replayed more, by what the last look saw; and nothing else is said against it.</summary>
+    private bool IsReadier(Node node, Node elected) =>
+        node is { IsServing: true, IsStandby: true, ReplayPaused: false, DiskFull: false, IsUndetachable: false, SynchronousStandbyNames: "" } && elected.SynchronousStandbyNames.Length == 0
+        && node.Position == elected.Position && node.Branch == elected.Branch && station.Spec.Nodes[node.Index].Priority > 0
+        && prober.Last!.Find(node.Name)?.Server is { Role: Role.Standby, SystemIdentifier: World.SystemIdentifier, ReplayPaused: false, ReadsStatistics: true } seen
+        && seen.Timeline >= elected.Branch.Timeline && seen.ReceivedLsn?.Value == node.Position && seen.ReplayedLsn?.Value == node.Position
+        && prober.Last.Host(node.Name) is { IsReachable: true, IsDiskFull: false, TriggerDirectoryWritable: true } host && prober.Last.At - host.At < TimeSpan.FromSeconds(20)
+        && prober.Last.Find(elected.Name)?.Server is { ReplayedLsn: { } replayed, ReceivedLsn: { } received } && replayed < received;
 
     /// <summary>
     /// A candidate is passed over: its replay must not have been seen to move a moment ago, unless it has had a minute, or all

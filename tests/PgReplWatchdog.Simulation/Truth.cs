@@ -102,6 +102,7 @@ internal sealed partial class Truth(World world)
             Since(seenBySecondSince, node, world.Second is not null && IsSeenServing(node, world.Second.Station));
         }
         LookAtLeases();
+        LookAtRoles();
         LookWhoHears();
     }
 

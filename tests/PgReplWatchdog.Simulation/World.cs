@@ -85,6 +85,9 @@ internal sealed class World
     /// <summary>What the watchdog has on record.</summary>
     public Journal Journal { get; set; } = null!;
 
+    /// <summary>Asks the first watchdog where writes go.</summary>
+    public LoadBalancer? Balancer { get; set; }
+
     /// <summary>The watchdog's process does not run, or stands still.</summary>
     public bool IsWatchdogAway { get; set; }
 
@@ -161,6 +164,7 @@ internal sealed class World
                 node.Replayed += Math.Min(node.Position - node.Replayed, node.ReplayedInStep);
         }
         Truth.Look();
+        Balancer?.Step(steps);
     }
 
     private void Write(Node node)
