@@ -29,6 +29,7 @@ internal sealed partial class Truth
             return;
         var isInSight = aloneInSightSince[node.Index] <= looked;
         var isAgainst = record.Procedure?.From == node.Name || record.Replaced.Contains(node.Name) ? !isInSight || MayBeReplaced(node, record)
+                || (world.Setting.Mischief > 0 && seen is not { IsServingPrimary: true }) // its answer was lost, or rubbish
             : record.IntendedPrimary != node.Name && !(isInSight && seen is { IsServingPrimary: true }
                 && roles.Last!.Observation.Find(record.IntendedPrimary) is not { IsServingPrimary: true });
         if (!isAgainst)
