@@ -160,7 +160,7 @@ public sealed record Mutation(string Name, string Invariant, params Patch[] Patc
                 "&& (MUTANT || now.Observation.Host(node.Name) is not { DetachObstacle.Length: > 0 })")),
         new("unreachable-host-of-the-primary-ignored", "I9",
             new Patch(Deciding + "Gates.cs", "if (now.Diagnosis.Verdict is Verdict.Serving or", "if (!MUTANT && now.Diagnosis.Verdict is Verdict.Serving or"),
-            new Patch("tests/PgReplWatchdog.Simulation/Faults.Candidate.cs", "var kind = !late ? world.Random.Next(7) :", "var kind = MUTANT ? 5 : !late ? world.Random.Next(7) :")),
+            new Patch("tests/PgReplWatchdog.Simulation/Faults.Candidate.cs", "var kind = !late ? world.Random.Next(7) :", "var kind = MUTANT && !late ? 5 : !late ? world.Random.Next(7) :")),
         new("old-guard-record-believed", "I1", new Patch(Deciding + "Decider.cs",
             "return age >= TimeSpan.Zero && age <= policy.LateAfter ?", "return MUTANT ? observation.At : age >= TimeSpan.Zero && age <= policy.LateAfter ?")),
         new("standby-signal-of-the-primary-ignored", "I1",
