@@ -16,7 +16,7 @@ public sealed record Claim(string? Node, int Looks)
     /// <summary>The proof has come to its end: it is the primary.</summary>
     public bool IsProven { get; private init; }
 
-    /// <summary>Its host said that its history does not continue the record. A host that tells no more takes nothing back.</summary>
+    /// <summary>Its host said that its history does not continue the record, or that its data is a standby's. A host that tells no more takes nothing back.</summary>
     private bool IsContradicted { get; init; }
 
     /// <summary>A serving primary of this cluster on a newer timeline than any on record.</summary>
@@ -43,7 +43,8 @@ public sealed record Claim(string? Node, int Looks)
         var claim = claimant.Node == Node ? this with { Looks = Looks + 1 } : new Claim(claimant.Node, 1);
         claim = claim with
         {
-            IsContradicted = observation.Host(claimant.Node)?.History is null ? claim.IsContradicted : !ContinuesTheRecord(memory, observation, claimant),
+            IsContradicted = observation.Host(claimant.Node)?.History is null ? claim.IsContradicted
+                : observation.Host(claimant.Node) is { StandbySignal: true } || !ContinuesTheRecord(memory, observation, claimant),
         };
         return claim with
         {

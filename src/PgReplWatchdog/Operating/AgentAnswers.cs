@@ -49,6 +49,9 @@ public sealed class AgentAnswers(Func<string, NodeRoles?> find, TimeProvider clo
         {
             if (Known(asker) is not { } proxy)
                 return Nothing(string.Create(CultureInfo.InvariantCulture, $"more than {ProxyLimit} proxies ask"));
+            // A proxy that was not heard for a while, or that this process did not hear, has the servers that it had.
+            if (clock.GetElapsedTime(proxy.Last) > Forgotten / 2)
+                proxy.Asked.Keys.ToList().ForEach(known => proxy.Asked[known] = clock.GetTimestamp());
             proxy.Asked[node] = proxy.Last = clock.GetTimestamp();
             var roles = find(cluster)!; // not before the lock is held: an older role must not be told after a newer one
             var answer = roles.Primary(node);

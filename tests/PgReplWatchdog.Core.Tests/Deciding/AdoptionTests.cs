@@ -34,6 +34,20 @@ public class AdoptionTests
         AssertOnRecord(Alpha, 1, watch);
     }
 
+    /// <summary>Its data is a standby's: PostgreSQL removes standby.signal before it takes writes. By an old record its own timeline is a newer one.</summary>
+    [Fact]
+    public void Claim_of_a_node_whose_data_is_a_standbys_is_not_adopted()
+    {
+        var watch = new Watch(Two());
+        for (var second = 0; second < 60; second++)
+            watch.Look(At(second, Standby(Alpha), Claimant).With(HostUp(Beta) with { History = TimelineHistory.Parse("2 1 0/1000000"), StandbySignal = second < 59 }));
+        AssertOnRecord(Beta, 2, watch);
+        watch = new Watch(Two());
+        for (var second = 0; second < 60; second++)
+            watch.Look(At(second, Standby(Alpha), Claimant).With(HostUp(Beta) with { History = TimelineHistory.Parse("2 1 0/1000000"), StandbySignal = true }));
+        AssertOnRecord(Alpha, 1, watch);
+    }
+
     [Fact]
     public void Claim_stays_contradicted_while_its_host_is_silent()
     {

@@ -42,11 +42,22 @@ public sealed class AgentAnswersTests
     [Fact]
     public void Node_that_a_proxy_does_not_ask_about_is_waited_for_until_it_is_forgotten()
     {
-        Assert.Equal(["#"], Ask("alpha"));
-        clock.Advance(AgentAnswers.Forgotten);
-        Assert.Equal(["#"], Ask("alpha"));
-        clock.Advance(TimeSpan.FromMilliseconds(1));
+        for (var second = 0; second <= AgentAnswers.Forgotten.TotalSeconds; second++)
+        {
+            Assert.Equal(["#"], Ask("alpha"));
+            clock.Advance(TimeSpan.FromSeconds(1));
+        }
         Assert.Equal(["ready up"], Ask("alpha"));
+    }
+
+    /// <summary>This process stood still, or the proxy was cut off: it has the servers that it had.</summary>
+    [Fact]
+    public void Proxy_that_was_not_heard_for_long_still_has_its_servers()
+    {
+        Assert.Equal(["down", "ready up"], Ask("beta", "alpha"));
+        record = Changed;
+        clock.Advance(3 * AgentAnswers.Forgotten);
+        Assert.Equal(["#", "down", "ready up"], Ask("beta", "alpha", "beta"));
     }
 
     /// <summary>The names are the clients' own. Those that asked before go on, and room comes back.</summary>
