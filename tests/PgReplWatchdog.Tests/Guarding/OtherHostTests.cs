@@ -35,6 +35,7 @@ public sealed class OtherHostTests
         var (alpha, host, node) = (cluster.Alpha, cluster.Access(cluster.Alpha), cluster.Node(cluster.Alpha));
         await cluster.ArmAsync(alpha, "beta");
         await alpha.RunAsync($"echo 9 beta > {node.StateDirectory}/epoch && : > {node.TriggerFile}", Cancellation);
+        await cluster.Beta.RunAsync($"echo 9 beta > {cluster.Node(cluster.Beta).StateDirectory}/epoch", Cancellation);
         var before = await StateAsync(alpha, node);
         foreach (var (name, text) in Scripts(host with { Epoch = 8 }, node))
             await RefusedAsync(alpha, name, text, "this host has epoch 9 on record, and the request is of epoch 8");
@@ -44,7 +45,7 @@ public sealed class OtherHostTests
         {
             new WatchdogAction.Fence("alpha"), new WatchdogAction.WithdrawPromotion("alpha"), new WatchdogAction.Checkpoint("alpha"),
             new WatchdogAction.ArmGuard("alpha", new GuardOrder(TimeSpan.FromSeconds(3), ["beta"])),
-            new WatchdogAction.Freeze(["alpha"]), new WatchdogAction.Promote("alpha", PromotionMethod.TriggerFile),
+            new WatchdogAction.Freeze(["alpha"]), new WatchdogAction.Promote("beta", PromotionMethod.TriggerFile),
         })
         {
             var outcome = await runner.RunAsync(action, epoch: 8, Cancellation);
