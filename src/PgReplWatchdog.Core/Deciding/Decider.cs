@@ -67,6 +67,7 @@ public static class Decider
         {
             GuardSeenAt = guardSeenAt,
             MayBeArmed = mayBeArmed,
+            WaitedAt = WaitedAt(spec.Policy, working, observation, mayBeArmed),
             ServedAt = servedAt,
             KnownPosition = known,
             Receipts = receipts,
@@ -118,6 +119,7 @@ public static class Decider
                 GuardSeenAt = step.Memory.Guard is { } armed && !armed.IsSameAs(memory.Guard) ? observation.At : guardSeenAt,
                 GuardToldAt = step.Action is WatchdogAction.ArmGuard or WatchdogAction.DisarmGuard ? observation.At : working.GuardToldAt,
                 ServedAt = servedAt,
+                WaitedAt = now.WaitedAt,
                 MayBeArmed = step.Action is WatchdogAction.ArmGuard arm ? arm.Node : step.Memory.Guard?.Node
                     // An order on a node that was replaced stays: without it that node might start as a primary.
                     ?? (mayBeArmed == step.Memory.IntendedPrimary ? mayBeArmed : null),
@@ -193,7 +195,7 @@ public static class Decider
             return Guarding.TakeBack(now with { Memory = learned.Memory }, guardToldAt) ?? learned;
         now = now with { Memory = learned.Memory };
         var guarding = Guarding.Next(now, guardToldAt, startedAt); // first: a guard that is not as remembered is forgotten whatever else is done
-        if (HasWaited(now, working.LookedAt?.At))
+        if (now.Observation.At - now.WaitedAt < now.Policy.CheckInterval + now.Policy.ProbeTimeout)
             return guarding with { Action = WatchdogAction.Nothing, Events = [.. learned.Events, .. guarding.Events] };
         if (now.Memory.Later is null && LeftTriggerFile(now.Observation) is { } promotes)
             return learned with { Action = new WatchdogAction.WithdrawPromotion(promotes) };
@@ -210,11 +212,12 @@ public static class Decider
             : NextStep.Wait(now.Memory);
 
     /// <summary>
-    /// The action before had to wait for a host. A guard hears in one question of what was seen in the one before: two questions lie between two such waits, or a primary that
-    /// only the watchdog acknowledges is stopped (<see cref="Policy.BetweenRenewals"/>).
+    /// When an action last had to wait for a host while a lease may be armed. A guard hears in one question of what was seen in the one before: some questions lie between two such
+    /// waits, or a primary that only the watchdog acknowledges is stopped (<see cref="Policy.BetweenRenewals"/>).
     /// </summary>
-    private static bool HasWaited(Situation now, TimeSpan? lookedAt) =>
-        now.MayBeArmed is not null && now.Observation.Report is not null && now.Observation.At - lookedAt > now.Policy.CheckInterval + now.Policy.ProbeTimeout;
+    private static TimeSpan? WaitedAt(Policy policy, WorkingMemory working, ClusterObservation observation, string? mayBeArmed) =>
+        mayBeArmed is not null && observation.Report is not null && observation.At - working.LookedAt?.At > policy.CheckInterval + policy.ProbeTimeout
+            ? observation.At : working.WaitedAt;
 
     /// <summary>
     /// Nobody is to be promoted, and a trigger file is there: of a promotion that a process before this one asked for, by a

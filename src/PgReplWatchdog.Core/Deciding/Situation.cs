@@ -93,6 +93,9 @@ public sealed record Situation(ClusterSpec Spec, ClusterMemory Memory, Diagnosis
     /// <summary>The node whose guard may be armed (<see cref="WorkingMemory.MayBeArmed"/>).</summary>
     public string? MayBeArmed { get; init; }
 
+    /// <summary><see cref="WorkingMemory.WaitedAt"/>.</summary>
+    public TimeSpan? WaitedAt { get; init; }
+
     /// <summary>Those whose acknowledgement counts for the guard and who cannot be asked whether they still give it.</summary>
     public ImmutableArray<string> SilentVouchers =>
         Memory.Guard is { } guard ? [.. guard.Order.Vouchers.Where(node => Observation.Find(node) is not { IsServingStandby: true, Server.ReadsStatistics: true })] : [];

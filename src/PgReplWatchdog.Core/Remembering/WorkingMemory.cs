@@ -63,6 +63,9 @@ public sealed record WorkingMemory
     /// <summary>The node whose guard may be armed: ordered by this process, or by one before it. Null once its host has confirmed that it is not.</summary>
     public string? MayBeArmed { get; init; }
 
+    /// <summary>The look after the last action that had to wait for a host while a lease may be armed, on the monotonic clock.</summary>
+    public TimeSpan? WaitedAt { get; init; }
+
     /// <summary>When the guard was last told something, on the monotonic clock.</summary>
     public TimeSpan? GuardToldAt { get; init; }
 }

@@ -51,7 +51,10 @@ public sealed class AgentAnswers(Func<string, NodeRoles?> find, TimeProvider clo
                 return Nothing(string.Create(CultureInfo.InvariantCulture, $"more than {ProxyLimit} proxies ask"));
             // A proxy that was not heard for a while, or that this process did not hear, has the servers that it had.
             if (clock.GetElapsedTime(proxy.Last) > Forgotten / 2)
-                proxy.Asked.Keys.ToList().ForEach(known => proxy.Asked[known] = clock.GetTimestamp());
+            {
+                proxy.First = clock.GetTimestamp();
+                proxy.Asked.Clear();
+            }
             proxy.Asked[node] = proxy.Last = clock.GetTimestamp();
             var roles = find(cluster)!; // not before the lock is held: an older role must not be told after a newer one
             var answer = roles.Primary(node);
@@ -96,7 +99,8 @@ public sealed class AgentAnswers(Func<string, NodeRoles?> find, TimeProvider clo
     /// <summary>What one proxy was told of the nodes of one cluster.</summary>
     private sealed class Proxy(long first)
     {
-        public long First { get; } = first;
+        /// <summary>Since when it has asked without a long break.</summary>
+        public long First { get; set; } = first;
         public long Last { get; set; } = first;
         public Dictionary<string, long> Asked { get; } = [];
         public HashSet<string> Down { get; } = [];

@@ -150,14 +150,15 @@ public class GuardingTests
         Assert.Equal(Seconds(10) - late, watch.Working.GuardSeenAt);
     }
 
-    /// <summary>The guard hears in one question of what was seen in the one before: between two hosts that are waited for it is asked twice.</summary>
+    /// <summary>The guard hears in one question of what was seen in the one before: between two hosts that are waited for it is asked some times.</summary>
     [Fact]
-    public void Look_after_a_host_that_was_waited_for_waits_for_nobody()
+    public void Looks_after_a_host_that_was_waited_for_wait_for_nobody()
     {
         var (memory, working) = (Known, WorkingMemory.Empty);
         Assert.Equal(new WatchdogAction.DisarmGuard(Alpha), LookAt(1, null));
         Assert.Equal(WatchdogAction.Nothing, LookAt(4.5, new ActionReport(nameof(WatchdogAction.DisarmGuard), Alpha, Succeeded: false)));
-        Assert.Equal(new WatchdogAction.DisarmGuard(Alpha), LookAt(5.1, null));
+        Assert.Equal(WatchdogAction.Nothing, LookAt(5.1, null));
+        Assert.Equal(new WatchdogAction.DisarmGuard(Alpha), LookAt(6.5, null));
 
         WatchdogAction LookAt(double second, ActionReport? report)
         {

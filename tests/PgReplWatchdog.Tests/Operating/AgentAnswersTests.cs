@@ -54,7 +54,7 @@ public sealed class AgentAnswersTests
     [Fact]
     public void Proxy_that_was_not_heard_for_long_still_has_its_servers()
     {
-        Assert.Equal(["down", "ready up"], Ask("beta", "alpha"));
+        Assert.Equal(["down"], Ask("beta")); // this process is new: it has not heard of alpha yet
         record = Changed;
         clock.Advance(3 * AgentAnswers.Forgotten);
         Assert.Equal(["#", "down", "ready up"], Ask("beta", "alpha", "beta"));
