@@ -177,7 +177,7 @@ public sealed record Mutation(string Name, string Invariant, params Patch[] Patc
             "return Yes($\"{node} is the primary on record\");", "return MUTANT && Last is not null ? No(\"silent\") : Yes($\"{node} is the primary on record\");")),
         new("load-balancer-hears-of-two-primaries", "Roles", new Patch("src/PgReplWatchdog/Operating/AgentAnswers.cs",
             "if (others.FirstOrDefault(other => MayBeUp(proxy, other)) is", "if (!MUTANT && others.FirstOrDefault(other => MayBeUp(proxy, other)) is")),
-        new("waits-follow-each-other", "I8", new Patch(Deciding + "Decider.cs", "if (HasWaited(now,", "if (!MUTANT && HasWaited(now,")),
+        new("waits-follow-each-other", "I8", new Patch(Deciding + "Decider.cs", "if (now.Observation.At - now.WaitedAt <", "if (!MUTANT && now.Observation.At - now.WaitedAt <")),
     ];
 
     public override string ToString() => Name;
