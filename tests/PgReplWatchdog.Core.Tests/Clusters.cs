@@ -9,6 +9,9 @@ internal static class Clusters
     public const ulong OurSystem = 7_000_000_000_000_000_001;
     public const ulong OtherSystem = 7_000_000_000_000_000_002;
 
+    /// <summary>Of the watchdog's host.</summary>
+    public const string Boot = "00a1-5";
+
     /// <summary>The wall clock at second 0 of every test.</summary>
     public static readonly DateTimeOffset Start = new(2026, 1, 1, 0, 0, 0, TimeSpan.Zero);
 
@@ -39,7 +42,7 @@ internal static class Clusters
         Epoch = 1,
         SystemIdentifier = OurSystem,
         NewestTimeline = 1,
-        LastPosition = new PrimaryPosition(Here, Start),
+        LastPosition = new PrimaryPosition(Here, Start, Boot),
         Guard = new ArmedGuard(Alpha, new GuardOrder(new Policy().GuardTimeToLive, [Beta]), Start),
     };
 
@@ -120,6 +123,7 @@ internal static class Clusters
     /// <summary>A look in which the hosts of serving nodes are well, the others were not asked, and a primary sees the standbys that stream.</summary>
     public static ClusterObservation At(double seconds, params NodeObservation[] nodes) => new(Seconds(seconds), Start.AddSeconds(seconds), [.. nodes.Select(node => Seeing(node, nodes))])
     {
+        Boot = Boot,
         Hosts = [.. nodes.Where(node => node.Server is not null).Select(node => HostUp(node.Node) with { At = Seconds(seconds) })],
     };
 

@@ -62,13 +62,22 @@ internal sealed partial class Faults
         world.Tell($"{below} follows {upstream} until {until:0.0}");
         stream.AtStandby = false;
         (below.Upstream, below.ConnectAt) = (upstream, world.Now);
-        world.At(until, () =>
+        world.At(until, PointsBack);
+
+        // While there is no primary, nobody knows where to.
+        void PointsBack()
         {
-            if (below is { IsStandby: true } && below.Upstream == upstream && upstream.IsStandby)
-                below.Upstream = Array.Find(world.Nodes, node => node.IsPrimary && node != below) ?? upstream.Upstream;
-            if (world.Receiver(below) is { } other && other.Primary == upstream && upstream.IsStandby)
+            if (below is not { IsStandby: true } || below.Upstream != upstream || !upstream.IsStandby)
+                return;
+            if (Array.Find(world.Nodes, node => node.IsPrimary && node != below) is not { } primary)
+            {
+                world.At(world.Now + 1, PointsBack);
+                return;
+            }
+            below.Upstream = primary;
+            if (world.Receiver(below) is { } other && other.Primary == upstream)
                 other.AtStandby = false;
-        });
+        }
     }
 
     /// <summary>The primary fails, and its address is moved to the node that has replaced it.</summary>

@@ -89,7 +89,10 @@ internal sealed class Guard(double rate, Random random)
     }
 
     /// <summary>It is killed and restarted by its keeper, which has kept what was proven.</summary>
-    public void Restart(double seconds, double now) => (polledAt, killAt, Shown, ShownOwner) = (Clock(now + seconds), double.PositiveInfinity, null, "");
+    public void Restart(double seconds, double now) => (AwayUntil, polledAt, killAt, Shown, ShownOwner) = (now + seconds, Clock(now + seconds), double.PositiveInfinity, null, "");
+
+    /// <summary>When its keeper has restarted it.</summary>
+    public double AwayUntil { get; private set; }
 
     public void HostStarts() => (leased, run, killAt, Shown, ShownOwner) = (false, -1, double.PositiveInfinity, null, "");
 

@@ -58,6 +58,7 @@ internal sealed class Prober(World world, Station station, Clock clock, Crash cr
         Wait();
         Last = new ClusterObservation(clock.Elapsed, clock.GetUtcNow(), [.. answers.Select(answer => answer with { AnsweredAgo = clock.Elapsed - asked })])
         {
+            Boot = FormattableString.Invariant($"of h{station.Place + 1}"),
             Took = clock.Elapsed - asked,
             Hosts = [.. cache.OfType<HostObservation>()],
             PortViews = views,

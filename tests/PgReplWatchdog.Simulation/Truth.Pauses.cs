@@ -39,7 +39,8 @@ internal sealed partial class Truth
         var since = world.Now - wentOnAt[node.Index] - step;
         return wentOn[node.Index] is { } pause && pause switch
         {
-            { IsHidden: false } => since < MostAfterPause + 0.01,
+            // Killed in that very moment it begins anew.
+            { IsHidden: false } => since < MostAfterPause + 0.01 || (node.Guard.AwayUntil > wentOnAt[node.Index] && world.Now < node.Guard.AwayUntil + TicksAndKill(node)),
             // Shorter than what its guard takes for a pause: its lease lasts longer by as much.
             { Seconds: < Guard.ShortestHiddenPause } => world.Now - newestSince <= pause.Seconds && since < TimeToLive / node.Guard.Rate + TicksAndKill(node),
             _ => since < (Guard.PatienceOf(TimeToLive) / node.Guard.Rate) + TicksAndKill(node) || HasComeLate(pause),

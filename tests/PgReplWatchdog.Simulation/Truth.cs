@@ -29,6 +29,9 @@ internal sealed partial class Truth(World world)
     private TimeSpan wallClockStep;
     private Branch? promotedBySecond;
 
+    /// <summary>Which watchdog asked for the promotion that began a timeline.</summary>
+    private readonly Dictionary<Branch, Station> promotedBy = [];
+
     public int Promotions { get; private set; }
     public double FirstPromotionAt { get; private set; } = double.PositiveInfinity;
 
@@ -56,7 +59,7 @@ internal sealed partial class Truth(World world)
             return;
         }
         if (world.Setting.Spec.Policy.Fencing == Fencing.Required && !IsOperatorsDoing(node.Branch, newest) && !IsOutdated && !LostItsGuardLast(node) && !HasJustGoneOn(node)
-            && !(newest == promotedBySecond && world.Second is { HasEnded: true })
+            && !(newest == promotedBySecond && world.Second is { HasEnded: true }) && !IsUnawareOfEachOther(node.Branch, newest)
             && Violations.TrueForAll(violation => violation.Invariant != "I1"))
             Violated("I1", $"{node} acknowledges a write on timeline {node.Branch.Timeline} after {newestBy} did on timeline {newest.Timeline}");
     }
@@ -67,9 +70,12 @@ internal sealed partial class Truth(World world)
             FirstPromotionAt = world.Now;
         var isAsked = Asked.Remove(node, out var asked);
         PromotedByOperator(node, isAsked);
+        if (isAsked)
+            promotedBy[node.Branch] = asked.By;
         if (Array.Find(world.Nodes, other => other != node && other.AcceptsWrites) is { } writer)
         {
-            if (!isAsked || IsOperatorsDoing(writer.Branch, node.Branch) || LostItsGuardLast(writer) || HasJustGoneOn(writer, World.StepSeconds) || world.Setting.Spec.Policy.Fencing == Fencing.BestEffort)
+            if (!isAsked || IsOperatorsDoing(writer.Branch, node.Branch) || LostItsGuardLast(writer) || HasJustGoneOn(writer, World.StepSeconds)
+                || IsUnawareOfEachOther(writer.Branch, node.Branch) || world.Setting.Spec.Policy.Fencing == Fencing.BestEffort)
                 AllowedPromotions++;
             else
             {
@@ -92,6 +98,10 @@ internal sealed partial class Truth(World world)
             Violated("I6", $"{node} is promoted {asked.At - last.At:0.0} s after the failover before; the interval is {interval:0.0} s");
         (lastFailover, wallClockStep) = ((world.Now, asked.Epoch), world.WallClockStep);
     }
+
+    /// <summary>Two watchdogs on two sides of a partition, each with a fence command: neither saw the other one when it began (docs/decisions/0018, "Limit").</summary>
+    private bool IsUnawareOfEachOther(Branch one, Branch other) => Policy.HasFenceCommand && world.Second is { IsUnaware: true }
+        && promotedBy.TryGetValue(one, out var by) && promotedBy.TryGetValue(other, out var byOther) && by != byOther;
 
     /// <summary>For I2: since when each node serves and somebody who can say so sees it.</summary>
     public void Look()
@@ -126,6 +136,6 @@ internal sealed partial class Truth(World world)
 
     private bool Reaches(Node node) => Reaches(node, world.Station);
 
-    private bool Reaches(Node node, Station station) =>
-        world.Network.BothUp(node.Index, station.Place, world.Now) && world.Network.RoundTrip(node.Index, station.Place, world.Now) < 0.1;
+    private bool Reaches(Node node, Station station) => world.LeadsTo[node.Index] == node
+        && world.Network.BothUp(node.Index, station.Place, world.Now) && world.Network.RoundTrip(node.Index, station.Place, world.Now) < 0.1;
 }

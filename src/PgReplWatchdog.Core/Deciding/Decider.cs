@@ -309,7 +309,7 @@ public static class Decider
         if (server.CurrentLsn is { } position && server.Timeline <= memory.NewestTimeline
             && !(memory.LastPosition is { } last && observation.Time - last.Time < PositionRecordInterval && observation.Time >= last.Time))
         {
-            memory = memory with { LastPosition = new(position, observation.Time) };
+            memory = memory with { LastPosition = new(position, observation.Time, observation.Boot) };
             if (memory.Guard is { } guard && guard.Node == name && server.GuardOrderId == guard.Order.Id)
                 memory = memory with { Guard = guard with { SeenAt = observation.Time } };
         }
@@ -325,7 +325,7 @@ public static class Decider
 
     /// <summary>
     /// Seen in this look, or when this process saw the guard last, or by the word of a standby. A new process goes by the record, unless that is older than
-    /// a few checks or newer than the wall clock.
+    /// a few checks, newer than the wall clock, or a copy.
     /// </summary>
     private static TimeSpan? GuardSeenAt(Policy policy, ClusterMemory memory, WorkingMemory working, ClusterObservation observation)
     {
@@ -336,7 +336,7 @@ public static class Decider
         if (working.StartedAt is not null)
             return Guarding.Testified(guard.Order, working, observation);
         var age = observation.Time - guard.SeenAt;
-        return age >= TimeSpan.Zero && age <= policy.LateAfter ? observation.At - age : null;
+        return age >= TimeSpan.Zero && age <= policy.LateAfter && memory.IsOf(observation.Boot) ? observation.At - age : null;
     }
 
     /// <summary>
@@ -376,7 +376,7 @@ public static class Decider
     private static bool IsFresh(Policy policy, ClusterMemory memory, ClusterObservation observation)
     {
         // From a backup that was made in the middle of a failover nobody knows how that ended.
-        return Within(memory.LastPosition?.Time) || Within(memory.Procedure?.Phases.LastOrDefault()?.At);
+        return memory.IsOf(observation.Boot) && (Within(memory.LastPosition?.Time) || Within(memory.Procedure?.Phases.LastOrDefault()?.At));
 
         bool Within(DateTimeOffset? time) => time <= observation.Time && observation.Time - time <= PositionRecordInterval + policy.LateAfter;
     }

@@ -102,8 +102,8 @@ public static class Returning
                 ? Rejoin(now, memory, node, before, host)
                 : Try(now, memory, node, ReturnStep.Repoint, before, new WatchdogAction.Repoint(node, memory.IntendedPrimary!, standby.Version));
         }
-        // A standby that somebody has stopped is not ours to start.
-        return before is { Step: ReturnStep.Rejoin } || (memory.Replaced.Contains(node) && host is { IsDead: true }) ? Rejoin(now, memory, node, before, host) : null;
+        // A standby that somebody has stopped is not ours to start. With a start block it was stopped for a rejoin, before the last failover.
+        return before is { Step: ReturnStep.Rejoin } || (host is { IsDead: true } && (memory.Replaced.Contains(node) || host.IsFenced)) ? Rejoin(now, memory, node, before, host) : null;
     }
 
     /// <summary>

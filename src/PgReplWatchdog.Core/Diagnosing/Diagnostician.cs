@@ -94,7 +94,9 @@ public static class Diagnostician
         var adoptable = memory.IntendedPrimary is null
             || (primary.Server!.SystemIdentifier == memory.SystemIdentifier
                 && (primary.Node == heir || (intended is null && !memory.Replaced.Contains(primary.Node)))); // intended is null: it left the configuration
-        return primary == intended || adoptable ? new Diagnosis(Verdict.Serving, primary.Node, [Say(primary), .. CommitsWait(primary)]) : null;
+        // By an old record the one that a failover was to replace may be anybody.
+        var isExpected = primary == intended && (primary.Node == memory.IntendedPrimary || memory.Later is null);
+        return isExpected || adoptable ? new Diagnosis(Verdict.Serving, primary.Node, [Say(primary), .. CommitsWait(primary)]) : null;
     }
 
     /// <summary>It serves, and no commit on it ends: too few standbys stream that synchronous_standby_names lets confirm.</summary>

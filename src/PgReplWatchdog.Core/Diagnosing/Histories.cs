@@ -28,7 +28,7 @@ internal static class Histories
     /// <summary>An operator has promoted it since it was replaced, as its history shows: it may be the primary, stopped only for a moment.</summary>
     public static bool WasPromotedManually(ClusterMemory memory, ClusterObservation observation, string node) =>
         observation.Host(node)?.History is { } newest && !memory.HasAbandoned(node, newest.Timeline)
-        && (newest.Timeline > memory.NewestTimeline || MayDiverge(memory, observation, node));
+        && (newest.Timeline > memory.NewestTimeline || IsOther(memory, observation, node, newest.Timeline) || MayDiverge(memory, observation, node));
 
     /// <summary>The history of a serving primary's timeline. It stays known while its host does not tell.</summary>
     public static TimelineHistory? Learn(ClusterMemory memory, ClusterObservation observation, string primary, uint timeline) =>

@@ -58,6 +58,9 @@ public sealed record ClusterMemory
     /// <summary>The last automatic failover that ran to an end, good or bad.</summary>
     public FinishedFailover? LastFailover { get; init; }
 
+    /// <summary>The primary was last seen from this host, in this boot. Else the record may be a copy, and the watchdog that wrote it may live (docs/decisions/0018).</summary>
+    public bool IsOf(string boot) => boot.Length > 0 && LastPosition?.Boot == boot;
+
     /// <summary>The operator gave this timeline of a replaced node up.</summary>
     public bool HasAbandoned(string node, uint timeline) =>
         Abandoned is { } abandoned && abandoned.Epoch == Epoch && Replaced.Contains(node) && timeline <= abandoned.Timeline;
@@ -80,8 +83,11 @@ public sealed record ClusterMemory
     }
 }
 
-/// <summary>A WAL position of the primary and when it was seen.</summary>
-public sealed record PrimaryPosition(Lsn Lsn, DateTimeOffset Time);
+/// <summary>A WAL position of the primary.</summary>
+/// <param name="Lsn">The position.</param>
+/// <param name="Time">When it was seen, wall clock.</param>
+/// <param name="Boot">Of the watchdog's host that saw it (<see cref="Observing.ClusterObservation.Boot"/>); empty where a journal does not say.</param>
+public sealed record PrimaryPosition(Lsn Lsn, DateTimeOffset Time, string Boot = "");
 
 /// <summary>A timeline that an operator gave up by naming another primary.</summary>
 /// <param name="Timeline">The newest number on record then.</param>

@@ -1,3 +1,4 @@
+using PgReplWatchdog.Diagnosing;
 using PgReplWatchdog.Remembering;
 using PgReplWatchdog.Topology;
 
@@ -89,9 +90,16 @@ public sealed record NodeRoles(ClusterSpec Spec, ClusterMemory Record, Checked? 
 
     /// <summary>The record is against this node, whatever the node says of itself.</summary>
     private string? Excluded(string node) =>
-        Record.Procedure is { } procedure && procedure.From == node ? $"{node} is being replaced by {procedure.To}"
+        Record.Procedure is { } procedure && procedure.From == node && IsReplacing(procedure) ? $"{node} is being replaced by {procedure.To}"
         : Record.Replaced.Contains(node) ? $"{node} was replaced by {Record.IntendedPrimary}"
         : null;
+
+    /// <summary>
+    /// A failover that has asked for no promotion may be held, and end with the old primary in its place: it counts while that is stopped, or found failed, and does not serve.
+    /// </summary>
+    private bool IsReplacing(Procedure procedure) => procedure.PromotedAt is not null
+        || (Last?.Observation.Find(procedure.From) is not { IsServingPrimary: true }
+            && (procedure.FencedBy != FencedBy.Unknown || Last?.Decision.Diagnosis.Verdict.IsFailure() == true));
 
     private static RoleAnswer Yes(string reason) => new(true, reason);
 

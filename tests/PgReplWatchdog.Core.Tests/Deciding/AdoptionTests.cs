@@ -201,4 +201,28 @@ public class AdoptionTests
         var decision = new Watch(Two(), FailedOver with { History = OfBeta }).Look(At(1, Refused(), Deaf(timeline: 2)).With(host));
         Assert.Equal(isBlocked, decision.Action is WatchdogAction.Fence { Node: Alpha });
     }
+
+    /// <summary>The successor is on a newer timeline meanwhile, which has another timeline of the stopped node's number among its ancestors.</summary>
+    [Theory]
+    [InlineData("2 1 0/2000100", false)]
+    [InlineData("2 1 0/2000000", true)]
+    [InlineData("1", true)]
+    public void Stopped_node_that_was_promoted_to_a_lower_number_is_not_kept_from_starting(string history, bool isBlocked)
+    {
+        var memory = FailedOver with { NewestTimeline = 3, History = TimelineHistory.Parse("3 1 0/2000000 2 0/3000000") };
+        var host = HostDead() with { History = TimelineHistory.Parse(history) };
+        var decision = new Watch(Two(), memory).Look(At(1, Refused(), Deaf(timeline: 3)).With(host));
+        Assert.Equal(isBlocked, decision.Action is WatchdogAction.Fence { Node: Alpha });
+    }
+
+    /// <summary>A failover on record was to replace it, and the hosts name another primary since: its own word is no proof.</summary>
+    [Fact]
+    public void Node_that_an_old_record_was_replacing_is_not_adopted_by_one_look()
+    {
+        var watch = new Watch(Three(), Promoting);
+        var decision = watch.Look(At(20, Primary(), Unreachable(Beta), Unreachable(Gamma)).With(HostUp(Alpha) with { Mark = new EpochMark(5, Gamma) }));
+        AssertOnRecord(Beta, 1, watch);
+        Assert.Equal((Verdict.Unknown, WatchdogAction.Nothing), (decision.Diagnosis.Verdict, decision.Action));
+        Assert.Equal(new LaterEpoch(5, Gamma, Alpha), decision.Memory.Later);
+    }
 }

@@ -39,7 +39,7 @@ public class DeciderTests
 
     private static ClusterMemory SeenAt(double second) => Known with
     {
-        LastPosition = new PrimaryPosition(Here, Start.AddSeconds(second)),
+        LastPosition = new PrimaryPosition(Here, Start.AddSeconds(second), Boot),
         Guard = Known.Guard! with { SeenAt = Start.AddSeconds(second) },
     };
 
@@ -452,7 +452,7 @@ public class DeciderTests
         var recorded = Enumerable.Range(1, 30)
             .Where(second => !ReferenceEquals(watch.Memory, watch.Look(second, Primary(at: new Lsn(Here.Value + (ulong)second)), Standby()).Memory));
         Assert.Equal(Enumerable.Range(1, 10).Select(number => 3 * number), recorded);
-        Assert.Equal(new PrimaryPosition(new Lsn(Here.Value + 30), Start.AddSeconds(30)), watch.Memory.LastPosition);
+        Assert.Equal(new PrimaryPosition(new Lsn(Here.Value + 30), Start.AddSeconds(30), Boot), watch.Memory.LastPosition);
     }
 
     [Fact]

@@ -27,7 +27,7 @@ public class GatesTests
         ["another system identifier"] = new(Gate.CandidateOtherSystem, Changed(server => server with { SystemIdentifier = OtherSystem })),
         ["an older timeline"] = new(Gate.CandidateTimeline, Memory: Known with { NewestTimeline = 2 }),
         ["a byte more than MaximumLagBytes"] = new(Gate.CandidateTooFarBehind, Lacking(1001), new Policy { MaximumLagBytes = 1000 }),
-        ["a position that the primary was never seen at"] = new(Gate.CandidateTooFarBehind, Memory: Known with { LastPosition = null }),
+        ["a position that the primary was seen at long ago"] = new(Gate.CandidateTooFarBehind, Memory: Known with { LastPosition = Known.LastPosition! with { Time = Start.AddHours(-1) } }),
         ["a standby that knows no position"] = new(Gate.CandidateTooFarBehind, Policy: new Policy { Fencing = Fencing.BestEffort }, Standby: Changed(server => server with { ReceivedLsn = null, ReplayedLsn = null })),
         ["replay is paused"] = new(Gate.CandidateReplayPaused, Changed(server => server with { ReplayPaused = true })),
         ["no trigger file is set"] = new(Gate.PromotionUnavailable, Changed(server => server with { PromoteTriggerFile = "" })),

@@ -70,6 +70,18 @@ public class ReturningTests
 
     private static HostObservation Job(int? exit, long epoch = 2) => HostDead(blocked: true) with { Job = new HostJob(epoch, exit is null, exit, "No space left on device") };
 
+    /// <summary>The primary failed while a rejoin was under way, and what it had begun did not come to its end.</summary>
+    [Theory]
+    [InlineData(true)]
+    [InlineData(false)] // somebody has stopped it
+    public void Stopped_standby_goes_on_with_a_rejoin_from_before_the_last_failover(bool blocked)
+    {
+        var gamma = HostDead(Gamma, blocked: blocked) with { StandbySignal = true, Job = new HostJob(1, false, 1, "could not reach the primary") };
+        var next = Returning.Next(new Situation(Three(), FailedOver with { Replaced = [], Following = [Gamma] }, new Diagnosis(Verdict.Serving, Beta, []), Suspicion.None,
+            At(100, Unreachable(), Primary(Beta, timeline: 2), Refused(Gamma)).With(gamma)));
+        Assert.Equal(blocked ? new WatchdogAction.Rejoin(Gamma, Beta, Fifteen, 2, FreshCopy: false) : WatchdogAction.Nothing, next.Action);
+    }
+
     [Fact]
     public void Standby_is_pointed_at_the_new_primary_and_is_back_when_that_sees_it_stream()
     {

@@ -5,7 +5,7 @@ namespace PgReplWatchdog.Core.Tests.Observing;
 /// <summary>What happened while the watchdog saw nothing, nobody can tell it who did not see it either.</summary>
 public class SightTests
 {
-    private static readonly ClusterMemory Old = Known with { LastPosition = new PrimaryPosition(Here, Start.AddDays(-1)), Guard = null };
+    private static readonly ClusterMemory Old = Known with { LastPosition = new PrimaryPosition(Here, Start.AddDays(-1), Boot), Guard = null };
 
     private static Decision After(Watch watch, double from, double to, params NodeObservation[] nodes)
     {
@@ -39,9 +39,16 @@ public class SightTests
     public void Restarted_watchdog_trusts_a_record_of_seconds_ago() =>
         Assert.Equal(Verdict.Crashed, After(new Watch(Three(), Known), 5, 6, Refused(), Unreachable(Beta), Deaf(Gamma)).Diagnosis.Verdict);
 
+    /// <summary>The state directory was copied to another host a moment ago: the watchdog that wrote it may live, and promote another node.</summary>
+    [Theory]
+    [InlineData("")]
+    [InlineData("4b7-c9")]
+    public void Record_of_another_boot_is_a_copy_and_no_restart(string boot) =>
+        Assert.Equal(Verdict.Unknown, After(new Watch(Three(), Known with { LastPosition = new PrimaryPosition(Here, Start, boot) }), 5, 6, Refused(), Unreachable(Beta), Deaf(Gamma)).Diagnosis.Verdict);
+
     [Fact]
     public void Record_from_the_future_is_no_fresh_one() => Assert.Equal(Verdict.Unknown,
-        After(new Watch(Three(), Known with { LastPosition = new PrimaryPosition(Here, Start.AddDays(1)) }), 5, 6, Refused(), Unreachable(Beta), Deaf(Gamma)).Diagnosis.Verdict);
+        After(new Watch(Three(), Known with { LastPosition = new PrimaryPosition(Here, Start.AddDays(1), Boot) }), 5, 6, Refused(), Unreachable(Beta), Deaf(Gamma)).Diagnosis.Verdict);
 
     /// <summary>Since a backup was made in the middle of a failover, that one may have ended, with the node that is silent.</summary>
     [Theory]

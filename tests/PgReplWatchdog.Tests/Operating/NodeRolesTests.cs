@@ -41,7 +41,7 @@ public sealed class NodeRolesTests
     {
         Assert.Equal((true, true, false), Primaries(new NodeRoles(Looks.Spec, Looks.Known, null, TimeSpan.MaxValue)));
         Assert.Equal((true, false, true), Primaries(new NodeRoles(Looks.Spec, Replaced, null, TimeSpan.MaxValue)));
-        Assert.Equal((false, false, false), Primaries(new NodeRoles(Looks.Spec, Replacing, null, TimeSpan.MaxValue)));
+        Assert.Equal((false, false, false), Primaries(new NodeRoles(Looks.Spec, Replacing with { Procedure = Looks.Procedure with { PromotedAt = null } }, null, TimeSpan.MaxValue)));
         Assert.Null(new NodeRoles(Looks.Spec, Looks.Known, null, TimeSpan.MaxValue).Replica("beta", null).Yes);
     }
 
@@ -93,8 +93,30 @@ public sealed class NodeRolesTests
         Assert.Equal((false, false, false), Primaries(Roles(Looks.Known, Looks.Standby("alpha"), Looks.Standby())));
 
     [Fact]
-    public void A_primary_that_is_being_replaced_gets_nothing_even_if_it_serves() =>
-        Assert.Contains("is being replaced by beta", Answer(Roles(Replacing, Looks.Gone(), Looks.Standby()), "alpha"), StringComparison.Ordinal);
+    public void A_primary_that_is_being_replaced_gets_nothing() =>
+        Assert.Contains("is being replaced by beta", Answer(Roles(Replacing, Looks.Gone(), Looks.Standby(streams: false, heard: 60)), "alpha"), StringComparison.Ordinal);
+
+    /// <summary>
+    /// The failover is held before it has done anything: by a hook, by an unwritable journal, by a watchdog that is cut off. Its end may be that the primary stays.
+    /// </summary>
+    [Theory]
+    [InlineData(FencedBy.Unknown, false, true)] // it may serve: the watchdog sees nobody
+    [InlineData(FencedBy.Command, false, false)]
+    [InlineData(FencedBy.Command, true, true)]
+    [InlineData(FencedBy.Unknown, true, true)]
+    public void A_failover_that_is_held_takes_nothing_from_a_primary_that_may_serve(FencedBy by, bool serves, bool isPrimary)
+    {
+        var record = Replacing with { Procedure = Replacing.Procedure! with { FencedBy = by } };
+        var roles = Roles(Looks.Known, serves ? Looks.Primary() : Looks.Gone(), serves ? Looks.Standby() : Looks.Gone("beta")) with { Record = record };
+        Assert.Equal((isPrimary, isPrimary, false), Primaries(roles));
+    }
+
+    [Fact]
+    public void A_primary_that_serves_gets_nothing_once_its_successor_was_asked_to_promote_itself()
+    {
+        var roles = Roles(Looks.Known, Looks.Primary(), Looks.Standby());
+        Assert.False((roles with { Record = Looks.Known with { Procedure = Looks.Procedure } }).Primary("alpha").Yes);
+    }
 
     /// <summary>The record decides.</summary>
     [Fact]
