@@ -159,7 +159,7 @@ internal sealed class Runner(World world, Station station, Journal journal, Prob
         {
             if (onlyStandby && !host.IsStandby)
                 return;
-            world.Truth.Fenced(host, station);
+            world.Truth.Fenced(host, station, prober.BeganAt);
             world.Truth.LookAtOperatorsPrimary(host, prober.BeganAt);
             host.StartBlocked |= !host.DiskFull;
             host.BlockedByGuard &= host.DiskFull;

@@ -41,9 +41,12 @@ internal sealed partial class Truth
     /// <summary>
     /// The newest primary serves in sight, and it is stopped: by a record that is older than its own host's, or although no node is on a newer branch.
     /// </summary>
-    public void Fenced(Node node, Station by)
+    /// <param name="node">The node.</param>
+    /// <param name="by">Whose request it is.</param>
+    /// <param name="looked">When the look began on which that rests.</param>
+    public void Fenced(Node node, Station by, double looked)
     {
-        if (node is not { IsPrimary: true, AcceptsWrites: true } || !HasServedInSightSince(node, by, world.Now - 5))
+        if (node is not { IsPrimary: true, AcceptsWrites: true } || !HasServedInSightSince(node, by, Math.Min(looked, world.Now - 5)))
             return;
         if (by == world.Station && epochOnRecord < newestMark.Epoch && node.Mark == newestMark && node.Name == newestMark.Primary)
         {

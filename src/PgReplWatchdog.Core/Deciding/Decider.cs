@@ -60,12 +60,14 @@ public static class Decider
         var hosts = working.Hosts.Looked(observation);
         var known = Known(spec.Policy, trail, memory, suspicion, observation);
         var flushBounds = working.FlushBounds.Looked(observation, 2 * spec.Policy.LateAfter);
-        var guardSeenAt = GuardSeenAt(spec.Policy, memory, working with { FlushBounds = flushBounds }, observation);
+        var guardSeenAt = Guarding.SeenAt(spec.Policy, memory, working with { FlushBounds = flushBounds }, observation);
+        var leavesLease = Ownership.LeavesLease(spec, memory, working, observation);
         var mayBeArmed = Guarding.MayBeArmed(spec, memory, working, observation);
         var servedAt = observation.Find(memory.IntendedPrimary) is { IsServingPrimary: true } ? observation.At : working.ServedAt ?? observation.At;
         var now = new Situation(spec, memory, diagnosis, suspicion, observation)
         {
             GuardSeenAt = guardSeenAt,
+            LeavesLease = leavesLease,
             MayBeArmed = mayBeArmed,
             WaitedAt = WaitedAt(spec.Policy, working, observation, mayBeArmed),
             ServedAt = servedAt,
@@ -116,7 +118,7 @@ public static class Decider
                 MarkedAt = step.Action is WatchdogAction.RecordEpoch record
                     ? working.MarkedAt.SetItem(record.Node, observation.At) : working.MarkedAt,
                 StartedAt = startedAt,
-                GuardSeenAt = step.Memory.Guard is { } armed && !armed.IsSameAs(memory.Guard) ? observation.At : guardSeenAt,
+                GuardSeenAt = leavesLease ? null : step.Memory.Guard is { } armed && !armed.IsSameAs(memory.Guard) ? observation.At : guardSeenAt,
                 GuardToldAt = step.Action is WatchdogAction.ArmGuard or WatchdogAction.DisarmGuard ? observation.At : working.GuardToldAt,
                 ServedAt = servedAt,
                 WaitedAt = now.WaitedAt,
@@ -132,7 +134,7 @@ public static class Decider
                 ], Again: step is { Action: not WatchdogAction.None, Memory.Procedure: not null })
             {
                 Guard = Guarding.Questions(now with { Memory = step.Memory }, flushBounds),
-                Renews = step.Memory.Procedure is { Step: ProcedureStep.Withdraw } takenBack ? takenBack.From : step.Memory.IntendedPrimary,
+                Renews = leavesLease ? null : step.Memory.Procedure is { Step: ProcedureStep.Withdraw } takenBack ? takenBack.From : step.Memory.IntendedPrimary,
             },
             LookAgainIn = lookAgainIn,
             NotSooner = diagnosis.Verdict.IsFailure() && IsWaitedFor(now) && step.Memory.Procedure is null && lookAgainIn < spec.Policy.CheckInterval + spec.Policy.ProbeTimeout,
@@ -208,7 +210,7 @@ public static class Decider
     /// <summary>Nothing is begun by a late look, nor counted as an attempt. A guard that did not show its order is not believed any more all the same.</summary>
     private static NextStep Late(Situation now) =>
         now.Memory is { Guard: { } guard, Procedure: null } && now.Observation.Find(guard.Node) is { IsServingPrimary: true, Server: { } server } && server.GuardOrderId != guard.Order.Id
-            ? new NextStep(now.Memory with { Guard = null }, WatchdogAction.Nothing, [new(EventKind.GuardChanged, $"the guard of {guard.Node} is not armed as it should be any more")])
+            ? new NextStep(now.Memory with { Guard = null }, WatchdogAction.Nothing, [Guarding.Forgotten(guard.Node)])
             : NextStep.Wait(now.Memory);
 
     /// <summary>
@@ -322,22 +324,6 @@ public static class Decider
     /// </summary>
     private static bool IsBelieved(ClusterMemory memory, uint seenBefore, uint timeline) =>
         timeline <= memory.NewestTimeline || memory.NewestTimeline == 0 || seenBefore == timeline;
-
-    /// <summary>
-    /// Seen in this look, or when this process saw the guard last, or by the word of a standby. A new process goes by the record, unless that is older than
-    /// a few checks, newer than the wall clock, or a copy.
-    /// </summary>
-    private static TimeSpan? GuardSeenAt(Policy policy, ClusterMemory memory, WorkingMemory working, ClusterObservation observation)
-    {
-        if (memory.Guard is not { } guard)
-            return null;
-        if (observation.Find(guard.Node) is { Server: { Role: Role.Primary } server, AnsweredAgo: var ago } && server.GuardOrderId == guard.Order.Id)
-            return observation.At - ago;
-        if (working.StartedAt is not null)
-            return Guarding.Testified(guard.Order, working, observation);
-        var age = observation.Time - guard.SeenAt;
-        return age >= TimeSpan.Zero && age <= policy.LateAfter && memory.IsOf(observation.Boot) ? observation.At - age : null;
-    }
 
     /// <summary>
     /// The newest moment at which somebody had a sign of life; null where this look brought none. An answer that says nothing

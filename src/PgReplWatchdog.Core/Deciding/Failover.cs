@@ -120,8 +120,9 @@ public static partial class Failover
         var justTried = now.Observation.Report is { Action: nameof(WatchdogAction.Fence) } report && report.Node == procedure.From;
         var by = now.FencedBy != FencedBy.Unknown ? now.FencedBy
             : Reports(now, nameof(WatchdogAction.FenceByCommand), procedure.From) ? FencedBy.Command
-            // A start block that cannot be written (disk full) is not what keeps two from writing: that nothing runs is. But it has to be so now: a host that was away may have room again.
-            : host is { IsDead: true } && procedure.Attempts >= FenceAttempts && justTried ? FencedBy.Ssh
+            // A start block that cannot be written (disk full) is not what keeps two from writing: that nothing runs is. But it has to be so now: a host that was away may have room
+            // again. As long as the block is the guard's, the guard may start it again.
+            : host is { IsDead: true, BlockedByGuard: false } && procedure.Attempts >= FenceAttempts && justTried ? FencedBy.Ssh
             : now.Policy is { Fencing: Fencing.BestEffort, HasFenceCommand: false } && (host is not { IsReachable: true } || procedure.Attempts >= FenceAttempts) ? FencedBy.Nothing
             : FencedBy.Unknown;
         if (by != FencedBy.Unknown)

@@ -12,7 +12,7 @@ namespace PgReplWatchdog.Deciding;
 public static class Guarding
 {
     /// <summary>How often a guard that does not do as told is told again.</summary>
-    private static readonly TimeSpan BetweenAttempts = TimeSpan.FromSeconds(3);
+    internal static readonly TimeSpan BetweenAttempts = TimeSpan.FromSeconds(3);
 
     /// <summary>A guard looks at its order now and then: what it shows may be what it was told before. A new process does not know what that was.</summary>
     private static readonly TimeSpan SettlesWithin = TimeSpan.FromSeconds(2);
@@ -30,11 +30,11 @@ public static class Guarding
         var memory = now.Memory;
         if (now.Observation.Find(memory.IntendedPrimary) is not { IsServingPrimary: true, Server: { } primary } node)
             return NextStep.Wait(memory);
-        if (Ownership.IsForeign(now.Spec, memory, primary.GuardOwner))
+        if (now.LeavesLease || Ownership.IsForeign(now.Spec, memory, primary.GuardOwner))
             return NextStep.Wait(memory.Guard is null ? memory : memory with { Guard = null });
         var wanted = Wanted(now, primary);
         var forgotten = memory.Guard is null ? memory : memory with { Guard = null };
-        ImmutableArray<WatchdogEvent> told = memory.Guard is null ? [] : [new(EventKind.GuardChanged, $"the guard of {node.Node} is not armed as it should be any more")];
+        ImmutableArray<WatchdogEvent> told = memory.Guard is null ? [] : [Forgotten(node.Node)];
         if (primary.GuardOrderId == (wanted?.Id ?? ""))
         {
             var armed = wanted is null ? null : new ArmedGuard(node.Node, wanted, now.Observation.Time);
@@ -51,6 +51,9 @@ public static class Guarding
                 : new WatchdogAction.ArmGuard(node.Node, wanted, memory.LostOwner), told);
     }
 
+    /// <summary>The guard on record does not show its order.</summary>
+    internal static WatchdogEvent Forgotten(string node) => new(EventKind.GuardChanged, $"the guard of {node} is not armed as it should be any more");
+
     /// <summary>
     /// The node whose guard may be armed: the one on record, or ordered by this process. A new process does not know what one before it has ordered.
     /// Cleared by the host's word that the order is gone, and where the guard shows that it has none, or another watchdog's.
@@ -61,6 +64,8 @@ public static class Guarding
         ArgumentNullException.ThrowIfNull(memory);
         ArgumentNullException.ThrowIfNull(working);
         ArgumentNullException.ThrowIfNull(observation);
+        if (Ownership.LeavesLease(spec, memory, working, observation))
+            return null;
         if (memory.Guard is { } guard)
             return guard.Node;
         var node = working.StartedAt is null && spec.Policy.GuardTimeToLive > TimeSpan.Zero ? memory.IntendedPrimary : working.MayBeArmed;
@@ -112,6 +117,26 @@ public static class Guarding
                where after is not null
                select new GuardQuestion(node.Node, node.Server!.Timeline, after.Value),
         ];
+    }
+
+    /// <summary>
+    /// Seen in this look, or when this process saw the guard last, or by the word of a standby. A new process goes by the record, unless that is older than
+    /// a few checks, newer than the wall clock, or a copy.
+    /// </summary>
+    public static TimeSpan? SeenAt(Policy policy, ClusterMemory memory, WorkingMemory working, ClusterObservation observation)
+    {
+        ArgumentNullException.ThrowIfNull(policy);
+        ArgumentNullException.ThrowIfNull(memory);
+        ArgumentNullException.ThrowIfNull(working);
+        ArgumentNullException.ThrowIfNull(observation);
+        if (memory.Guard is not { } guard)
+            return null;
+        if (observation.Find(guard.Node) is { Server: { Role: Role.Primary } server, AnsweredAgo: var ago } && server.GuardOrderId == guard.Order.Id)
+            return observation.At - ago;
+        if (working.StartedAt is not null)
+            return Testified(guard.Order, working, observation);
+        var age = observation.Time - guard.SeenAt;
+        return age >= TimeSpan.Zero && age <= policy.LateAfter && memory.IsOf(observation.Boot) ? observation.At - age : null;
     }
 
     /// <summary>

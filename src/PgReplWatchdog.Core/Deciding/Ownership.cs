@@ -47,6 +47,20 @@ public static class Ownership
             .FirstOrDefault();
     }
 
+    /// <summary>
+    /// A copy of the state directory is in use, and whose the lease is nobody can tell: the other one may be cut off, and count on it. It is neither renewed nor taken away. The
+    /// process that saw the lease until just now, or is taking it away, holds it.
+    /// </summary>
+    public static bool LeavesLease(ClusterSpec spec, ClusterMemory memory, WorkingMemory working, ClusterObservation observation)
+    {
+        ArgumentNullException.ThrowIfNull(spec);
+        ArgumentNullException.ThrowIfNull(memory);
+        ArgumentNullException.ThrowIfNull(working);
+        ArgumentNullException.ThrowIfNull(observation);
+        var holds = observation.At - working.GuardSeenAt <= spec.Policy.LateAfter || observation.At - working.GuardToldAt <= spec.Policy.LateAfter + Guarding.BetweenAttempts;
+        return memory.Other is { } other && other.Owner == spec.Owner && !holds;
+    }
+
     /// <summary>What is done about an operator's request to take over, and what keeps it waiting, is told once.</summary>
     public static NextStep Tell(ClusterMemory before, TakeoverRequest? told, ClusterSpec spec, ClusterObservation observation, NextStep step)
     {

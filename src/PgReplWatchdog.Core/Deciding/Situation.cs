@@ -87,6 +87,9 @@ public sealed record Situation(ClusterSpec Spec, ClusterMemory Memory, Diagnosis
     /// <summary>When the guard with the order on record was seen last, on the monotonic clock; null where nobody knows.</summary>
     public TimeSpan? GuardSeenAt { get; init; }
 
+    /// <summary><see cref="Ownership.LeavesLease"/>.</summary>
+    public bool LeavesLease { get; init; }
+
     /// <summary>When the intended primary was seen serving last, on the monotonic clock.</summary>
     public TimeSpan ServedAt { get; init; }
 

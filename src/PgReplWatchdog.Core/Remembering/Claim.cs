@@ -4,11 +4,11 @@ using PgReplWatchdog.Topology;
 namespace PgReplWatchdog.Remembering;
 
 /// <summary>
-/// Another node than the intended primary says that it is primary on a newer timeline: somebody promoted it, or it is wrong. Its word alone moves nothing; it is the primary
+/// Another node than the intended primary says that it is primary. On a newer timeline somebody promoted it, or it is wrong. Its word alone moves nothing; it is the primary
 /// when the intended one is seen to have given up: by two looks, and the evidence that a failover takes.
 /// </summary>
 /// <param name="Node">Who says so; null where nobody does.</param>
-/// <param name="Looks">In how many looks in a row.</param>
+/// <param name="Looks">In how many looks in a row it was the only one, and on a newer timeline.</param>
 public sealed record Claim(string? Node, int Looks)
 {
     public static readonly Claim None = new(null, 0);
@@ -38,9 +38,10 @@ public sealed record Claim(string? Node, int Looks)
         ArgumentNullException.ThrowIfNull(memory);
         ArgumentNullException.ThrowIfNull(observation);
         var primaries = observation.Nodes.Where(node => node.IsServingPrimary).ToList();
-        if (primaries is not [var claimant] || !IsNewer(memory, claimant))
+        if (primaries is not [var claimant] || claimant.Node == memory.IntendedPrimary)
             return None;
-        var claim = claimant.Node == Node ? this with { Looks = Looks + 1 } : new Claim(claimant.Node, 1);
+        var looks = !IsNewer(memory, claimant) ? 0 : claimant.Node == Node ? Looks + 1 : 1;
+        var claim = claimant.Node == Node ? this with { Looks = looks } : new Claim(claimant.Node, looks);
         claim = claim with
         {
             IsContradicted = observation.Host(claimant.Node)?.History is null ? claim.IsContradicted

@@ -81,6 +81,16 @@ public class FailoverTests
         Assert.Equal((by, by == FencedBy.Unknown), (next.Memory.Procedure!.FencedBy, next.Action is WatchdogAction.Fence));
     }
 
+    /// <summary>The guard lifts its block and starts its primary while a standby of its lease follows it.</summary>
+    [Fact]
+    public void Start_block_of_the_guard_is_replaced_however_often_that_fails()
+    {
+        var look = At(3, Unreachable(), Deaf()).With(HostDead(blocked: true) with { BlockedByGuard = true });
+        var failed = Continue(Tried(UnderWay(ProcedureStep.Fence), 3), Reporting(look, nameof(WatchdogAction.Fence), Alpha, false), Five);
+        Assert.Equal((FencedBy.Unknown, WatchdogAction.Nothing), (failed.Memory.Procedure!.FencedBy, failed.Action));
+        Assert.Equal(new WatchdogAction.Fence(Alpha), Continue(Tried(UnderWay(ProcedureStep.Fence), 3), look, Five).Action);
+    }
+
     [Theory]
     [InlineData(7.99, FencedBy.Unknown)]
     [InlineData(8, FencedBy.Guard)]

@@ -117,6 +117,41 @@ public class OwnershipTests
         Assert.Equal(Own, watch.Memory.Guard!.Order.Owner);
     }
 
+    /// <summary>
+    /// A copy of the state directory comes on the primary's side of a partition. The other one counts on the lease that has the name of both: the copy neither takes it away nor
+    /// renews it, nor does one that comes back from a gap. The one that held the lease until just now takes it away: the newcomer has not counted on it yet.
+    /// </summary>
+    [Theory]
+    [InlineData(false, 1)]
+    [InlineData(true, 1)]
+    [InlineData(true, 60)]
+    public void Lease_beside_a_copy_is_its_holders_business(bool held, int away)
+    {
+        var order = new GuardOrder(new Policy().GuardTimeToLive, [Beta], Own);
+        var armed = Primary().With(server => server with { GuardOrderId = order.Id, GuardOwner = Own });
+        var (memory, working) = (Known with { Guard = new ArmedGuard(Alpha, order, Start.AddDays(-1)) }, WorkingMemory.Empty);
+        var isHolder = held && away < 10;
+        (WatchdogAction, string?) expected = isHolder ? (new WatchdogAction.DisarmGuard(Alpha), Alpha) : (WatchdogAction.Nothing, null);
+        if (held)
+            Assert.Equal((WatchdogAction.Nothing, Alpha), Look(20, armed));
+        Assert.Equal(expected, Look(20 + away, Shows(armed, Own)));
+        Assert.Null(memory.Guard);
+        // The host did not answer: the holder asks again.
+        Assert.Equal(expected, Look(23 + away, Shows(armed, Own)));
+        // The other one is gone: whoever stays has the lease.
+        Look(24 + away, armed);
+        Look(30 + away, armed);
+        Assert.Equal((WatchdogAction.Nothing, Alpha), Look(31 + away, armed));
+        Assert.NotNull(memory.Guard);
+
+        (WatchdogAction, string?) Look(double second, NodeObservation primary)
+        {
+            var decision = Decider.Decide(Spec, memory, working, At(second, primary, Standby()));
+            (memory, working) = (decision.Memory, decision.Working);
+            return (decision.Action, decision.Inquiry.Renews);
+        }
+    }
+
     [Fact]
     public void Guard_that_shows_no_order_says_nothing_of_a_lease_that_was_seen()
     {
