@@ -100,7 +100,7 @@ public sealed record Mutation(string Name, string Invariant, params Patch[] Patc
         new("claim-believed-at-once", "Adoption", new Patch("src/PgReplWatchdog.Core/Remembering/Claim.cs",
             "IsProven = claim.Looks > 1", "IsProven = claim.Looks > (MUTANT ? 0 : 1)")),
         new("claim-without-its-history", "Adoption", new Patch("src/PgReplWatchdog.Core/Remembering/Claim.cs",
-            "&& !claim.IsContradicted", "&& (MUTANT || !claim.IsContradicted)")),
+            "&& !contradicted.Contains(claimant.Node)", "&& (MUTANT || !contradicted.Contains(claimant.Node))")),
         new("two-names-for-one-primary", "Actual",
             new Patch("src/PgReplWatchdog.Core/Observing/ClusterObservation.cs", "OneServer(node => node.IsServingPrimary)", "OneServer(node => !MUTANT && node.IsServingPrimary)"),
             // The script on a host refuses what is meant for another node.
@@ -156,7 +156,7 @@ public sealed record Mutation(string Name, string Invariant, params Patch[] Patc
         new("promoted-manually-is-blocked", "Operator", new Patch(Deciding + "Decider.cs",
             ".Where(node => !Histories.WasPromotedManually(", ".Where(node => MUTANT || !Histories.WasPromotedManually(")),
         new("contradiction-of-a-silent-host-forgotten", "Adoption", new Patch("src/PgReplWatchdog.Core/Remembering/Claim.cs",
-            "?.History is null ? claim.IsContradicted", "?.History is null ? !MUTANT && claim.IsContradicted")),
+            "var contradicted = Contradicted.Except(", "var contradicted = Contradicted.Where(_ => !MUTANT).ToImmutableHashSet().Except(")),
         new("guard-without-session-asks-nobody", "I1", new Patch("tests/PgReplWatchdog.Simulation/Guard.cs",
             "node.IsServing && hasLeave(node)", "node.IsServing && (MUTANT || hasLeave(node))")),
         new("hidden-pause-is-not-seen", "I1", new Patch("tests/PgReplWatchdog.Simulation/Guard.cs",

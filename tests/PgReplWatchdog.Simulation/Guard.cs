@@ -19,7 +19,8 @@ internal sealed class Guard(double rate, Random random)
     private double hidden, hiddenLast, hiddenAt, lagsUntil, lag, sessionAwayUntil;
     private bool hasLostSession, hasSeenJump;
     private double? demand;
-    private int run = -1;
+    private int run = -1, startedRun = -1;
+    private double startedAt;
 
     private const int MostMessages = 200;
     private readonly Queue<Message> messages = new();
@@ -128,6 +129,11 @@ internal sealed class Guard(double rate, Random random)
             AskStandbys(node, clock, timeToLive, hasLeave);
         else if (node.IsRunning && node.Hang != Hang.All)
             Row(node, streams, clock, timeToLive);
+        if (startedRun != node.Run)
+            (startedRun, startedAt) = (node.Run, clock);
+        // It hangs since before it was seen as a primary.
+        if (!leased && node is { IsStandby: false, IsRunning: true, Hang: not Hang.None } && Order is not null && clock - startedAt > timeToLive)
+            killAt = Math.Min(killAt, now + (random.NextDouble() * LongestKill));
         var isOverdue = clock - proof > timeToLive || clock - demand > PatienceOf(timeToLive);
         if (leased && isOverdue && double.IsPositiveInfinity(killAt))
             killAt = now + (random.NextDouble() * LongestKill);

@@ -42,7 +42,8 @@ internal sealed class Journal(World world, Station station, Crash crash) : IJour
         crash.Step();
         if (world.Now < UnwritableUntil)
             throw new JournalUnwritableException("the disk is full", new IOException());
-        if (Memory.Procedure is { PromotedAt: not null } asked && memory.Procedure is null && memory.IntendedPrimary == asked.From && world.Find(asked.To).TriggerFile)
+        if (Memory.Procedure is { PromotedAt: not null } asked && memory.Procedure is null && memory.IntendedPrimary == asked.From && world.Find(asked.To).TriggerFile
+            && memory.Abandoned?.Epoch != memory.Epoch) // an operator has named the primary: the trigger file is removed then
             world.Truth.Violated("Trigger", $"the failover to {asked.To} is taken back, and its trigger file is still there");
         if (memory.Epoch != Memory.Epoch || memory.Procedure?.DecidedAt != Memory.Procedure?.DecidedAt)
             Older.Add((world.Now, Memory));

@@ -11,9 +11,6 @@ namespace PgReplWatchdog.Simulation;
 /// </summary>
 internal sealed class SecondWatchdog : IDisposable
 {
-    /// <summary>A session that has asked nothing for longer hinders no start, seconds.</summary>
-    private const double StillThere = 10;
-
     private readonly World world;
     private readonly Clock clock;
     private readonly WatchdogMetrics metrics;
@@ -48,9 +45,6 @@ internal sealed class SecondWatchdog : IDisposable
 
     /// <summary>It was stopped in order, or is lost: what it has promoted and replaced nobody looks after.</summary>
     public bool HasEnded => world.Now >= until;
-
-    /// <summary>One of its processes began where no node that it reached showed the first one's session any more, although that lived (docs/decisions/0018, "Limit").</summary>
-    public bool IsUnaware { get; private set; }
 
     /// <summary>Starts its first process. Later it is stopped in order, or its host is lost.</summary>
     public void Start(double until, bool stopsInOrder, int? crashesAfter)
@@ -117,7 +111,6 @@ internal sealed class SecondWatchdog : IDisposable
                 Wait(5);
                 return;
             }
-            IsUnaware |= !Array.Exists(world.Nodes, node => world.Network.BothUp(node.Index, Station.Place, world.Now) && world.Station.SessionAt(node, world.Now) is { AskedSecondsAgo: < StillThere });
             while (world.Now < until)
             {
                 var next = watchdog.TickAsync(CancellationToken.None).GetAwaiter().GetResult();

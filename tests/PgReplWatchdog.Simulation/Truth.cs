@@ -59,7 +59,7 @@ internal sealed partial class Truth(World world)
             return;
         }
         if (world.Setting.Spec.Policy.Fencing == Fencing.Required && !IsOperatorsDoing(node.Branch, newest) && !IsOutdated && !LostItsGuardLast(node) && !HasJustGoneOn(node)
-            && !(newest == promotedBySecond && world.Second is { HasEnded: true }) && !IsUnawareOfEachOther(node.Branch, newest)
+            && !(newest == promotedBySecond && world.Second is { HasEnded: true }) && !AreOfTwoWatchdogs(node.Branch, newest)
             && Violations.TrueForAll(violation => violation.Invariant != "I1"))
             Violated("I1", $"{node} acknowledges a write on timeline {node.Branch.Timeline} after {newestBy} did on timeline {newest.Timeline}");
     }
@@ -75,7 +75,7 @@ internal sealed partial class Truth(World world)
         if (Array.Find(world.Nodes, other => other != node && other.AcceptsWrites) is { } writer)
         {
             if (!isAsked || IsOperatorsDoing(writer.Branch, node.Branch) || LostItsGuardLast(writer) || HasJustGoneOn(writer, World.StepSeconds)
-                || IsUnawareOfEachOther(writer.Branch, node.Branch) || world.Setting.Spec.Policy.Fencing == Fencing.BestEffort)
+                || AreOfTwoWatchdogs(writer.Branch, node.Branch) || world.Setting.Spec.Policy.Fencing == Fencing.BestEffort)
                 AllowedPromotions++;
             else
             {
@@ -99,8 +99,11 @@ internal sealed partial class Truth(World world)
         (lastFailover, wallClockStep) = ((world.Now, asked.Epoch), world.WallClockStep);
     }
 
-    /// <summary>Two watchdogs on two sides of a partition, each with a fence command: neither saw the other one when it began (docs/decisions/0018, "Limit").</summary>
-    private bool IsUnawareOfEachOther(Branch one, Branch other) => Policy.HasFenceCommand && world.Second is { IsUnaware: true }
+    /// <summary>
+    /// Two watchdogs on two sides of a partition, each with a fence command (docs/decisions/0018, "Limit"). Whether one of them saw the other is judged where it decides
+    /// (<see cref="Prober.Judge"/>).
+    /// </summary>
+    private bool AreOfTwoWatchdogs(Branch one, Branch other) => Policy.HasFenceCommand
         && promotedBy.TryGetValue(one, out var by) && promotedBy.TryGetValue(other, out var byOther) && by != byOther;
 
     /// <summary>For I2: since when each node serves and somebody who can say so sees it.</summary>

@@ -4,11 +4,11 @@ using PgReplWatchdog.Topology;
 namespace PgReplWatchdog.Remembering;
 
 /// <summary>
-/// Another node than the intended primary says that it is primary. On a newer timeline somebody promoted it, or it is wrong. Its word alone moves nothing; it is the primary
+/// Another node than the intended primary says that it is primary on a newer timeline: somebody promoted it, or it is wrong. Its word alone moves nothing; it is the primary
 /// when the intended one is seen to have given up: by two looks, and the evidence that a failover takes.
 /// </summary>
 /// <param name="Node">Who says so; null where nobody does.</param>
-/// <param name="Looks">In how many looks in a row it was the only one, and on a newer timeline.</param>
+/// <param name="Looks">In how many looks in a row.</param>
 public sealed record Claim(string? Node, int Looks)
 {
     public static readonly Claim None = new(null, 0);
@@ -16,8 +16,11 @@ public sealed record Claim(string? Node, int Looks)
     /// <summary>The proof has come to its end: it is the primary.</summary>
     public bool IsProven { get; private init; }
 
-    /// <summary>Its host said that its history does not continue the record, or that its data is a standby's. A host that tells no more takes nothing back.</summary>
-    private bool IsContradicted { get; init; }
+    /// <summary>
+    /// Nodes that say that they are primary, and whose host has said that their history does not continue the record, or that their data is a standby's. A host that tells no more
+    /// takes nothing back.
+    /// </summary>
+    private ImmutableHashSet<string> Contradicted { get; init; } = [];
 
     /// <summary>A serving primary of this cluster on a newer timeline than any on record.</summary>
     public static bool IsNewer(ClusterMemory memory, NodeObservation node)
@@ -38,18 +41,15 @@ public sealed record Claim(string? Node, int Looks)
         ArgumentNullException.ThrowIfNull(memory);
         ArgumentNullException.ThrowIfNull(observation);
         var primaries = observation.Nodes.Where(node => node.IsServingPrimary).ToList();
-        if (primaries is not [var claimant] || claimant.Node == memory.IntendedPrimary)
-            return None;
-        var looks = !IsNewer(memory, claimant) ? 0 : claimant.Node == Node ? Looks + 1 : 1;
-        var claim = claimant.Node == Node ? this with { Looks = looks } : new Claim(claimant.Node, looks);
-        claim = claim with
-        {
-            IsContradicted = observation.Host(claimant.Node)?.History is null ? claim.IsContradicted
-                : observation.Host(claimant.Node) is { StandbySignal: true } || !ContinuesTheRecord(memory, observation, claimant),
-        };
+        var told = primaries.Where(node => observation.Host(node.Node)?.History is not null).ToList();
+        var contradicted = Contradicted.Except(told.Select(node => node.Node)).Except(observation.Nodes.Where(node => node.IsServingStandby).Select(node => node.Node))
+            .Union(told.Where(node => observation.Host(node.Node) is { StandbySignal: true } || !ContinuesTheRecord(memory, observation, node)).Select(node => node.Node));
+        if (primaries is not [var claimant] || !IsNewer(memory, claimant))
+            return None with { Contradicted = contradicted };
+        var claim = new Claim(claimant.Node, claimant.Node == Node ? Looks + 1 : 1) { Contradicted = contradicted };
         return claim with
         {
-            IsProven = claim.Looks > 1 && IsNamedByTheHosts(memory, claimant) && !claim.IsContradicted
+            IsProven = claim.Looks > 1 && IsNamedByTheHosts(memory, claimant) && !contradicted.Contains(claimant.Node)
                 && HasGivenUp(policy, memory, observation, isHeard, silentFor),
         };
     }

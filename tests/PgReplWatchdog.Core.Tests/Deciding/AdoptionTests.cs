@@ -64,13 +64,14 @@ public class AdoptionTests
 
     /// <summary>What its host said of it while it claimed less, or talked nonsense, still counts when it claims more.</summary>
     [Theory]
-    [InlineData(1, OurSystem)]
-    [InlineData(2, OtherSystem)]
-    public void Claim_stays_contradicted_whatever_was_claimed_before(uint timeline, ulong system)
+    [InlineData(1, OurSystem, false)]
+    [InlineData(2, OtherSystem, false)]
+    [InlineData(2, OurSystem, true)] // beside the expected primary
+    public void Claim_stays_contradicted_whatever_was_claimed_before(uint timeline, ulong system, bool beside)
     {
         var watch = new Watch(Two());
         for (var second = 0; second < 3; second++)
-            watch.Look(At(second, Refused(), Primary(Beta, timeline: timeline, system: system)).With(HostGone(), HostUp(Beta) with { History = TimelineHistory.Parse("1"), StandbySignal = true }));
+            watch.Look(At(second, beside ? Primary() : Refused(), Primary(Beta, timeline: timeline, system: system)).With(HostGone(), HostUp(Beta) with { History = TimelineHistory.Parse("1"), StandbySignal = true }));
         for (var second = 3; second < 60; second++)
             watch.Look(At(second, Refused(), Primary(Beta, timeline: 2)).With(HostGone(), HostGone(Beta)));
         AssertOnRecord(Alpha, 1, watch);
