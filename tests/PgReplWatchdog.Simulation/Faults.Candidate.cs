@@ -53,7 +53,7 @@ internal sealed partial class Faults
         if (!late && world.Chance(0.5))
             OthersFallBehind(standby, failsAt);
         // Passed over, it is to be stopped, and its host is silent.
-        if (kind == 1 && late && world.Chance(0.3))
+        if (kind == 1 && late && Policy.PromotionAttempts >= 60 && world.Chance(0.3))
             world.At(failsAt + world.Between(6, 16), () => SshdIsAway(standby, world.Now + world.Between(5, 40)));
         (IsCandidateSpoiled, StoryEndsAt) = (true, 140);
         return failsAt;

@@ -18,7 +18,6 @@ internal sealed class SecondWatchdog : IDisposable
     private readonly Journal journal;
     private readonly SemaphoreSlim turn = new(0), back = new(0);
     private readonly Thread thread;
-    private readonly bool isCopy;
     private double until;
     private bool stopsInOrder, isOver;
 
@@ -28,7 +27,7 @@ internal sealed class SecondWatchdog : IDisposable
     /// <param name="copied">What was on record in the state directory of which it has a copy, the name as well; null where it has an empty one.</param>
     public SecondWatchdog(World world, Clock clock, WatchdogMetrics metrics, ClusterMemory? copied)
     {
-        (this.world, this.clock, this.metrics, isCopy) = (world, clock, metrics, copied is not null);
+        (this.world, this.clock, this.metrics, IsCopy) = (world, clock, metrics, copied is not null);
         Station = new Station(world.Nodes.Length + 1, copied is null ? world.Setting.Spec with { Owner = "3d2c1b0a" } : world.Setting.Spec) { Sign = "second: " };
         crash = new Crash(world);
         journal = new Journal(world, Station, crash) { Restored = copied };
@@ -37,11 +36,14 @@ internal sealed class SecondWatchdog : IDisposable
 
     public Station Station { get; }
 
+    /// <summary>It has the first one's name.</summary>
+    public bool IsCopy { get; }
+
     /// <summary>It is what runs now: time passes for it by <see cref="Wait"/>.</summary>
     public bool HasTurn { get; private set; }
 
-    /// <summary>It has begun a failover: the first one's record says nothing of it.</summary>
-    public bool HasDecided => journal.Told.ContainsKey(EventKind.FailoverDecided);
+    /// <summary>It has begun a failover, or gone on with one of which its copy of the record told: the first one's record says nothing of it.</summary>
+    public bool HasDecided => journal.Told.ContainsKey(EventKind.FailoverDecided) || journal.Told.ContainsKey(EventKind.FailoverStep);
 
     /// <summary>It was stopped in order, or is lost: what it has promoted and replaced nobody looks after.</summary>
     public bool HasEnded => world.Now >= until;
@@ -104,7 +106,7 @@ internal sealed class SecondWatchdog : IDisposable
         try
         {
             // Its lease is the other one's: it must not start beside it. One with a name of its own does no harm, and is not refused here.
-            if (isCopy && IsRefused(prober))
+            if (IsCopy && IsRefused(prober))
             {
                 world.Tell($"the second watchdog is refused: another one is alive");
                 world.Ends(Station);

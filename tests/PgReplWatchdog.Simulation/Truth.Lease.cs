@@ -31,6 +31,8 @@ internal sealed partial class Truth
     /// <summary>The watchdog began to stop in order then, and has ended.</summary>
     public void StoppedInOrder(double began)
     {
+        if (world.Second is { IsCopy: true, HasEnded: false })
+            return; // the order has the name of both
         var armed = Array.Find(world.Nodes, node => answersSince[node.Index] <= began && IsOfFirst(node));
         if (armed is not null)
             Violated("I8", $"the watchdog stopped in order and leaves its order on {armed}, whose host answered");

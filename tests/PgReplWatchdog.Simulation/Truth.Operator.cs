@@ -63,8 +63,9 @@ internal sealed partial class Truth
     {
         if (node.Branch != OperatorsChoice || node.IsStandby)
             return;
-        // A new primary that was gone at once has told nobody its history: the number is all there is to compare.
-        if (world.Journal.Memory is { History: null } memory && node.Branch.Timeline < memory.NewestTimeline)
+        // A lower number is stopped beside the primary on record. And a new primary that was gone at once has told nobody its history: the number is all there is to compare.
+        if (world.Journal.Memory is { IntendedPrimary: { } expected } memory && node.Branch.Timeline < memory.NewestTimeline
+            && (memory.History is null || world.Find(expected) is { IsPrimary: true, IsServing: true }))
             return;
         if (node.AcceptsWrites && HasServedInSightSince(node, world.Station, Math.Min(looked, world.Now - 5)))
             Violated("Operator", $"{node}, which an operator promoted on timeline {node.Branch.Timeline}, serves in sight, and is stopped");
