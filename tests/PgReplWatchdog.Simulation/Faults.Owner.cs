@@ -18,10 +18,31 @@ internal sealed partial class Faults
                 StopsInOrder(world.Now, Math.Max(until, world.Now + delay + 1));
             else if (world.Chance(0.2))
                 crash.After(world.Random.Next(40));
-            world.At(world.Now + delay, () => SecondWatchdogComes(isClone: world.Chance(0.2)));
+            var isClone = world.Chance(0.2);
+            if (isClone && world.Chance(0.5))
+                FailoverIsCopied();
+            else
+                world.At(world.Now + delay, () => SecondWatchdogComes(isClone));
         }
         if (world.Chance(0.7))
             world.At(world.Now + (world.Chance(0.4) ? 0 : world.Between(0, 12)), () => Splits(Math.Min(HealedAt, world.Now + world.Between(5, 40))));
+    }
+
+    /// <summary>The state directory is copied in the middle of a failover: what became of that the copy does not know.</summary>
+    private void FailoverIsCopied()
+    {
+        if (Array.Find(world.Nodes, node => node.IsPrimary) is { } primary)
+            world.At(world.Now + world.Between(0.5, 5), () => Crashes(primary));
+        var (steps, until) = (world.Random.Next(25), Math.Min(HealedAt, world.Now + 30));
+        Comes();
+
+        void Comes()
+        {
+            if (journal.Memory.Procedure is not null && steps-- <= 0)
+                SecondWatchdogComes(isClone: true);
+            else if (world.Now < until)
+                world.At(world.Now + 0.1, Comes);
+        }
     }
 
     private void SecondWatchdogComes(bool isClone)
@@ -29,8 +50,9 @@ internal sealed partial class Faults
         if (world.Second is not null)
             return;
         var until = world.Setting.Story != Story.Chaos ? double.PositiveInfinity : world.Chance(0.3) ? HealedAt + 5 : world.Now + world.Between(5, 60);
-        world.Tell($"a second watchdog runs{(isClone ? ", with a copy of the first one's state directory," : "")} until {until:0.0}");
-        world.Second = second(isClone ? journal.Memory : null);
+        var isNamesake = isClone && world.Chance(0.5);
+        world.Tell($"a second watchdog runs{(isClone ? $", with a copy of the first one's state directory{(isNamesake ? ", name and all" : "")}," : "")} until {until:0.0}");
+        world.Second = second(isClone ? journal.Memory : null, isNamesake);
         world.Second.Start(until, stopsInOrder: world.Chance(0.6), world.Setting.Story == Story.Chaos && world.Chance(0.3) ? world.Random.Next(60) : null);
     }
 

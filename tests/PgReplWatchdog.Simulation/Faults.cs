@@ -1,7 +1,7 @@
 namespace PgReplWatchdog.Simulation;
 
 /// <summary>Draws what goes wrong, and when, and sees to it that it ends.</summary>
-internal sealed partial class Faults(World world, Journal journal, Crash crash, Func<ClusterMemory?, SecondWatchdog> second)
+internal sealed partial class Faults(World world, Journal journal, Crash crash, Func<ClusterMemory?, bool, SecondWatchdog> second)
 {
     public const double FirstAt = 12;
     public const double LastAt = 70;

@@ -30,6 +30,9 @@ internal sealed class Prober(World world, Station station, Clock clock, Crash cr
     /// <summary>The node is the only one that says that it is primary, and since it does, its own host has shown that it is none.</summary>
     private readonly bool[] isShownUp = new bool[Setting.MostNodes];
 
+    /// <summary>What the node answered in the last look was lost, or made rubbish.</summary>
+    private readonly bool[] isSpoilt = new bool[Setting.MostNodes];
+
     /// <summary>Up to where each standby was seen to have replayed, and the last look that found it elsewhere than before.</summary>
     private readonly (Lsn? Position, TimeSpan? MovedAt)[] replayed = new (Lsn?, TimeSpan?)[Setting.MostNodes];
 
@@ -106,7 +109,7 @@ internal sealed class Prober(World world, Station station, Clock clock, Crash cr
     /// </summary>
     public void JudgeAdoption(Node old, Node adopted)
     {
-        if (world.Truth.HasServedInSightSince(old, station, BeganAt))
+        if (world.Truth.HasServedInSightSince(old, station, BeganAt) && !isSpoilt[old.Index])
             world.Truth.Violated("Adoption", $"{adopted} is adopted while {old} serves, and has since before the look, in sight of somebody who can say so");
         else if (adopted.IsStandby && isShownUp[adopted.Index])
             world.Truth.Violated("Adoption", $"{adopted} is adopted, which is a standby, and its host has said so");
@@ -141,7 +144,9 @@ internal sealed class Prober(World world, Station station, Clock clock, Crash cr
         if (isAsked && kept && !isLockedOut)
             Heartbeat(node, renews);
         var roundTrip = network.RoundTrip(station.Place, node.Index, now);
-        var comesBack = arrives && network.IsUp(node.Index, station.Place, now) && roundTrip < Timeout && !world.Chance(world.Mischief);
+        var comesBack = arrives && network.IsUp(node.Index, station.Place, now) && roundTrip < Timeout;
+        isSpoilt[node.Index] = comesBack && world.Chance(world.Mischief);
+        comesBack &= !isSpoilt[node.Index];
         if (!comesBack || (node.IsRunning && (!isAsked || node.Hang != Hang.None)))
         {
             Costs(Timeout);
@@ -156,7 +161,10 @@ internal sealed class Prober(World world, Station station, Clock clock, Crash cr
         if (isLockedOut)
             return new NodeObservation(node.Name, Reach.Alive, "password authentication failed", null);
         if (world.Chance(world.Mischief))
+        {
+            isSpoilt[node.Index] = true;
             return Garbage(node);
+        }
         (session[node.Index], sessionRun[node.Index]) = (true, node.Run);
         if (!kept)
             hasSeen[node.Index] = 0;

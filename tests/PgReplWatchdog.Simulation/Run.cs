@@ -39,7 +39,7 @@ internal sealed class Run
         journal = new Journal(world, world.Station, crash);
         world.Journal = journal;
         world.Balancer = new LoadBalancer(world, clock);
-        faults = new Faults(world, journal, crash, copied => new SecondWatchdog(world, clock, metrics, copied));
+        faults = new Faults(world, journal, crash, (copied, isNamesake) => new SecondWatchdog(world, clock, metrics, copied, isNamesake));
         trace?.WriteLine(world.Setting);
         faults.Plan();
         StartWatchdog();

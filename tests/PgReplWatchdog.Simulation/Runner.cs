@@ -5,7 +5,7 @@ namespace PgReplWatchdog.Simulation;
 /// <summary>The watchdog's hands in the world: what it asks for is done, or not, or done and not reported.</summary>
 internal sealed class Runner(World world, Station station, Journal journal, Prober prober, Crash crash) : IActionRunner
 {
-    private double began;
+    private double began, armedAt = double.NegativeInfinity;
 
     /// <summary>A host that does not answer is not waited for any longer.</summary>
     private double patience;
@@ -72,9 +72,15 @@ internal sealed class Runner(World world, Station station, Journal journal, Prob
             world.Truth.Violated("Record", $"{action} is carried out, and the journal does not say so");
     }
 
-    /// <summary>Another watchdog's order that shows is left alone, unless an operator has declared that one lost.</summary>
+    /// <summary>
+    /// Another watchdog's order that shows is left alone, unless an operator has declared that one lost. An own one that was asked for may have arrived since the guard showed that: it
+    /// may be taken back, and the script leaves the other one's.
+    /// </summary>
     private void RequireOwnGuard(WatchdogAction action)
     {
+        if (action is WatchdogAction.DisarmGuard && world.Now - armedAt < 10)
+            return;
+        armedAt = action is WatchdogAction.ArmGuard ? world.Now : armedAt;
         var lost = action switch { WatchdogAction.ArmGuard arm => arm.Lost, WatchdogAction.DisarmGuard disarm => disarm.Lost, _ => null };
         if (lost is not null && prober.Last?.Find(action.Node)?.Server?.GuardOwner is { Length: > 0 } owner && owner != lost && owner != station.Spec.Owner)
             world.Truth.Violated("Owner", $"{station.Sign}{action}, and the guard shows an order of watchdog {owner}");
@@ -160,7 +166,7 @@ internal sealed class Runner(World world, Station station, Journal journal, Prob
             if (onlyStandby && !host.IsStandby)
                 return;
             world.Truth.Fenced(host, station, prober.BeganAt);
-            world.Truth.LookAtOperatorsPrimary(host, prober.BeganAt);
+            world.Truth.LookAtOperatorsPrimary(host, journal.Memory, prober.BeganAt);
             host.StartBlocked |= !host.DiskFull;
             host.BlockedByGuard &= host.DiskFull;
             host.Guard.Order = host.DiskFull ? host.Guard.Order : null;

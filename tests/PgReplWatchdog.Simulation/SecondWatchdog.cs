@@ -24,11 +24,12 @@ internal sealed class SecondWatchdog : IDisposable
     /// <param name="world">The world.</param>
     /// <param name="clock">Its host's clocks go like those of the first one's.</param>
     /// <param name="metrics">Its metrics.</param>
-    /// <param name="copied">What was on record in the state directory of which it has a copy, the name as well; null where it has an empty one.</param>
-    public SecondWatchdog(World world, Clock clock, WatchdogMetrics metrics, ClusterMemory? copied)
+    /// <param name="copied">What was on record in the state directory of which it has a copy; null where it has an empty one.</param>
+    /// <param name="isNamesake">Its host has the first one's machine-id as well, and so it has the name that is in the copy.</param>
+    public SecondWatchdog(World world, Clock clock, WatchdogMetrics metrics, ClusterMemory? copied, bool isNamesake)
     {
-        (this.world, this.clock, this.metrics, IsCopy) = (world, clock, metrics, copied is not null);
-        Station = new Station(world.Nodes.Length + 1, copied is null ? world.Setting.Spec with { Owner = "3d2c1b0a" } : world.Setting.Spec) { Sign = "second: " };
+        (this.world, this.clock, this.metrics, IsNamesake) = (world, clock, metrics, isNamesake);
+        Station = new Station(world.Nodes.Length + 1, isNamesake ? world.Setting.Spec : world.Setting.Spec with { Owner = "3d2c1b0a" }) { Sign = "second: " };
         crash = new Crash(world);
         journal = new Journal(world, Station, crash) { Restored = copied };
         thread = new Thread(Run) { IsBackground = true };
@@ -37,7 +38,7 @@ internal sealed class SecondWatchdog : IDisposable
     public Station Station { get; }
 
     /// <summary>It has the first one's name.</summary>
-    public bool IsCopy { get; }
+    public bool IsNamesake { get; }
 
     /// <summary>It is what runs now: time passes for it by <see cref="Wait"/>.</summary>
     public bool HasTurn { get; private set; }
@@ -106,7 +107,7 @@ internal sealed class SecondWatchdog : IDisposable
         try
         {
             // Its lease is the other one's: it must not start beside it. One with a name of its own does no harm, and is not refused here.
-            if (IsCopy && IsRefused(prober))
+            if (IsNamesake && IsRefused(prober))
             {
                 world.Tell($"the second watchdog is refused: another one is alive");
                 world.Ends(Station);

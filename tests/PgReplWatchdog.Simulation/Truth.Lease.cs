@@ -31,7 +31,7 @@ internal sealed partial class Truth
     /// <summary>The watchdog began to stop in order then, and has ended.</summary>
     public void StoppedInOrder(double began)
     {
-        if (world.Second is { IsCopy: true, HasEnded: false })
+        if (world.Second is { IsNamesake: true, HasEnded: false })
             return; // the order has the name of both
         var armed = Array.Find(world.Nodes, node => answersSince[node.Index] <= began && IsOfFirst(node));
         if (armed is not null)

@@ -59,18 +59,21 @@ internal sealed partial class Truth
         ofOperators.Contains(newer) || (ofOperators.Contains(older) && newer.Parent != older);
 
     /// <summary>The watchdog stops it, or keeps it from starting: not because it had replaced that node before. What the last look could see counts.</summary>
-    public void LookAtOperatorsPrimary(Node node, double looked)
+    /// <param name="node">The node.</param>
+    /// <param name="record">Of the watchdog that does it.</param>
+    /// <param name="looked">When its last look began.</param>
+    public void LookAtOperatorsPrimary(Node node, ClusterMemory record, double looked)
     {
         if (node.Branch != OperatorsChoice || node.IsStandby)
             return;
         // A lower number is stopped beside the primary on record. And a new primary that was gone at once has told nobody its history: the number is all there is to compare.
-        if (world.Journal.Memory is { IntendedPrimary: { } expected } memory && node.Branch.Timeline < memory.NewestTimeline
-            && (memory.History is null || world.Find(expected) is { IsPrimary: true, IsServing: true }))
+        if (record is { IntendedPrimary: { } expected } && node.Branch.Timeline < record.NewestTimeline
+            && (record.History is null || world.Find(expected) is { IsPrimary: true, IsServing: true }))
             return;
         if (node.AcceptsWrites && HasServedInSightSince(node, world.Station, Math.Min(looked, world.Now - 5)))
             Violated("Operator", $"{node}, which an operator promoted on timeline {node.Branch.Timeline}, serves in sight, and is stopped");
-        else if (node.Process == Process.Stopped && !node.StartBlocked && world.Journal.Memory.Replaced.Contains(node.Name)
-            && node.Job?.Epoch != world.Journal.Memory.Epoch) // a copy was begun over it
+        else if (node.Process == Process.Stopped && !node.StartBlocked && record.Replaced.Contains(node.Name)
+            && node.Job?.Epoch != record.Epoch) // a copy was begun over it
             Violated("Operator", $"{node}, which an operator promoted on timeline {node.Branch.Timeline}, is kept from starting");
     }
 }

@@ -64,14 +64,26 @@ public sealed class SqliteJournal : IJournal, IDisposable
 
     public static string FileIn(string stateDirectory) => Path.Combine(stateDirectory, "journal.db");
 
-    /// <summary>The name by which this state directory's watchdog is told from others (<see cref="Topology.ClusterSpec.Owner"/>), made at the first call.</summary>
+    /// <summary>
+    /// The name by which this state directory's watchdog is told from others (<see cref="Topology.ClusterSpec.Owner"/>), made at the first call. A copy of the directory on another
+    /// machine gets a name of its own: the lease of the one that it was copied from is not its own (docs/decisions/0018).
+    /// </summary>
+    /// <param name="stateDirectory">Where the journal is.</param>
+    /// <param name="machine">Of this host; empty where it has no name: there a copy keeps the name.</param>
     /// <exception cref="JournalUnwritableException">There is none, and none can be made.</exception>
-    public static string OwnerIn(string stateDirectory)
+    public static string OwnerIn(string stateDirectory, string machine)
     {
         using var journal = new SqliteJournal(stateDirectory);
         try
         {
-            journal.writer.Execute("INSERT INTO watchdog VALUES (1, $owner) ON CONFLICT DO NOTHING", ("$owner", RandomNumberGenerator.GetHexString(8, lowercase: true)));
+            journal.writer.Execute("""
+                BEGIN IMMEDIATE;
+                INSERT INTO watchdog VALUES (1, $name) ON CONFLICT DO NOTHING;
+                INSERT INTO watchdog_machine VALUES (1, $machine) ON CONFLICT DO NOTHING;
+                UPDATE watchdog SET owner = $name WHERE $machine <> '' AND EXISTS (SELECT 1 FROM watchdog_machine WHERE machine <> '' AND machine <> $machine);
+                UPDATE watchdog_machine SET machine = $machine WHERE $machine <> '';
+                COMMIT
+                """, ("$name", RandomNumberGenerator.GetHexString(8, lowercase: true)), ("$machine", machine));
             return JournalReader.Owner(journal.writer);
         }
         catch (SqliteException failure)

@@ -8,6 +8,12 @@ CREATE TABLE IF NOT EXISTS watchdog (
     owner TEXT NOT NULL              -- 8 lower-case hexadecimal digits
 ) STRICT;
 
+-- One row: the machine on which that name was made. On another one it is another watchdog.
+CREATE TABLE IF NOT EXISTS watchdog_machine (
+    id      INTEGER PRIMARY KEY CHECK (id = 1),
+    machine TEXT NOT NULL
+) STRICT;
+
 CREATE TABLE IF NOT EXISTS cluster_memory (
     cluster TEXT PRIMARY KEY,
     memory  TEXT NOT NULL            -- ClusterMemory as JSON

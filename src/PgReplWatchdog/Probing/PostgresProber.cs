@@ -46,7 +46,7 @@ public sealed class PostgresProber : IProber, IAsyncDisposable
         var at = clock.GetElapsedTime(start);
         var observation = new ClusterObservation(at, clock.GetUtcNow(), [.. nodes.Select(seen => seen.Node with { AnsweredAgo = at - seen.At })])
         {
-            Boot = HostBoot.Id,
+            Boot = ThisHost.Boot,
             Took = at - began,
             Hosts = witnesses.Hosts,
             PortViews = witnesses.PortViews,

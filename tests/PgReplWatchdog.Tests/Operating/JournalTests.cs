@@ -80,6 +80,23 @@ public sealed class JournalTests : IDisposable
         Assert.Contains("[]", JsonSerializer.Serialize(new WatchdogListHolder("a", default), Json.Options), StringComparison.Ordinal);
     }
 
+    /// <summary>A copy of a state directory on another machine is another watchdog; where a machine has no name nobody can tell.</summary>
+    [Fact]
+    public void Name_stays_with_the_machine_on_which_it_was_made()
+    {
+        string Name(string machine) => SqliteJournal.OwnerIn(directory, machine);
+        var unknown = Name("");
+        Assert.Matches("^[0-9a-f]{8}$", unknown);
+        Assert.Equal(unknown, Name("one"));
+        Assert.Equal(unknown, Name(""));
+        Assert.Equal(unknown, Name("one"));
+        var other = Name("another");
+        Assert.NotEqual(unknown, other);
+        Assert.Matches("^[0-9a-f]{8}$", other);
+        Assert.Equal(other, Name("another"));
+        Assert.DoesNotContain(Name("one"), new[] { unknown, other });
+    }
+
     /// <summary>As version 0.1.0 wrote it before the procedure had phases.</summary>
     [Fact]
     public void Memory_of_the_version_before_loads_and_its_failover_still_counts()

@@ -3,6 +3,7 @@ using System.Net.Sockets;
 using Microsoft.AspNetCore.Connections;
 using PgReplWatchdog.Configuration;
 using PgReplWatchdog.Journaling;
+using PgReplWatchdog.Probing;
 
 namespace PgReplWatchdog.Operating.CommandLine;
 
@@ -18,7 +19,7 @@ public static class RunCommand
         {
             var file = parsed.GetValue(Commands.Config)!;
             var installation = InstallationLoader.Load(file);
-            installation = installation.OwnedBy(SqliteJournal.OwnerIn(installation.StateDirectory));
+            installation = installation.OwnedBy(SqliteJournal.OwnerIn(installation.StateDirectory, ThisHost.Machine));
             if (await OtherWatchdogs.FindAsync(installation, cancellation) is { IsEmpty: false } others)
             {
                 foreach (var other in others)
