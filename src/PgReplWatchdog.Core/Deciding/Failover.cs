@@ -59,6 +59,9 @@ public static partial class Failover
         if (procedure.PromotedAt is not null && now.Observation.Find(procedure.To) is { IsServingPrimary: true, Server: { } promoted }
             && promoted.SystemIdentifier == now.Memory.SystemIdentifier)
             return IsNextTimeline(now, promoted) ? Succeed(now, procedure, promoted) : NextStep.Wait(now.Memory);
+        // The record is a copy, and the watchdog that it was copied from may go on with the failover by itself.
+        if (now.Memory.Other is not null && !now.Memory.IsOf(now.Observation.Boot))
+            return NextStep.Wait(now.Memory);
         if (procedure.Step == ProcedureStep.Withdraw)
             return GoOnWithdrawing(now, procedure);
         if (WhyNot(now, procedure) is { } reason)

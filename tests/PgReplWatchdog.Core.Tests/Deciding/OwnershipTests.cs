@@ -70,6 +70,20 @@ public class OwnershipTests
         Assert.NotNull(fenced.Memory.Procedure);
     }
 
+    /// <summary>The state directory was copied in the middle of a failover, and the watchdog that began it is alive.</summary>
+    [Theory]
+    [InlineData(Boot, true)]
+    [InlineData("4b7-c9", false)]
+    public void Failover_of_a_copied_record_is_left_to_the_other_watchdog(string boot, bool isOwn)
+    {
+        ClusterObservation seen = At(1, Refused(), Shows(Deaf())).With(HostDead(blocked: true));
+        var watch = new Watch(Spec, UnderWay(ProcedureStep.Promote, FencedBy.Ssh) with { Guard = null, LastPosition = new PrimaryPosition(Here, Start, boot) });
+        var decision = watch.Look(seen);
+        Assert.Equal(isOwn, decision.Action is WatchdogAction.Promote);
+        Assert.Equal(isOwn, decision.Action is not WatchdogAction.None);
+        Assert.NotNull(watch.Memory.Procedure);
+    }
+
     [Theory]
     [InlineData(Foreign, 10, false, true)]
     [InlineData(Foreign, 10.1, false, false)]
