@@ -93,8 +93,6 @@ public sealed record Mutation(string Name, string Invariant, params Patch[] Patc
             new Patch("src/PgReplWatchdog.Core/Remembering/ClusterMemory.cs", "=> boot.Length > 0 && LastPosition?.Boot == boot;", "=> MUTANT || (boot.Length > 0 && LastPosition?.Boot == boot);"),
             new Patch("tests/PgReplWatchdog.Simulation/Faults.Owner.cs", "(2, (_, until) => SecondWatchdogStrikes(until))", "(MUTANT ? 200 : 2, (_, until) => SecondWatchdogStrikes(until))"),
             new Patch("tests/PgReplWatchdog.Simulation/Faults.Owner.cs", "var isClone = world.Chance(0.2);", "var isClone = world.Chance(MUTANT ? 1 : 0.2);")),
-        new("heard-primary-confirms-an-old-record", "I1", new Patch("src/PgReplWatchdog.Core/Remembering/Sight.cs",
-            "var isContinuous = isSeen ||", "var isContinuous = isSeen || (MUTANT && isAlive) ||")),
         new("claim-believed-without-evidence", "Adoption", new Patch("src/PgReplWatchdog.Core/Remembering/Claim.cs",
             "&& HasGivenUp(policy, memory, observation, isHeard, silentFor),", "&& (MUTANT || HasGivenUp(policy, memory, observation, isHeard, silentFor)),")),
         new("claim-believed-at-once", "Adoption", new Patch("src/PgReplWatchdog.Core/Remembering/Claim.cs",

@@ -37,7 +37,7 @@ internal sealed class Runner(World world, Station station, Journal journal, Prob
             WatchdogAction.Checkpoint checkpoint => OnHost(world.Find(checkpoint.Node), node => node.Checkpointed = node.Branch),
             WatchdogAction.Rejoin rejoin => OnHost(world.Find(rejoin.Node), node => Rejoin(node, world.Find(rejoin.Primary), rejoin)),
             WatchdogAction.ArmGuard arm => Arm(world.Find(arm.Node), arm.Order, arm.Lost),
-            WatchdogAction.DisarmGuard disarm => OnHost(world.Find(disarm.Node), node => node.Guard.Order = IsForeign(node, disarm.Lost) ? node.Guard.Order : null),
+            WatchdogAction.DisarmGuard disarm => OnHost(world.Find(disarm.Node), node => Disarm(node, disarm.Lost)),
             WatchdogAction.RecordEpoch record =>
                 OnHost(world.Find(record.Node), node => Record(node, new(record.Epoch, record.Primary))),
             _ => Wait(world.Between(0, 1)) && !world.Chance(0.1),
@@ -309,6 +309,14 @@ internal sealed class Runner(World world, Station station, Journal journal, Prob
     /// <summary>The scripts leave another watchdog's order as it is, unless an operator has declared that one lost.</summary>
     private bool IsForeign(Node node, string lost) => node.Guard.Order is { } order && order.Owner != station.Spec.Owner && order.Owner != lost;
 
+    private void Disarm(Node node, string lost)
+    {
+        if (IsForeign(node, lost))
+            return;
+        node.Guard.Order = null;
+        world.Truth.LeaseTaken(node, station);
+    }
+
     private bool Arm(Node node, GuardOrder order, string lost)
     {
         var arrived = OnHost(node, host =>
@@ -316,8 +324,10 @@ internal sealed class Runner(World world, Station station, Journal journal, Prob
             if (IsForeign(host, lost))
                 return;
             host.Guard.Starts(host);
-            if (!host.DiskFull)
-                host.Guard.Order = order;
+            if (host.DiskFull)
+                return;
+            host.Guard.Order = order;
+            world.Truth.LeaseTaken(host, station);
         });
         return arrived && node.Guard.Order == order;
     }

@@ -58,8 +58,7 @@ internal sealed partial class Truth(World world)
             (newest, newestBy) = (node.Branch, node);
             return;
         }
-        if (world.Setting.Spec.Policy.Fencing == Fencing.Required && !IsOperatorsDoing(node.Branch, newest) && !IsOutdated && !LostItsGuardLast(node) && !HasJustGoneOn(node)
-            && !(newest == promotedBySecond && world.Second is { HasEnded: true }) && !AreOfTwoWatchdogs(node.Branch, newest)
+        if (!IsAllowed(node, newest) && !IsOutdated && !(newest == promotedBySecond && world.Second is { HasEnded: true })
             && Violations.TrueForAll(violation => violation.Invariant != "I1"))
             Violated("I1", $"{node} acknowledges a write on timeline {node.Branch.Timeline} after {newestBy} did on timeline {newest.Timeline}");
     }
@@ -74,8 +73,7 @@ internal sealed partial class Truth(World world)
             promotedBy[node.Branch] = asked.By;
         if (Array.Find(world.Nodes, other => other != node && other.AcceptsWrites) is { } writer)
         {
-            if (!isAsked || IsOperatorsDoing(writer.Branch, node.Branch) || LostItsGuardLast(writer) || HasJustGoneOn(writer, World.StepSeconds)
-                || AreOfTwoWatchdogs(writer.Branch, node.Branch) || world.Setting.Spec.Policy.Fencing == Fencing.BestEffort)
+            if (!isAsked || IsAllowed(writer, node.Branch, World.StepSeconds))
                 AllowedPromotions++;
             else
             {
@@ -97,6 +95,23 @@ internal sealed partial class Truth(World world)
         if (lastFailover is { } last && last.Epoch > AcknowledgedEpoch && asked.At - last.At < interval)
             Violated("I6", $"{node} is promoted {asked.At - last.At:0.0} s after the failover before; the interval is {interval:0.0} s");
         (lastFailover, wallClockStep) = ((world.Now, asked.Epoch), world.WallClockStep);
+    }
+
+    /// <summary>It may take writes beside the newer primary, or what makes it do so nobody could know.</summary>
+    /// <param name="writer">An older primary.</param>
+    /// <param name="newer">The newer one's timeline.</param>
+    /// <param name="step">A step of this world, in which its guard has not run yet.</param>
+    private bool IsAllowed(Node writer, Branch newer, double step = 0) =>
+        Policy.Fencing == Fencing.BestEffort || IsOperatorsDoing(writer.Branch, newer) || ofNamesake.Contains(writer)
+        || LostItsGuardLast(writer) || HasJustGoneOn(writer, step) || AreOfTwoWatchdogs(writer.Branch, newer);
+
+    private readonly HashSet<Node> ofNamesake = [];
+
+    /// <summary>A second watchdog with the first one's name takes that one's lease for its own: nobody can tell (docs/decisions/0018, "Limit").</summary>
+    public void LeaseTaken(Node node, Station by)
+    {
+        if (world.Second is { IsNamesake: true } && by != world.Station)
+            ofNamesake.Add(node);
     }
 
     /// <summary>

@@ -65,19 +65,23 @@ public sealed record ClusterMemory
     public bool HasAbandoned(string node, uint timeline) =>
         Abandoned is { } abandoned && abandoned.Epoch == Epoch && Replaced.Contains(node) && timeline <= abandoned.Timeline;
 
-    /// <summary>Without what concerns nodes that have left the configuration since: nothing can be asked of them and nothing done there. The same instance where there are none.</summary>
+    /// <summary>
+    /// Without what concerns nodes that have left the configuration since: nothing can be asked of them and nothing done there. And without another watchdog's lease, of a state directory
+    /// that was copied. The same instance where there is nothing of that.
+    /// </summary>
     public ClusterMemory Within(ClusterSpec spec)
     {
         ArgumentNullException.ThrowIfNull(spec);
-        var known = Replaced.Concat(Following).Concat(Returning.Select(node => node.Node))
-            .Concat(Guard is null ? [] : Guard.Order.Vouchers.Append(Guard.Node))
-            .All(name => spec.Has(name) is not null) && ReferenceEquals(Procedure?.Within(spec), Procedure);
+        var guard = Guard is { } armed && armed.Order.Vouchers.Append(armed.Node).All(name => spec.Has(name) is not null)
+            && (spec.Owner.Length == 0 || armed.Order.Owner.Length == 0 || armed.Order.Owner == spec.Owner) ? armed : null;
+        var known = Replaced.Concat(Following).Concat(Returning.Select(node => node.Node)).All(name => spec.Has(name) is not null)
+            && ReferenceEquals(guard, Guard) && ReferenceEquals(Procedure?.Within(spec), Procedure);
         return known ? this : this with
         {
             Replaced = Replaced.RemoveAll(name => spec.Has(name) is null),
             Following = Following.RemoveAll(name => spec.Has(name) is null),
             Returning = Returning.RemoveAll(node => spec.Has(node.Node) is null),
-            Guard = Guard is { } guard && guard.Order.Vouchers.Append(guard.Node).All(name => spec.Has(name) is not null) ? guard : null,
+            Guard = guard,
             Procedure = Procedure?.Within(spec),
         };
     }

@@ -180,6 +180,18 @@ public class SituationTests
         Assert.Same(known, known.Within(Two()));
     }
 
+    /// <summary>The state directory was copied: what was armed under the other name is that one's. Commands have no name, and take the record as it is.</summary>
+    [Theory]
+    [InlineData("0a1b2c3d", "0a1b2c3d", true)]
+    [InlineData("0a1b2c3d", "3d2c1b0a", false)]
+    [InlineData("", "3d2c1b0a", true)]
+    [InlineData("0a1b2c3d", "", true)]
+    public void Memory_of_another_watchdogs_lease_is_dropped(string own, string owner, bool kept)
+    {
+        var memory = Known with { Guard = new ArmedGuard(Alpha, new GuardOrder(Seconds(6), [Beta], owner)) };
+        Assert.Equal(kept ? memory.Guard : null, memory.Within(Two() with { Owner = own }).Guard);
+    }
+
     [Fact]
     public void Procedure_forgets_standbys_that_left_the_configuration()
     {
