@@ -51,6 +51,7 @@ internal static class Clusters
     {
         Procedure = new Procedure(Alpha, Beta, step, nameof(Verdict.Down), Start - Seconds(10), Start)
         {
+            Boot = Boot,
             ExpectedLossBytes = 0,
             KnownPosition = Here,
             FencedBy = by,

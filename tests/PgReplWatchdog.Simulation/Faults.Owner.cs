@@ -53,6 +53,11 @@ internal sealed partial class Faults
         var isNamesake = isClone && world.Chance(0.5);
         world.Tell($"a second watchdog runs{(isClone ? $", with a copy of the first one's state directory{(isNamesake ? ", name and all" : "")}," : "")} until {until:0.0}");
         world.Second = second(isClone ? journal.Memory : null, isNamesake);
+        if (world.Chance(0.15))
+        {
+            world.Tell($"no server lets the second watchdog in");
+            world.Second.Station.IsLockedOut = true;
+        }
         world.Second.Start(until, stopsInOrder: world.Chance(0.6), world.Setting.Story == Story.Chaos && world.Chance(0.3) ? world.Random.Next(60) : null);
     }
 

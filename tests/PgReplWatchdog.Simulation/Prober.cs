@@ -109,6 +109,8 @@ internal sealed class Prober(World world, Station station, Clock clock, Crash cr
     /// </summary>
     public void JudgeAdoption(Node old, Node adopted)
     {
+        if (adopted.IsPrimary && adopted.Mark.Primary == adopted.Name)
+            return; // and its host names it
         if (world.Truth.HasServedInSightSince(old, station, BeganAt) && !isSpoilt[old.Index])
             world.Truth.Violated("Adoption", $"{adopted} is adopted while {old} serves, and has since before the look, in sight of somebody who can say so");
         else if (adopted.IsStandby && isShownUp[adopted.Index])
@@ -138,7 +140,7 @@ internal sealed class Prober(World world, Station station, Clock clock, Crash cr
         var kept = session[node.Index] && sessionRun[node.Index] == node.Run && node.IsRunning;
         var arrives = node.HostUp && network.IsUp(station.Place, node.Index, now);
         var isAsked = arrives && node.IsRunning && (node.Hang == Hang.None || (kept && node.Hang == Hang.Postmaster));
-        var isLockedOut = world.Now < world.LockedOutUntil && node.IsRunning && !node.IsStandby;
+        var isLockedOut = node.IsRunning && (station.IsLockedOut || (world.Now < world.LockedOutUntil && !node.IsStandby));
         if (isAsked && !isLockedOut)
             station.Asks(node, now);
         if (isAsked && kept && !isLockedOut)

@@ -14,6 +14,9 @@ internal sealed class Station(int place, ClusterSpec spec)
     /// <summary>What its lines in a trace begin with.</summary>
     public string Sign { get; init; } = "";
 
+    /// <summary>No server lets it in: pg_hba.conf has the other one's address.</summary>
+    public bool IsLockedOut { get; set; }
+
     /// <summary>The server has been asked something.</summary>
     public void Asks(Node node, double now) => asked[node.Index] = (now, node.Run);
 

@@ -107,10 +107,10 @@ internal sealed partial class Truth(World world)
 
     private readonly HashSet<Node> ofNamesake = [];
 
-    /// <summary>A second watchdog with the first one's name takes that one's lease for its own: nobody can tell (docs/decisions/0018, "Limit").</summary>
+    /// <summary>A second watchdog with the first one's name takes that one's lease for its own, of which the primary has not shown a session for 10 s: nobody can tell (docs/decisions/0018, "Limit").</summary>
     public void LeaseTaken(Node node, Station by)
     {
-        if (world.Second is { IsNamesake: true } && by != world.Station)
+        if (world.Second is { IsNamesake: true } && by != world.Station && world.Station.SessionAt(node, world.Now) is not { AskedSecondsAgo: <= 10 })
             ofNamesake.Add(node);
     }
 

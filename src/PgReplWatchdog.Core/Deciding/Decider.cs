@@ -33,6 +33,9 @@ public static class Decider
         observation = followed.In(observation);
         working = working.Awake(observation, spec.Policy.LateAfter);
         var before = memory;
+        // Of a copied record: another watchdog may count on that lease.
+        if (working.StartedAt is null && memory.Guard is not null && !memory.IsOf(observation.Boot))
+            memory = memory with { Guard = null };
         if (memory.Other is null && working.Other is not null)
             memory = memory with { Other = working.Other };
         memory = Ownership.Looked(spec, memory, observation, working.TakeoverTold);
@@ -115,6 +118,7 @@ public static class Decider
                 AdoptionTold = observation.Wish.Adopt,
                 TakeoverTold = observation.Wish.TakeOver,
                 Other = looked.Other,
+                NamesakeAt = Ownership.IsNamesake(spec, looked) ? working.NamesakeAt ?? observation.At : null,
                 MarkedAt = step.Action is WatchdogAction.RecordEpoch record
                     ? working.MarkedAt.SetItem(record.Node, observation.At) : working.MarkedAt,
                 StartedAt = startedAt,
@@ -362,7 +366,8 @@ public static class Decider
     private static bool IsFresh(Policy policy, ClusterMemory memory, ClusterObservation observation)
     {
         // From a backup that was made in the middle of a failover nobody knows how that ended.
-        return memory.IsOf(observation.Boot) && (Within(memory.LastPosition?.Time) || Within(memory.Procedure?.Phases.LastOrDefault()?.At));
+        return (memory.IsOf(observation.Boot) && Within(memory.LastPosition?.Time))
+            || (memory.Procedure is { } procedure && observation.Boot.Length > 0 && procedure.Boot == observation.Boot && Within(procedure.Phases.LastOrDefault()?.At));
 
         bool Within(DateTimeOffset? time) => time <= observation.Time && observation.Time - time <= PositionRecordInterval + policy.LateAfter;
     }

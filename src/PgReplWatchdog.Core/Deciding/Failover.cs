@@ -37,6 +37,7 @@ public static partial class Failover
         var procedure = new Procedure(now.Memory.IntendedPrimary!, candidate.Node, ProcedureStep.Unknown, verdict.ToString(),
             SilentSince: now.Observation.Time - Max(now.Silence, now.Suspicion.StandsFor(now.Observation.At)), DecidedAt: now.Observation.Time)
         {
+            Boot = now.Observation.Boot,
             ExpectedLossBytes = candidate.MissingBytes,
             KnownPosition = now.KnownPosition,
             Evidence = now.Diagnosis.Evidence,
@@ -59,8 +60,8 @@ public static partial class Failover
         if (procedure.PromotedAt is not null && now.Observation.Find(procedure.To) is { IsServingPrimary: true, Server: { } promoted }
             && promoted.SystemIdentifier == now.Memory.SystemIdentifier)
             return IsNextTimeline(now, promoted) ? Succeed(now, procedure, promoted) : NextStep.Wait(now.Memory);
-        // The record is a copy, and the watchdog that it was copied from may go on with the failover by itself.
-        if (now.Memory.Other is not null && !now.Memory.IsOf(now.Observation.Boot))
+        // Of a copied record: the watchdog that began it may go on with it.
+        if (now.Memory.Other is not null && procedure.Boot != now.Observation.Boot)
             return NextStep.Wait(now.Memory);
         if (procedure.Step == ProcedureStep.Withdraw)
             return GoOnWithdrawing(now, procedure);

@@ -55,7 +55,7 @@ public static class Guarding
     internal static WatchdogEvent Forgotten(string node) => new(EventKind.GuardChanged, $"the guard of {node} is not armed as it should be any more");
 
     /// <summary>
-    /// The node whose guard may be armed: the one on record, or ordered by this process. A new process does not know what one before it has ordered.
+    /// The node whose guard may be armed: the one on record, or ordered by this process. A new process does not know what one before it has ordered, in this boot of its host.
     /// Cleared by the host's word that the order is gone, and where the guard shows that it has none, or another watchdog's.
     /// </summary>
     public static string? MayBeArmed(ClusterSpec spec, ClusterMemory memory, WorkingMemory working, ClusterObservation observation)
@@ -68,7 +68,7 @@ public static class Guarding
             return null;
         if (memory.Guard is { } guard)
             return guard.Node;
-        var node = working.StartedAt is null && spec.Policy.GuardTimeToLive > TimeSpan.Zero ? memory.IntendedPrimary : working.MayBeArmed;
+        var node = working.StartedAt is null && spec.Policy.GuardTimeToLive > TimeSpan.Zero && memory.IsOf(observation.Boot) ? memory.IntendedPrimary : working.MayBeArmed;
         var isGone = observation.Report is { Action: nameof(WatchdogAction.DisarmGuard), Succeeded: true } report && report.Node == node;
         // One that shows nothing at all has no session: it may have an order all the same.
         var showsNoOwn = observation.Find(node) is { IsServingPrimary: true, Server: { } server }
@@ -121,7 +121,7 @@ public static class Guarding
 
     /// <summary>
     /// Seen in this look, or when this process saw the guard last, or by the word of a standby. A new process goes by the record, unless that is older than
-    /// a few checks, newer than the wall clock, or a copy.
+    /// a few checks or newer than the wall clock.
     /// </summary>
     public static TimeSpan? SeenAt(Policy policy, ClusterMemory memory, WorkingMemory working, ClusterObservation observation)
     {
@@ -136,7 +136,7 @@ public static class Guarding
         if (working.StartedAt is not null)
             return Testified(guard.Order, working, observation);
         var age = observation.Time - guard.SeenAt;
-        return age >= TimeSpan.Zero && age <= policy.LateAfter && memory.IsOf(observation.Boot) ? observation.At - age : null;
+        return age >= TimeSpan.Zero && age <= policy.LateAfter ? observation.At - age : null;
     }
 
     /// <summary>

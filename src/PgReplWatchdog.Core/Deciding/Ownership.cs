@@ -48,8 +48,9 @@ public static class Ownership
     }
 
     /// <summary>
-    /// A copy of the state directory is in use, and whose the lease is nobody can tell: the other one may be cut off, and count on it. It is neither renewed nor taken away. The
-    /// process that saw the lease until just now, or is taking it away, holds it.
+    /// A watchdog with the same name watches as well: nobody can tell whose lease it is. The other one may be cut off, and count on it. It is neither renewed nor taken away. The
+    /// process that saw the lease until just now, or is taking it away, holds it. Where none does, and the other one has just asked the primary, it has seen this one there as well,
+    /// and counts on nothing: then the lease is taken away.
     /// </summary>
     public static bool LeavesLease(ClusterSpec spec, ClusterMemory memory, WorkingMemory working, ClusterObservation observation)
     {
@@ -57,8 +58,22 @@ public static class Ownership
         ArgumentNullException.ThrowIfNull(memory);
         ArgumentNullException.ThrowIfNull(working);
         ArgumentNullException.ThrowIfNull(observation);
-        var holds = observation.At - working.GuardSeenAt <= spec.Policy.LateAfter || observation.At - working.GuardToldAt <= spec.Policy.LateAfter + Guarding.BetweenAttempts;
-        return memory.Other is { } other && other.Owner == spec.Owner && !holds;
+        if (!IsNamesake(spec, memory))
+            return false;
+        var (now, late, holding) = (observation.At, spec.Policy.LateAfter, spec.Policy.LateAfter + Guarding.BetweenAttempts);
+        var holds = now - working.GuardSeenAt <= late || now - working.GuardToldAt <= holding;
+        var isSeen = now - working.NamesakeAt > holding && now - working.ServedAt <= late
+            && observation.Find(memory.IntendedPrimary)?.Server is { Role: Role.Primary } primary && primary.Watchdogs.Any(session => session.Owner == spec.Owner && !session.FromHere
+                && session.AskedSecondsAgo <= (spec.Policy.CheckInterval + spec.Policy.ProbeTimeout).TotalSeconds);
+        return !holds && !isSeen;
+    }
+
+    /// <summary>The other watchdog on record has this one's name.</summary>
+    public static bool IsNamesake(ClusterSpec spec, ClusterMemory memory)
+    {
+        ArgumentNullException.ThrowIfNull(spec);
+        ArgumentNullException.ThrowIfNull(memory);
+        return memory.Other is { } other && other.Owner == spec.Owner;
     }
 
     /// <summary>What is done about an operator's request to take over, and what keeps it waiting, is told once.</summary>

@@ -94,8 +94,8 @@ public static class Diagnostician
         var adoptable = memory.IntendedPrimary is null
             || (primary.Server!.SystemIdentifier == memory.SystemIdentifier
                 && (primary.Node == heir || (intended is null && !memory.Replaced.Contains(primary.Node)))); // intended is null: it left the configuration
-        // By an old record the one that a failover was to replace may be anybody.
-        var isExpected = primary == intended && (primary.Node == memory.IntendedPrimary || memory.Later is null);
+        // By an old record the one that a failover was to replace may be anybody, unless the hosts name it.
+        var isExpected = primary == intended && (primary.Node == memory.IntendedPrimary || memory.Later is not { } later || later.Primary == primary.Node);
         return isExpected || adoptable ? new Diagnosis(Verdict.Serving, primary.Node, [Say(primary), .. CommitsWait(primary)]) : null;
     }
 

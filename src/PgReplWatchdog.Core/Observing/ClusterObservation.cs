@@ -30,7 +30,7 @@ public sealed record ClusterObservation(TimeSpan At, DateTimeOffset Time, Immuta
     /// <summary>The watchdog stood still since it asked: what was seen may not be true any more. It is remembered, and no action rests on it.</summary>
     public bool IsLate { get; init; }
 
-    /// <summary>Of the watchdog's own host: its boot (/proc/sys/kernel/random/boot_id, random(4)); empty where that is unknown. No other host has the same.</summary>
+    /// <summary>Of the watchdog's own host: its boot (/proc/sys/kernel/random/boot_id, random(4)); empty where that is unknown. Containers on one machine have the same.</summary>
     public string Boot { get; init; } = "";
 
     /// <summary>Of the watchdog itself: it could write its journal the last time it had to.</summary>

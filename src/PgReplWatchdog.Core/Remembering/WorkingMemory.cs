@@ -48,6 +48,9 @@ public sealed record WorkingMemory
     /// <summary>Another watchdog that was seen: also while that cannot be put on record.</summary>
     public OtherWatchdog? Other { get; init; }
 
+    /// <summary>Since when a watchdog with this one's name is on record, on the monotonic clock; null where none is.</summary>
+    public TimeSpan? NamesakeAt { get; init; }
+
     /// <summary>When each host was last told the epoch, on the monotonic clock.</summary>
     public ImmutableDictionary<string, TimeSpan> MarkedAt { get; init; } = ImmutableDictionary<string, TimeSpan>.Empty;
 

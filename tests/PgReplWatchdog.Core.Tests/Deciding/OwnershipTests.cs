@@ -77,7 +77,8 @@ public class OwnershipTests
     public void Failover_of_a_copied_record_is_left_to_the_other_watchdog(string boot, bool isOwn)
     {
         ClusterObservation seen = At(1, Refused(), Shows(Deaf())).With(HostDead(blocked: true));
-        var watch = new Watch(Spec, UnderWay(ProcedureStep.Promote, FencedBy.Ssh) with { Guard = null, LastPosition = new PrimaryPosition(Here, Start, boot) });
+        var begun = UnderWay(ProcedureStep.Promote, FencedBy.Ssh);
+        var watch = new Watch(Spec, begun with { Guard = null, Procedure = begun.Procedure! with { Boot = boot } });
         var decision = watch.Look(seen);
         Assert.Equal(isOwn, decision.Action is WatchdogAction.Promote);
         Assert.Equal(isOwn, decision.Action is not WatchdogAction.None);
@@ -164,6 +165,32 @@ public class OwnershipTests
             (memory, working) = (decision.Memory, decision.Working);
             return (decision.Action, decision.Inquiry.Renews);
         }
+    }
+
+    /// <summary>Both came back from a gap in the same moment. Whoever has just asked the primary has seen this one's session there, and begins nothing.</summary>
+    [Theory]
+    [InlineData(1, true)]
+    [InlineData(5, false)] // it may be cut off by now, since before this one came
+    public void Lease_that_neither_of_two_namesakes_holds_is_taken_away(double ago, bool isTaken)
+    {
+        var armed = Primary().With(server => server with { GuardOrderId = "11112222", GuardOwner = Own });
+        var watch = new Watch(Spec, Unarmed);
+        watch.LookFrom(1, 8, Shows(armed, Own, ago), Standby());
+        Assert.Null(watch.Working.GuardToldAt);
+        watch.LookFrom(9, 30, Shows(armed, Own, ago), Standby());
+        Assert.Equal(isTaken, watch.Working.GuardToldAt is not null);
+    }
+
+    /// <summary>set-up lets the watchdog in from its own address alone; its key for SSH is in the copy.</summary>
+    [Theory]
+    [InlineData(Boot, true)]
+    [InlineData("4b7-c9", false)]
+    public void Copy_that_no_server_lets_in_does_not_take_the_lease_back(string boot, bool isTaken)
+    {
+        var watch = new Watch(Spec, Known with { LastPosition = new PrimaryPosition(Here, Start, boot) });
+        for (var second = 1; second < 20; second++)
+            watch.Look(At(second, Busy(), Busy(Beta)).With(HostUp(Alpha) with { LocalAnswer = PortAnswer.Accepting }));
+        Assert.Equal(isTaken, watch.Working.GuardToldAt is not null);
     }
 
     [Fact]

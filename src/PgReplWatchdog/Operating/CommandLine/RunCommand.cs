@@ -19,13 +19,15 @@ public static class RunCommand
         {
             var file = parsed.GetValue(Commands.Config)!;
             var installation = InstallationLoader.Load(file);
-            installation = installation.OwnedBy(SqliteJournal.OwnerIn(installation.StateDirectory, ThisHost.Machine));
+            // A start that is refused renames nobody.
+            installation = installation.OwnedBy(SqliteJournal.OwnerIn(installation.StateDirectory, machine: ""));
             if (await OtherWatchdogs.FindAsync(installation, cancellation) is { IsEmpty: false } others)
             {
                 foreach (var other in others)
                     await Console.Error.WriteLineAsync(other);
                 return ExitCode.Failed;
             }
+            installation = installation.OwnedBy(SqliteJournal.OwnerIn(installation.StateDirectory, ThisHost.Machine));
             Console.SetOut(new Printable.Writer(Console.Out)); // the log: whatever a database or a host says, it makes no line and moves no cursor
             await using var service = Service.Build(installation, file);
             try
