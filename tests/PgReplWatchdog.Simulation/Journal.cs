@@ -5,7 +5,10 @@ namespace PgReplWatchdog.Simulation;
 /// <summary>What is on the watchdog's disk: it outlives the process.</summary>
 internal sealed class Journal(World world, Station station, Crash crash) : IJournal
 {
+    private const double LongestLook = 1.5;
+
     public ClusterMemory Memory { get; private set; } = ClusterMemory.Empty;
+
     /// <summary>Told of each decision to fail over, when it is on record.</summary>
     public Action<Procedure>? Decided { get; set; }
 
@@ -48,7 +51,7 @@ internal sealed class Journal(World world, Station station, Crash crash) : IJour
         if (memory.Epoch != Memory.Epoch || memory.Procedure?.DecidedAt != Memory.Procedure?.DecidedAt)
             Older.Add((world.Now, Memory));
         world.WasForgeryAdopted |= memory.IntendedPrimary != Memory.IntendedPrimary && (world.Forgers.Any(node => node.IsStandby && node.Name == memory.IntendedPrimary)
-            || (memory.Procedure is null && world.Lie is { Node.IsStandby: true } lie && lie.Node.Name == memory.IntendedPrimary && world.Now < lie.Node.SshdAwayUntil));
+            || (memory.Procedure is null && world.Lie is { Node.IsStandby: true } lie && lie.Node.Name == memory.IntendedPrimary && world.Now - LongestLook < lie.Node.SshdAwayUntil));
         var before = Memory;
         Memory = memory;
         if (station == world.Station)

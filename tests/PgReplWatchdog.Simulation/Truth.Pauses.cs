@@ -25,10 +25,10 @@ internal sealed partial class Truth
 
     /// <summary>
     /// The other one was asked during the pause, or by a look that began in it, and the promotion came about when the watchdog had taken it back: until the
-    /// watchdog has stopped one of them.
+    /// watchdog has stopped one of them. A startup process that hung meanwhile is later than anybody waits.
     /// </summary>
-    private bool HasComeLate(Pause pause) =>
-        newestBy is { } other && askedAt[other.Index] > pause.From && askedAt[other.Index] < pause.Until + 1.5 && world.Now - newestSince < 1;
+    private bool HasComeLate(Pause pause) => newestBy is { } other && askedAt[other.Index] > pause.From && askedAt[other.Index] < pause.Until + 1.5
+        && (world.Now - newestSince < 1 || other.StuckUntil > askedAt[other.Index] + 7);
 
     public void WentOn(Node node, Pause pause) => (wentOn[node.Index], wentOnAt[node.Index]) = (pause, world.Now);
 

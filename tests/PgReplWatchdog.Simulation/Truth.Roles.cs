@@ -29,6 +29,7 @@ internal sealed partial class Truth
             return;
         var isInSight = aloneInSightSince[node.Index] <= looked;
         var isAgainst = record.Procedure?.From == node.Name || record.Replaced.Contains(node.Name) ? !isInSight || MayBeReplaced(node, record)
+                || (record.Procedure is { FencedBy: not FencedBy.Unknown } && seen is not { IsServingPrimary: true }) // by a guard that did not know how long it was paused
                 || (world.Setting.Mischief > 0 && seen is not { IsServingPrimary: true }) // its answer was lost, or rubbish
             : record.IntendedPrimary != node.Name && !(isInSight && seen is { IsServingPrimary: true }
                 && roles.Last!.Observation.Find(record.IntendedPrimary) is not { IsServingPrimary: true });
@@ -37,10 +38,10 @@ internal sealed partial class Truth
     }
 
     /// <summary>
-    /// On record it is replaced, and it serves in sight. Another primary has taken writes since, or may still come of the promotion that is being taken back. Or the record is
+    /// On record it is replaced, and it serves in sight. Another primary has taken writes since, or may still come of the promotion that was asked for. Or the record is
     /// older than what an operator, a second watchdog or a switchover out of sight has done.
     /// </summary>
     private bool MayBeReplaced(Node node, ClusterMemory record) =>
-        newest != node.Branch || record.Procedure is { Step: ProcedureStep.Withdraw, PromotedAt: not null }
+        newest != node.Branch || record.Procedure is { PromotedAt: not null }
         || HasOperatorActed || IsRestored || world.SwitchedOverUnseen || world.Second is { HasDecided: true };
 }

@@ -192,11 +192,9 @@ public static partial class Failover
         var known = procedure.KnownPosition is not null; // else nobody knows what would be lost: it is tried until it works
         if (known && (procedure.Attempts >= SalvageAttempts || now.Since(began) >= now.Policy.SalvageLimit))
         {
-            // What one lacks is not to be had any more: the one with the most WAL is elected then, whatever else is said of it.
+            // What one lacks is not to be had any more: the one with the most WAL is elected then, whatever else is said of it. The next look knows which one that is.
             procedure = Enter(now, procedure with { SalvageFailed = true }, ProcedureStep.Promote);
-            return now.Candidates.Any(other => other.IsEligible && other.Node != procedure.To && other.Position > (standby is null ? null : Position(standby)))
-                ? NextStep.Wait(With(now, procedure))
-                : Promote(now, procedure);
+            return now.Candidates.Any(other => other.IsEligible && other.Node != procedure.To) ? NextStep.Wait(With(now, procedure)) : Promote(now, procedure);
         }
         if (now.Observation.Host(procedure.From) is not { IsDead: true } || standby is null || Position(standby) is not { } position)
             return known ? Promote(now, Enter(now, procedure, ProcedureStep.Promote)) : NextStep.Wait(With(now, procedure));

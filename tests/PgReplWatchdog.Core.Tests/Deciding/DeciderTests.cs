@@ -513,8 +513,21 @@ public class DeciderTests
     public void Candidate_that_is_none_any_more_when_it_is_to_be_promoted_is_not_promoted()
     {
         var paused = Deaf().With(server => server with { ReplayPaused = true });
-        var decision = new Watch(Three(), UnderWay(ProcedureStep.Salvage, FencedBy.Ssh)).Look(At(9, Refused(), paused, Deaf(Gamma)).With(HostDead(blocked: true)));
-        Assert.Equal((Gamma, FencedBy.Ssh), (decision.Memory.Procedure!.To, decision.Memory.Procedure.FencedBy));
+        var watch = new Watch(Three(), UnderWay(ProcedureStep.Salvage, FencedBy.Ssh));
+        Assert.Equal(WatchdogAction.Nothing, watch.Look(At(9, Refused(), paused, Deaf(Gamma)).With(HostDead(blocked: true))).Action);
+        watch.Look(At(10, Refused(), paused, Deaf(Gamma)).With(HostDead(blocked: true)));
+        Assert.Equal((Gamma, FencedBy.Ssh), (watch.Memory.Procedure!.To, watch.Memory.Procedure.FencedBy));
+    }
+
+    /// <summary>While WAL could be shipped, the one that can take it was the better one. Nothing can be shipped any more.</summary>
+    [Fact]
+    public void Candidate_with_the_most_WAL_is_promoted_after_a_salvage_in_vain_whatever_else_is_said_of_it()
+    {
+        var (beta, gamma) = (Deaf().With(server => server with { MayPromote = true }), Deaf(Gamma, at: new Lsn(Here.Value - 100)).With(server => server with { MayPromote = true }));
+        var watch = new Watch(Three(), UnderWay(ProcedureStep.Salvage, FencedBy.Ssh));
+        for (var second = 9; second < 12 && watch.Memory.Procedure!.PromotedAt is null; second++)
+            watch.Look(At(second, Refused(), beta, gamma).With(HostDead(blocked: true), HostUp(Beta) with { FreeBytes = 0, TriggerDirectoryWritable = false }));
+        Assert.Equal((Beta, Here), (watch.Memory.Procedure!.To, watch.Memory.Procedure.PromotedAt));
     }
 
     // What is shown.
