@@ -21,14 +21,17 @@ internal sealed partial class Truth
     /// <summary>When the watchdog last asked each node to promote itself.</summary>
     private readonly double[] askedAt = new double[Setting.MostNodes];
 
-    public void AskedToPromote(Node node) => askedAt[node.Index] = world.Now;
+    /// <summary>Its startup process hung then, for longer than a promotion that was taken back is waited for.</summary>
+    private readonly bool[] hungWhenAsked = new bool[Setting.MostNodes];
+
+    public void AskedToPromote(Node node) => (askedAt[node.Index], hungWhenAsked[node.Index]) = (world.Now, node.StuckUntil > world.Now + 7);
 
     /// <summary>
     /// The other one was asked during the pause, or by a look that began in it, and the promotion came about when the watchdog had taken it back: until the
     /// watchdog has stopped one of them. A startup process that hung meanwhile is later than anybody waits.
     /// </summary>
     private bool HasComeLate(Pause pause) => newestBy is { } other && askedAt[other.Index] > pause.From && askedAt[other.Index] < pause.Until + 1.5
-        && (world.Now - newestSince < 1 || other.StuckUntil > askedAt[other.Index] + 7);
+        && (world.Now - newestSince < 1 || hungWhenAsked[other.Index]);
 
     public void WentOn(Node node, Pause pause) => (wentOn[node.Index], wentOnAt[node.Index]) = (pause, world.Now);
 
