@@ -133,7 +133,7 @@ public sealed record Mutation(string Name, string Invariant, params Patch[] Patc
             // The script refuses as well, and that it was asked is a violation by itself.
             new Patch("tests/PgReplWatchdog.Simulation/Runner.cs", "node.Guard.Order is { } order && order.Owner", "!MUTANT && node.Guard.Order is { } order && order.Owner"),
             new Patch("tests/PgReplWatchdog.Simulation/Runner.cs", "if (lost is not null && prober", "if (!MUTANT && lost is not null && prober")),
-        new("own-lease-kept-beside-another-watchdog", "Owner", new Patch(Deciding + "Guarding.cs",
+        new("own-lease-kept-beside-another-watchdog", "I8", new Patch(Deciding + "Guarding.cs",
             "if (now.Memory is { Other: not null } or", "if ((!MUTANT && now.Memory is { Other: not null }) || now.Memory is")),
         new("lease-renewed-by-another-watchdog", "I1", new Patch("tests/PgReplWatchdog.Simulation/Guard.cs",
             "seen.GetValueOrDefault(Order.Owner) is", "(MUTANT ? seen.Values.DefaultIfEmpty().Max() : seen.GetValueOrDefault(Order.Owner)) is")),
@@ -177,7 +177,8 @@ public sealed record Mutation(string Name, string Invariant, params Patch[] Patc
             new Patch(Deciding + "Gates.cs", "if (now.Diagnosis.Verdict is Verdict.Serving or", "if (!MUTANT && now.Diagnosis.Verdict is Verdict.Serving or"),
             new Patch("tests/PgReplWatchdog.Simulation/Faults.Candidate.cs", "var kind = !late ? world.Random.Next(7) :", "var kind = MUTANT && !late ? 5 : !late ? world.Random.Next(7) :")),
         new("old-guard-record-believed", "I1", new Patch(Deciding + "Guarding.cs",
-            "return age >= TimeSpan.Zero && age <= policy.LateAfter ?", "return MUTANT ? observation.At : age >= TimeSpan.Zero && age <= policy.LateAfter ?")),
+            "return age >= TimeSpan.Zero && age <= policy.LateAfter ?", "return MUTANT ? observation.At : age >= TimeSpan.Zero && age <= policy.LateAfter ?"),
+            new Patch("tests/PgReplWatchdog.Simulation/Faults.Guards.cs", "(2, (_, _) => GuardDiesUnseen())", "(MUTANT ? 20 : 2, (_, _) => GuardDiesUnseen())")),
         new("standby-signal-of-the-primary-ignored", "I1",
             new Patch("src/PgReplWatchdog.Core/Diagnosing/Diagnostician.cs", "observation.Host(intended.Node) is { IsReachable: true, StandbySignal: true })",
                 "!MUTANT && observation.Host(intended.Node) is { IsReachable: true, StandbySignal: true })"),

@@ -82,7 +82,7 @@ internal sealed class Runner(World world, Station station, Journal journal, Prob
             return;
         armedAt = action is WatchdogAction.ArmGuard ? world.Now : armedAt;
         var lost = action switch { WatchdogAction.ArmGuard arm => arm.Lost, WatchdogAction.DisarmGuard disarm => disarm.Lost, _ => null };
-        if (lost is not null && prober.Last?.Find(action.Node)?.Server?.GuardOwner is { Length: > 0 } owner && owner != lost && owner != station.Spec.Owner)
+        if (lost is not null && prober.Last?.Find(action.Node) is { IsServingPrimary: true, Server.GuardOwner: { Length: > 0 } owner } && owner != lost && owner != station.Spec.Owner)
             world.Truth.Violated("Owner", $"{station.Sign}{action}, and the guard shows an order of watchdog {owner}");
     }
 
