@@ -11,7 +11,7 @@ namespace PgReplWatchdog.Remembering;
 /// <param name="DecidedAt">When the decision was made, wall clock.</param>
 public sealed record Procedure(string From, string To, ProcedureStep Step, string Verdict, DateTimeOffset SilentSince, DateTimeOffset DecidedAt)
 {
-    /// <summary>The boot of the watchdog's host that began it (<see cref="Observing.ClusterObservation.Boot"/>); empty where a journal does not say.</summary>
+    /// <summary>The boot of the watchdog's host that began it (boot_id, random(4)); empty where a journal does not say.</summary>
     public string Boot { get; init; } = "";
 
     /// <summary>How often the present step was tried.</summary>
