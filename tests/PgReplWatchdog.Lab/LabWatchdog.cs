@@ -1,3 +1,5 @@
+using System.Text.Json.Nodes;
+
 namespace PgReplWatchdog.Lab;
 
 /// <summary>A watchdog of a lab that is stopped and started: the service, with the configuration that it runs by.</summary>
@@ -24,6 +26,12 @@ public sealed class LabWatchdog(string configuration, int port) : IAsyncDisposab
         await StopAsync();
     }
 
+    /// <summary>Copies its state directory, as a backup or a snapshot of its host does, to where <see cref="RestoreAsync"/> finds it. It does not run meanwhile.</summary>
+    public Task SaveAsync(CancellationToken ct = default) => CopyAsync(StateOnDisk, Saved, ct);
+
+    /// <summary>Puts the state directory of <see cref="SaveAsync"/> in the place of today's. It does not run meanwhile.</summary>
+    public Task RestoreAsync(CancellationToken ct = default) => CopyAsync(Saved, StateOnDisk, ct);
+
     /// <summary>The status now; null where the service does not run or does not answer.</summary>
     public Task<ServiceStatus?> StatusAsync(CancellationToken ct = default) => service is { } running ? running.StatusAsync(ct) : Task.FromResult<ServiceStatus?>(null);
 
@@ -36,6 +44,18 @@ public sealed class LabWatchdog(string configuration, int port) : IAsyncDisposab
     {
         if (await Product.RunAsync(configuration, arguments, ct) is { ExitCode: not 0 } failed)
             throw new LabException($"pgwatchdog {string.Join(' ', arguments)} failed: {failed}");
+    }
+
+    private string StateOnDisk => (string)JsonNode.Parse(File.ReadAllText(configuration))!["PgReplWatchdog"]!["StateDirectory"]!;
+
+    private string Saved => StateOnDisk + ".saved";
+
+    private async Task CopyAsync(string from, string to, CancellationToken ct)
+    {
+        if (service is not null)
+            throw new LabException("the service runs: its state directory is not copied");
+        await Command.RunAsync("rm", ["-rf", to], ct);
+        await Command.RunAsync("cp", ["-a", from, to], ct);
     }
 
     public async ValueTask DisposeAsync() => await StopAsync();

@@ -1,6 +1,6 @@
 namespace PgReplWatchdog.Lab.Faults;
 
-/// <summary>What befalls a cluster, by real means; the kinds have numbers, F1 to F22. A closed set: <see cref="All"/>.</summary>
+/// <summary>What befalls a cluster, by real means; the kinds have numbers, F1 to F24. A closed set: <see cref="All"/>.</summary>
 public abstract record Fault
 {
     private protected Fault()
@@ -43,9 +43,11 @@ public abstract record Fault
         new Synchronous(HostGone: false),
         new Synchronous(HostGone: true),
         new SwitchoverUnseen(),
+        new RecordPutBack(),
+        new Cascade(),
     ];
 
-    /// <summary>F1 to F22.</summary>
+    /// <summary>F1 to F24.</summary>
     public abstract string Number { get; }
 
     /// <summary>The number and the variant: unique, and how logs and command lines call it.</summary>

@@ -111,11 +111,7 @@ public sealed record SwitchoverUnseen : Fault
         var (old, promoted, other) = (scene.Primary, scene.Standbys[0], scene.Standbys[1]);
         await old.StopPostgresAsync(ct: ct); // returns when the standbys have all WAL
         await promoted.PsqlAsync("SELECT pg_promote()", ct);
-        await promoted.PsqlAsync(
-            "SELECT pg_create_physical_replication_slot(name) FROM unnest(ARRAY['" + $"pgwatchdog_{old.Name}','pgwatchdog_{other.Name}" + "']) name WHERE name NOT IN (SELECT slot_name FROM pg_replication_slots)", ct);
-        var follow = (await other.RunAsync($"grep -E '^primary_(conninfo|slot_name) = ' {Settings(other)}", ct)).Replace($"'{old.Address}'", $"'{promoted.Address}'", StringComparison.Ordinal);
-        await RepointAsync(other, follow, ct);
-        await other.PsqlAsync("SELECT pg_reload_conf()", ct);
+        var follow = await FollowAsync(scene, other, promoted, ct);
         await RepointAsync(old, follow.Replace(other.DataDirectory, old.DataDirectory, StringComparison.Ordinal).Replace(other.Name, old.Name, StringComparison.Ordinal), ct);
         await old.RunAsync($"touch {old.DataDirectory}/standby.signal", ct);
         await old.StartPostgresAsync(ct);
@@ -123,8 +119,75 @@ public sealed record SwitchoverUnseen : Fault
 
     public override Task EndAsync(Scene scene, CancellationToken ct = default) => scene.Watchdog.StartAsync(ct);
 
+    /// <summary>Lets a standby of the primary follow another server. Returns its settings of now.</summary>
+    internal static async Task<string> FollowAsync(Scene scene, LabHost standby, LabHost upstream, CancellationToken ct)
+    {
+        var slots = string.Join(',', scene.Lab.Hosts.Where(host => host != upstream).Select(host => $"'pgwatchdog_{host.Name}'"));
+        await upstream.PsqlAsync($"SELECT pg_create_physical_replication_slot(name) FROM unnest(ARRAY[{slots}]) name WHERE name NOT IN (SELECT slot_name FROM pg_replication_slots)", ct);
+        var follow = (await standby.RunAsync($"grep -E '^primary_(conninfo|slot_name) = ' {Settings(standby)}", ct))
+            .Replace($"'{scene.Primary.Address}'", $"'{upstream.Address}'", StringComparison.Ordinal);
+        await RepointAsync(standby, follow, ct);
+        await standby.PsqlAsync("SELECT pg_reload_conf()", ct);
+        return follow;
+    }
+
     private static Task<string> RepointAsync(LabHost host, string settings, CancellationToken ct) =>
         host.RunAsync($"sed -i -E '/^primary_(conninfo|slot_name) = /d' {Settings(host)}\ncat >> {Settings(host)} << 'END'\n{settings}\nEND", ct);
 
     private static string Settings(LabHost host) => $"{host.DataDirectory}/pgwatchdog.conf";
+}
+
+/// <summary>F23: the primary crashes and is replaced. Then the watchdog's host is put back to what it was before: the record names the old primary.</summary>
+public sealed record RecordPutBack : Fault
+{
+    private static readonly TimeSpan Patience = TimeSpan.FromSeconds(60);
+
+    public override string Number => "F23";
+    public override string Name => "F23 state directory of before the failover";
+    public override Must Must => Must.FailOver;
+    public override bool NeedsWatchdog => true;
+
+    public override async Task StartAsync(Scene scene, CancellationToken ct = default)
+    {
+        await scene.Watchdog.StopAsync();
+        await scene.Watchdog.SaveAsync(ct);
+        await scene.Watchdog.StartAsync(ct);
+        await scene.Primary.KillPostgresAsync(ct);
+        await scene.UntilPromotedAsync(ct);
+        await scene.Watchdog.KillAsync();
+        await scene.Watchdog.RestoreAsync(ct);
+        await scene.Watchdog.StartAsync(ct);
+    }
+
+    /// <summary>Whom the failover had detached went with the record: a person runs set-up (docs/runbook.md, RecordIsOld).</summary>
+    public override async Task EndAsync(Scene scene, CancellationToken ct = default)
+    {
+        var promoted = await scene.UntilPromotedAsync(ct);
+        await scene.Watchdog.UntilAsync(status => status.IntendedPrimary == promoted.Name, $"the record names {promoted} again", Patience, ct);
+        await scene.Watchdog.CommandAsync(["setup", LabConfiguration.ClusterName, "--overwrite", scene.Primary.Name], ct);
+    }
+}
+
+/// <summary>F24: an operator lets one standby follow the other one, a cascade, and then the primary crashes.</summary>
+public sealed record Cascade : Fault
+{
+    private static readonly TimeSpan Patience = TimeSpan.FromSeconds(20);
+
+    public override string Number => "F24";
+    public override string Name => "F24 cascade, primary killed";
+    public override Must Must => Must.FailOver;
+    public override bool NeedsWatchdog => true;
+
+    public override async Task StartAsync(Scene scene, CancellationToken ct = default)
+    {
+        var (upstream, downstream) = (scene.Standbys[0], scene.Standbys[1]);
+        await SwitchoverUnseen.FollowAsync(scene, downstream, upstream, ct);
+        await Wait.UntilAsync(
+            async () => await upstream.TryPsqlAsync($"SELECT state FROM pg_stat_replication WHERE application_name = '{downstream.Name}'", ct) == "streaming",
+            $"{downstream} follows {upstream}", Patience, ct);
+        await scene.Primary.KillPostgresAsync(ct);
+        await scene.UntilPromotedAsync(ct); // a round may be shorter than a failover: nobody would take the cascade back
+    }
+
+    public override Task EndAsync(Scene scene, CancellationToken ct = default) => scene.StartPrimaryUnlessReplacedAsync(ct);
 }
