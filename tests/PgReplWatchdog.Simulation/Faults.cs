@@ -322,9 +322,11 @@ internal sealed partial class Faults(World world, Journal journal, Crash crash, 
     {
         foreach (var node in world.Nodes)
         {
-            // A person starts one that was fenced by command only if it is the primary by the journal, or a standby.
-            node.FencedByCommand &= !node.IsStandby && (journal.Memory.IntendedPrimary != node.Name || journal.Memory.Procedure is not null);
+            // A person starts one that was fenced by command only if it is the primary by the journal of each watchdog, or a standby.
+            node.FencedByCommand &= !node.IsStandby && (WasReplaced(journal.Memory) || (world.Second is { HasDecided: true, Record: var record } && WasReplaced(record)));
             world.Start(node);
+
+            bool WasReplaced(ClusterMemory memory) => memory.IntendedPrimary != node.Name || memory.Procedure is not null;
         }
     }
 

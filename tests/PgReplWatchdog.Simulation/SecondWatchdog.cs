@@ -43,13 +43,16 @@ internal sealed class SecondWatchdog : IDisposable
     /// <summary>It is what runs now: time passes for it by <see cref="Wait"/>.</summary>
     public bool HasTurn { get; private set; }
 
+    /// <summary>What is in its journal.</summary>
+    public ClusterMemory Record => journal.Memory;
+
     /// <summary>It has begun a failover, or gone on with one of which its copy of the record told: the first one's record says nothing of it.</summary>
     public bool HasDecided => journal.Told.ContainsKey(EventKind.FailoverDecided) || journal.Told.ContainsKey(EventKind.FailoverStep);
 
     /// <summary>It was stopped in order, or is lost: what it has promoted and replaced nobody looks after.</summary>
     public bool HasEnded => world.Now >= until;
 
-    /// <summary>Starts its first process. Later it is stopped in order, or its host is lost.</summary>
+    /// <summary>Starts its first process. Later it is stopped in order, or its host is lost; where that is now, before its first look.</summary>
     public void Start(double until, bool stopsInOrder, int? crashesAfter)
     {
         (this.until, this.stopsInOrder) = (until, stopsInOrder);
@@ -81,8 +84,9 @@ internal sealed class SecondWatchdog : IDisposable
         turn.Wait();
         try
         {
-            while (!isOver && world.Now < until)
+            do
                 RunProcess();
+            while (!isOver && world.Now < until);
         }
         catch (ObjectDisposedException) when (isOver)
         {
