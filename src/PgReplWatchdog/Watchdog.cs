@@ -129,8 +129,8 @@ public sealed class Watchdog(
     /// </summary>
     public async Task DisarmAsync(CancellationToken cancellation)
     {
-        // Also one that was ordered a moment ago and has not confirmed. Before the first check nobody knows what the process before has ordered.
-        if (spec.Has(memory.Guard?.Node ?? (Last is null && spec.Policy.GuardTimeToLive > TimeSpan.Zero ? memory.IntendedPrimary : working.MayBeArmed)) is not { } node)
+        // Also one that was ordered a moment ago and has not confirmed.
+        if (spec.Has(Last is null ? Guarding.MayBeArmedBefore(spec, memory, prober.Boot) : memory.Guard?.Node ?? working.MayBeArmed) is not { } node)
             return;
         var forgotten = memory with { Guard = null };
         var stops = new WatchdogEvent(EventKind.GuardChanged, $"disarming the guard of {node}: the watchdog stops");

@@ -51,6 +51,8 @@ internal sealed partial class Faults
             return;
         var until = world.Setting.Story != Story.Chaos ? double.PositiveInfinity : world.Chance(0.3) ? HealedAt + 5 : world.Now + world.Between(5, 60);
         var isNamesake = isClone && world.Chance(0.5);
+        if (isClone && world.Setting.Story == Story.Chaos && world.Chance(0.1))
+            until = world.Now;
         world.Tell($"a second watchdog runs{(isClone ? $", with a copy of the first one's state directory{(isNamesake ? ", name and all" : "")}," : "")} until {until:0.0}");
         world.Second = second(isClone ? journal.Memory : null, isNamesake);
         if (world.Chance(0.15))

@@ -18,6 +18,8 @@ internal sealed class Prober(World world, Station station, Clock clock, Crash cr
     private int looks, nextHost, ledElsewhere = -2;
     private double took;
 
+    public string Boot => FormattableString.Invariant($"of h{station.Place + 1}");
+
     /// <summary>When the last look began: what the decision rests on is not older.</summary>
     public double BeganAt { get; private set; }
 
@@ -61,7 +63,7 @@ internal sealed class Prober(World world, Station station, Clock clock, Crash cr
         Wait();
         Last = new ClusterObservation(clock.Elapsed, clock.GetUtcNow(), [.. answers.Select(answer => answer with { AnsweredAgo = clock.Elapsed - asked })])
         {
-            Boot = FormattableString.Invariant($"of h{station.Place + 1}"),
+            Boot = Boot,
             Took = clock.Elapsed - asked,
             Hosts = [.. cache.OfType<HostObservation>()],
             PortViews = views,

@@ -65,7 +65,7 @@ public static class Decider
         var flushBounds = working.FlushBounds.Looked(observation, 2 * spec.Policy.LateAfter);
         var guardSeenAt = Guarding.SeenAt(spec.Policy, memory, working with { FlushBounds = flushBounds }, observation);
         var leavesLease = Ownership.LeavesLease(spec, memory, working, observation);
-        var mayBeArmed = Guarding.MayBeArmed(spec, memory, working, observation);
+        var mayBeArmed = Guarding.MayBeArmed(spec, memory, working, observation, leavesLease);
         var servedAt = observation.Find(memory.IntendedPrimary) is { IsServingPrimary: true } ? observation.At : working.ServedAt ?? observation.At;
         var now = new Situation(spec, memory, diagnosis, suspicion, observation)
         {

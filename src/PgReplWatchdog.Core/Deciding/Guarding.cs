@@ -58,23 +58,35 @@ public static class Guarding
     /// The node whose guard may be armed: the one on record, or ordered by this process. A new process does not know what one before it has ordered, in this boot of its host.
     /// Cleared by the host's word that the order is gone, and where the guard shows that it has none, or another watchdog's.
     /// </summary>
-    public static string? MayBeArmed(ClusterSpec spec, ClusterMemory memory, WorkingMemory working, ClusterObservation observation)
+    public static string? MayBeArmed(ClusterSpec spec, ClusterMemory memory, WorkingMemory working, ClusterObservation observation, bool leavesLease)
     {
         ArgumentNullException.ThrowIfNull(spec);
         ArgumentNullException.ThrowIfNull(memory);
         ArgumentNullException.ThrowIfNull(working);
         ArgumentNullException.ThrowIfNull(observation);
-        if (Ownership.LeavesLease(spec, memory, working, observation))
+        if (leavesLease)
             return null;
         if (memory.Guard is { } guard)
             return guard.Node;
-        var node = working.StartedAt is null && spec.Policy.GuardTimeToLive > TimeSpan.Zero && memory.IsOf(observation.Boot) ? memory.IntendedPrimary : working.MayBeArmed;
+        var node = working.StartedAt is null ? MayBeArmedBefore(spec, memory, observation.Boot) : working.MayBeArmed;
         var isGone = observation.Report is { Action: nameof(WatchdogAction.DisarmGuard), Succeeded: true } report && report.Node == node;
         // One that shows nothing at all has no session: it may have an order all the same.
         var showsNoOwn = observation.Find(node) is { IsServingPrimary: true, Server: { } server }
             && (server.GuardOrderId is "" || Ownership.IsForeign(spec, memory, server.GuardOwner));
         var wasJustTold = working.GuardToldAt is { } told && observation.At - told < ShowsWithin;
         return isGone || (showsNoOwn && !wasJustTold) ? null : node;
+    }
+
+    /// <summary>
+    /// The node whose guard a process before this one may have armed, in this boot of its host: nobody knows what it has ordered. Null for a copy of the
+    /// record: the lease is that of the watchdog that wrote it.
+    /// </summary>
+    public static string? MayBeArmedBefore(ClusterSpec spec, ClusterMemory memory, string boot)
+    {
+        ArgumentNullException.ThrowIfNull(spec);
+        ArgumentNullException.ThrowIfNull(memory);
+        return !memory.IsOf(boot) || Ownership.IsNamesake(spec, memory) ? null
+            : memory.Guard?.Node ?? (spec.Policy.GuardTimeToLive > TimeSpan.Zero ? memory.IntendedPrimary : null);
     }
 
     /// <summary>

@@ -27,6 +27,8 @@ public sealed class PostgresProber : IProber, IAsyncDisposable
     /// <summary>For those who were silent a moment ago, in a look that follows an action: as good as the time-out for one that is back, and short for one that is not.</summary>
     internal static TimeSpan AgainTimeout(TimeSpan timeout) => timeout / 4;
 
+    public string Boot => ThisHost.Boot;
+
     public async Task<ClusterObservation> ObserveAsync(Inquiry inquiry, CancellationToken cancellation)
     {
         var began = clock.GetElapsedTime(start);
@@ -46,7 +48,7 @@ public sealed class PostgresProber : IProber, IAsyncDisposable
         var at = clock.GetElapsedTime(start);
         var observation = new ClusterObservation(at, clock.GetUtcNow(), [.. nodes.Select(seen => seen.Node with { AnsweredAgo = at - seen.At })])
         {
-            Boot = ThisHost.Boot,
+            Boot = Boot,
             Took = at - began,
             Hosts = witnesses.Hosts,
             PortViews = witnesses.PortViews,

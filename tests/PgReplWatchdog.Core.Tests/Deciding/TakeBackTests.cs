@@ -70,7 +70,7 @@ public class TakeBackTests
     {
         var seen = At(20, Primary().With(server => server with { GuardOrderId = shown, GuardOwner = owner }), Standby());
         var report = disarmed is { } succeeded ? new ActionReport(nameof(WatchdogAction.DisarmGuard), Alpha, succeeded) : null;
-        return Guarding.MayBeArmed(Two() with { Owner = "0a1b2c3d" }, Known with { Guard = null }, working, seen with { Report = report });
+        return Guarding.MayBeArmed(Two() with { Owner = "0a1b2c3d" }, Known with { Guard = null }, working, seen with { Report = report }, leavesLease: false);
     }
 
     private static readonly WorkingMemory Ordered =
@@ -100,4 +100,23 @@ public class TakeBackTests
     [Fact]
     public void New_process_does_not_know_what_the_one_before_it_has_ordered() =>
         Assert.Equal(Alpha, MayBeArmed(WorkingMemory.Empty, null));
+
+    /// <summary>A copy of the record that is stopped before its first look would take away the lease on which the original counts.</summary>
+    [Theory]
+    [InlineData(Boot, null, Alpha)]
+    [InlineData("another boot", null, null)]
+    [InlineData("", null, null)]
+    [InlineData(Boot, "0a1b2c3d", null)]
+    [InlineData(Boot, "3d2c1b0a", Alpha)]
+    public void Lease_of_the_process_before_is_that_of_this_host_and_of_no_namesake(string boot, string? other, string? expected)
+    {
+        var spec = Two() with { Owner = "0a1b2c3d" };
+        var memory = Known with { Other = other is null ? null : new OtherWatchdog(other, Alpha, "192.0.2.9") };
+        Assert.Equal(expected, Guarding.MayBeArmedBefore(spec, memory with { Guard = null }, boot));
+        Assert.Equal(expected, Guarding.MayBeArmedBefore(spec, memory, boot));
+    }
+
+    [Fact]
+    public void Where_no_guard_is_armed_no_process_before_has_armed_one() =>
+        Assert.Null(Guarding.MayBeArmedBefore(Two() with { Policy = Two().Policy with { GuardTimeToLive = TimeSpan.Zero } }, Known with { Guard = null }, Boot));
 }

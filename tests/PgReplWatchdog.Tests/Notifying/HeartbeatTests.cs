@@ -82,6 +82,8 @@ public sealed class HeartbeatTests
 
         public void GoOn() => goesOn.TrySetResult();
 
+        public string Boot => "";
+
         public async Task<ClusterObservation> ObserveAsync(Inquiry inquiry, CancellationToken cancellation)
         {
             await goesOn.Task;

@@ -58,6 +58,8 @@ internal sealed class PretendedWorld : IProber, IActionRunner
         return nodes.ToImmutable();
     }
 
+    public string Boot => "";
+
     public async Task<ClusterObservation> ObserveAsync(Inquiry inquiry, CancellationToken cancellation)
     {
         if (hanging is { } wait)

@@ -63,6 +63,8 @@ public sealed class LateLookTests
         public override long GetTimestamp() => now.Ticks;
         public override DateTimeOffset GetUtcNow() => Looks.Start + now;
 
+        public string Boot => "";
+
         public Task<ClusterObservation> ObserveAsync(Inquiry inquiry, CancellationToken cancellation)
         {
             var look = Looks.At(now.TotalSeconds, Looks.Alone(), Looks.Standby(streams: false));

@@ -129,6 +129,8 @@ public sealed class WallClockTests
         /// <summary>Beta is to be pointed at its primary; else all is well.</summary>
         public bool NeedsAction { get; init; }
 
+        public string Boot => "";
+
         public async Task<ClusterObservation> ObserveAsync(Inquiry inquiry, CancellationToken cancellation)
         {
             Interlocked.Increment(ref checks);
