@@ -131,7 +131,11 @@ public sealed class Watchdog(
     {
         // Also one that was ordered a moment ago and has not confirmed.
         if (spec.Has(Last is null ? Guarding.MayBeArmedBefore(spec, memory, prober.Boot) : memory.Guard?.Node ?? working.MayBeArmed) is not { } node)
+        {
+            if (Last is null && spec.Policy.GuardTimeToLive > TimeSpan.Zero && spec.Has(memory.IntendedPrimary) is { } expected)
+                Tell(new WatchdogEvent(EventKind.GuardChanged, $"the guard of {expected} may be armed: the watchdog stops before its first look, and cannot tell whose lease that is"));
             return;
+        }
         var forgotten = memory with { Guard = null };
         var stops = new WatchdogEvent(EventKind.GuardChanged, $"disarming the guard of {node}: the watchdog stops");
         var left = new WatchdogEvent(EventKind.GuardChanged, $"the guard of {node} may still be armed. "

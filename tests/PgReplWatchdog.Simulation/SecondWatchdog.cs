@@ -84,9 +84,8 @@ internal sealed class SecondWatchdog : IDisposable
         turn.Wait();
         try
         {
-            do
+            for (var ends = isOver; !ends; ends = isOver || HasEnded)
                 RunProcess();
-            while (!isOver && world.Now < until);
         }
         catch (ObjectDisposedException) when (isOver)
         {
