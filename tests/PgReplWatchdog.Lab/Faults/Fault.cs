@@ -43,7 +43,8 @@ public abstract record Fault
         new Synchronous(HostGone: false),
         new Synchronous(HostGone: true),
         new SwitchoverUnseen(),
-        new RecordPutBack(),
+        new RecordPutBack(AtOnce: true),
+        new RecordPutBack(AtOnce: false),
         new Cascade(),
     ];
 

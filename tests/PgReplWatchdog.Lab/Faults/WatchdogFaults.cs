@@ -137,13 +137,19 @@ public sealed record SwitchoverUnseen : Fault
     private static string Settings(LabHost host) => $"{host.DataDirectory}/pgwatchdog.conf";
 }
 
-/// <summary>F23: the primary crashes and is replaced. Then the watchdog's host is put back to what it was before: the record names the old primary.</summary>
-public sealed record RecordPutBack : Fault
+/// <summary>
+/// F23: the primary crashes and is replaced. Then the watchdog's host is put back to what it was before: the record names the old primary. At once, with
+/// the other standby still detached; or when all is whole again, and nothing but the record is wrong.
+/// </summary>
+public sealed record RecordPutBack(bool AtOnce) : Fault
 {
     private static readonly TimeSpan Patience = TimeSpan.FromSeconds(60);
 
+    /// <summary>A younger record counts as that of a process that was restarted.</summary>
+    private static readonly TimeSpan Old = TimeSpan.FromSeconds(10);
+
     public override string Number => "F23";
-    public override string Name => "F23 state directory of before the failover";
+    public override string Name => AtOnce ? "F23 record of before the failover, put back at once" : "F23 record of before the failover, put back later";
     public override Must Must => Must.FailOver;
     public override bool NeedsWatchdog => true;
 
@@ -153,7 +159,13 @@ public sealed record RecordPutBack : Fault
         await scene.Watchdog.SaveAsync(ct);
         await scene.Watchdog.StartAsync(ct);
         await scene.Primary.KillPostgresAsync(ct);
-        await scene.UntilPromotedAsync(ct);
+        var promoted = await scene.UntilPromotedAsync(ct);
+        if (!AtOnce)
+        {
+            await scene.Watchdog.UntilAsync(
+                status => scene.Lab.Hosts.All(host => host == promoted || status.Streams(host.Name)), $"all others stream from {promoted}", Patience, ct);
+            await Task.Delay(Old, ct);
+        }
         await scene.Watchdog.KillAsync();
         await scene.Watchdog.RestoreAsync(ct);
         await scene.Watchdog.StartAsync(ct);
@@ -164,7 +176,8 @@ public sealed record RecordPutBack : Fault
     {
         var promoted = await scene.UntilPromotedAsync(ct);
         await scene.Watchdog.UntilAsync(status => status.IntendedPrimary == promoted.Name, $"the record names {promoted} again", Patience, ct);
-        await scene.Watchdog.CommandAsync(["setup", LabConfiguration.ClusterName, "--overwrite", scene.Primary.Name], ct);
+        if (AtOnce)
+            await scene.Watchdog.CommandAsync(["setup", LabConfiguration.ClusterName, "--overwrite", scene.Primary.Name], ct);
     }
 }
 
