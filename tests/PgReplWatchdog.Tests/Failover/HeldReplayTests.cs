@@ -45,11 +45,14 @@ public sealed class HeldReplayTests
         Assert.Contains("terminating connection due to administrator command", await report.EndAsync(), StringComparison.Ordinal);
         var account = WriteAccount.Of(writer);
         var lost = await account.LostOnAsync(cluster.Beta, Cancellation);
-        if (Majors.IsDebians(major)) // the others come without pg_waldump: the end of the dead primary's WAL is not found, and a row on its way may be lost
-            Assert.Empty(lost);
         Assert.DoesNotContain(lost, row => row.By == cluster.Beta);
         Assert.Empty(account.HolesIn(lost));
         var events = (await cluster.RequireAsync("events", "main", "--limit", "200", "--json")).Output;
+        // Some packages come without it: a row on its way may be lost then, and the watchdog says why.
+        if (File.Exists(Path.Combine(cluster.Alpha.BinDirectory, "pg_waldump")))
+            Assert.Empty(lost);
+        else
+            Assert.Contains("pg_waldump, which finds the end of the WAL", events, StringComparison.Ordinal);
         Assert.Contains("ended on beta, because they held replay", events, StringComparison.Ordinal);
     }
 
