@@ -38,7 +38,7 @@ internal sealed partial class Faults
         }
         var isAnotherThere = world.Nodes.Length > 2 && world.Setting.Spec.Nodes.All(node => node.Priority > 0);
         var stuckUntil = late && world.Chance(0.5) ? failsAt + world.Between(15, 50) : double.PositiveInfinity;
-        var kind = !late ? world.Random.Next(7) : isAnotherThere && world.Chance(0.7) ? 1 : 0;
+        var kind = !late ? world.Random.Next(8) : isAnotherThere && world.Chance(0.7) ? 1 : 0;
         // A startup process that hangs has no backlog if nothing comes any more: else another standby is elected.
         world.At(late ? failsAt + (kind == 1 ? 0.3 : -0.2) : failsAt - IsNoticed - world.Between(0, 5), kind switch
         {
@@ -48,6 +48,7 @@ internal sealed partial class Faults
             3 => () => DiskFills(standby, double.PositiveInfinity),
             4 => () => CannotBeDetached(standby),
             5 => () => SshdIsAway(world.Nodes[0], double.PositiveInfinity),
+            6 => () => IsOfNoUse(standby, double.PositiveInfinity),
             _ => world.Nodes.Length > 2 && world.Chance(0.5) ? () => IsNotSynchronous(standby) : () => CommitsWillWait(standby),
         });
         if (!late && world.Chance(0.5))

@@ -22,6 +22,8 @@ internal sealed partial class Faults
     [
         (2, (_, until) => StopsInOrder(world.Now, until)),
         (1, (node, until) => SshdIsAway(node, until)),
+        (1, (_, until) => IsOfNoUse(Anybody(), until)),
+        (1, (_, until) => NobodyCouldTakeOver(until)),
     ];
 
     private void StopsInOrder(double at, double until) => (StopsAt, StartsAt) = (at, until);
@@ -46,6 +48,11 @@ internal sealed partial class Faults
             if (world.Chance(0.25))
             {
                 LosesStandbysWhileSshIsSilent();
+                return;
+            }
+            if (world.Chance(0.25))
+            {
+                NobodyCouldTakeOver(90);
                 return;
             }
             var isSshdAway = world.Chance(0.5);
@@ -77,6 +84,31 @@ internal sealed partial class Faults
         SshdIsAway(world.Nodes[0], world.Now + world.Between(5, 40));
         foreach (var node in world.Nodes.Skip(1))
             world.At(world.Now + world.Between(0, 5), () => PowerFails(node, 90));
+    }
+
+    /// <summary>Every standby streams, and none could be promoted: the lease is to be gone when the primary is cut off from all. Sometimes its guard says nothing then.</summary>
+    private void NobodyCouldTakeOver(double until)
+    {
+        if (Array.Find(world.Nodes, node => node.IsPrimary) is not { } primary)
+            return;
+        if (world.Chance(0.3))
+            primary.Guard.LosesSession(until);
+        foreach (var node in world.Nodes.Where(node => node != primary))
+            IsOfNoUse(node, until);
+        world.At(world.Now + LeaseIsBack + 1, () => Isolate(primary, Math.Min(until, world.Now + world.Between(5, 30))));
+    }
+
+    private void IsOfNoUse(Node node, double until)
+    {
+        var (what, isSo) = world.Random.Next(world.Setting.MayPromote ? 2 : 3) switch
+        {
+            0 => ("replay is paused on", value => node.ReplayPaused = value),
+            1 => ("the watchdog's role may not read the replication views of", value => node.HidesViews = value),
+            _ => ("no trigger file can be made for", (Action<bool>)(value => node.TakesNoTriggerFile = value)),
+        };
+        world.Tell($"{what} {node} until {until:0.0}");
+        isSo(true);
+        world.At(until, () => isSo(false));
     }
 
     /// <summary>The guard was disarmed and is armed again, or is about to be.</summary>

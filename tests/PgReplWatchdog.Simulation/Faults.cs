@@ -309,7 +309,7 @@ internal sealed partial class Faults(World world, Journal journal, Crash crash, 
         {
             world.LeadsTo[node.Index] = node;
             node.SshdAwayUntil = 0;
-            (node.DiskFull, node.ReplayPaused) = (false, false);
+            (node.DiskFull, node.ReplayPaused, node.HidesViews, node.TakesNoTriggerFile) = (false, false, false, false);
             (node.ReplayHeldUntil, node.StuckUntil) = (0, 0);
             if (node.Process == Process.Running)
                 node.Hang = Hang.None;

@@ -118,6 +118,12 @@ internal sealed class Node(int index, Guard guard)
     /// <summary>As a standby: ALTER SYSTEM has set its primary_conninfo, and nobody can point it anywhere else.</summary>
     public bool IsUndetachable { get; set; }
 
+    /// <summary>The watchdog's role may not read its replication views.</summary>
+    public bool HidesViews { get; set; }
+
+    /// <summary>No file can be made where its trigger file goes.</summary>
+    public bool TakesNoTriggerFile { get; set; }
+
     /// <summary>Until then its host lets nobody in over SSH.</summary>
     public double SshdAwayUntil { get; set; }
 

@@ -213,11 +213,12 @@ internal sealed class Prober(World world, Station station, Clock clock, Crash cr
             GuardOwner = node.Guard.ShownOwner,
             Watchdogs = [.. world.Others(station).Select(other => other.SessionAt(node, world.Now)).OfType<WatchdogSession>()],
             Slots = [.. node.Slots.Select(name => new ReplicationSlot(world.Setting.Spec.Node(name).SlotName, false, "reserved", null))],
-            WalReceiver = receiver is null ? null : new WalReceiver("streaming", TimeSpan.FromSeconds(node.Guard.Ago(receiver.HeardAt, world.Now)), receiver.Primary.Name)
+            ReadsStatistics = !node.HidesViews,
+            WalReceiver = receiver is null || node.HidesViews ? null : new WalReceiver("streaming", TimeSpan.FromSeconds(node.Guard.Ago(receiver.HeardAt, world.Now)), receiver.Primary.Name)
             {
                 UpstreamEnd = new Lsn(node.Position),
             },
-            WalSenders = node.IsStandby ? [] :
+            WalSenders = node.IsStandby || node.HidesViews ? [] :
             [
                 .. world.Streams.Where(stream => stream.Primary == node && stream.AtPrimary)
                     .Select(stream => new WalSender(stream.Standby.Name, "streaming", "async", new Lsn(node.Position), new Lsn(stream.Flushed), new Lsn(stream.Flushed))),
@@ -295,7 +296,7 @@ internal sealed class Prober(World world, Station station, Clock clock, Crash cr
             BlockedByGuard = node.BlockedByGuard,
             StandbySignal = node.IsStandby,
             HasTriggerFile = node.TriggerFile,
-            TriggerDirectoryWritable = !node.DiskFull,
+            TriggerDirectoryWritable = node is { DiskFull: false, TakesNoTriggerFile: false },
             DetachObstacle = node is { IsStandby: true, IsUndetachable: true } ? "ALTER SYSTEM has set primary_conninfo" : "",
             FreeBytes = node.DiskFull ? 0 : 1_000_000_000,
             Job = node.Job is { } job ? new HostJob(job.Epoch, job.ExitStatus is null, job.ExitStatus, "at work") : null,

@@ -227,7 +227,7 @@ internal sealed class Runner(World world, Station station, Journal journal, Prob
                 return; // a primary that lives feeds it
             host.ReplayHeldUntil = 0; // what holds replay is ended
             if (method == PromotionMethod.TriggerFile)
-                host.TriggerFile |= !host.DiskFull;
+                host.TriggerFile |= host is { DiskFull: false, TakesNoTriggerFile: false };
             promoting = host is { IsRunning: true, IsStandby: true, Hang: Hang.None } && (method != PromotionMethod.TriggerFile || host.TriggerFile) && !world.Chance(0.05);
             if (promoting && host.PromotedAt > world.Now + 0.5)
                 host.PromotedAt = world.Now + (world.Chance(0.05) ? world.Between(1, 6) : world.Between(0.1, 0.5));
@@ -257,7 +257,7 @@ internal sealed class Runner(World world, Station station, Journal journal, Prob
         foreach (var node in world.Nodes)
         {
             var seen = prober.Last!.Find(node.Name)?.Server;
-            if (node != elected && node is { IsServing: true, IsStandby: true, ReplayPaused: false } && seen is { Role: Role.Standby, SystemIdentifier: World.SystemIdentifier, ReplayPaused: false }
+            if (node != elected && node is { IsServing: true, IsStandby: true, ReplayPaused: false } && seen is { Role: Role.Standby, SystemIdentifier: World.SystemIdentifier, ReplayPaused: false, ReadsStatistics: true }
                 && seen.ReceivedLsn?.Value == node.Position && node.Position > elected.Position && seen.Timeline >= elected.Branch.Timeline
                 && station.Spec.Nodes[node.Index].Priority > 0 && (world.Setting.MayPromote || prober.Last.Host(node.Name) is { IsReachable: true, TriggerDirectoryWritable: true }))
                 world.Truth.Violated("Election", $"{elected} is promoted at {elected.Position}, {node} has {node.Position}");

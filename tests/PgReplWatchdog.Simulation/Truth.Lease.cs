@@ -3,16 +3,16 @@ namespace PgReplWatchdog.Simulation;
 /// <summary>
 /// I8: no healthy primary is stopped by its guard for the watchdog's own trouble. That is: never while nothing but one
 /// connection, one standby or the watchdog fails; never while a standby of its lease has streamed for longer than the
-/// lease; never when the watchdog has been locked out of SQL for long, and the host answers over SSH. And a watchdog
-/// that stops in order leaves no order on a host that answers.
+/// lease; never when the watchdog has been locked out of SQL for long, or no standby could have been promoted for long, and the
+/// host answers over SSH. And a watchdog that stops in order leaves no order on a host that answers.
 /// </summary>
 internal sealed partial class Truth
 {
     /// <summary>
     /// Since when each node is a healthy primary whose host the watchdog reaches over SSH; that the watchdog is also locked
-    /// out of; from which a standby of its lease streams.
+    /// out of; that no standby could replace; from which a standby of its lease streams.
     /// </summary>
-    private readonly double[] answersSince = NeverYet(), lockedOutSince = NeverYet(), streamsSince = NeverYet();
+    private readonly double[] answersSince = NeverYet(), lockedOutSince = NeverYet(), uselessSince = NeverYet(), streamsSince = NeverYet();
 
     public void StoppedByGuard(Node node)
     {
@@ -20,6 +20,8 @@ internal sealed partial class Truth
             Violated("I8", $"the guard stops {node}, which is healthy, and the cluster has not failed");
         else if (IsOfFirst(node) && world.Now - lockedOutSince[node.Index] > Faults.LeaseIsBack)
             Violated("I8", $"the guard stops healthy {node}; the watchdog is locked out since {lockedOutSince[node.Index]:0.0}");
+        else if (IsOfFirst(node) && world.Now - uselessSince[node.Index] > Faults.LeaseIsBack)
+            Violated("I8", $"the guard stops healthy {node}; no standby could be promoted since {uselessSince[node.Index]:0.0}");
         else if (StreamedFor(node) > node.Guard.Order?.TimeToLive.TotalSeconds + 1)
             Violated("I8", $"the guard stops healthy {node}; a standby of its lease streams since {streamsSince[node.Index]:0.0}");
     }
@@ -49,9 +51,16 @@ internal sealed partial class Truth
                 && world.LeadsTo[node.Index] == node;
             Since(answersSince, node, answers);
             Since(lockedOutSince, node, answers && world.Now < world.LockedOutUntil && !world.IsWatchdogAway);
+            Since(uselessSince, node, answers && !world.IsWatchdogAway && (Array.TrueForAll(world.Nodes, IsOfNoUse) || Array.Exists(world.Nodes, HidesViews)));
             Since(streamsSince, node, isHealthy && world.Streams.Exists(stream => IsOfLease(stream, node)));
         }
     }
+
+    /// <summary>Whether it hears the primary is unknown: nobody is promoted for a primary that vanishes.</summary>
+    private static bool HidesViews(Node node) => node is { IsServing: true, IsStandby: true, HidesViews: true };
+
+    private bool IsOfNoUse(Node node) => node is not { IsServing: true, IsStandby: true, ReplayPaused: false }
+        || (node is { DiskFull: true } or { TakesNoTriggerFile: true } && !world.Setting.MayPromote) || world.Setting.Spec.Nodes[node.Index].Priority == 0;
 
     private bool IsExpected(Node node) =>
         world.Journal.Memory is { Procedure: null, IntendedPrimary: { } expected } && expected == node.Name;

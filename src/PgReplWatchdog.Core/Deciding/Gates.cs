@@ -147,9 +147,11 @@ public static class Gates
 
     /// <summary>
     /// Whichever has the most WAL when the primary fails is elected: "ready" needs all of them without doubts. A failover that
-    /// is due does not wait for it: no primary is worse than a slow promotion.
+    /// is due does not wait for it: no primary is worse than a slow promotion. A standby that cannot say whether it hears the primary keeps a failover from
+    /// becoming due.
     /// </summary>
     private static IEnumerable<ShutGate> CandidatesHaveDoubts(Situation now) =>
         now.Diagnosis.Verdict.IsFailure() ? [] : now.Candidates.SelectMany(candidate => candidate.Doubts)
+            .Concat(now.Candidates.Any(candidate => candidate.IsEligible) ? now.Candidates.SelectMany(candidate => candidate.Reasons).Where(reason => reason.Gate == Gate.CandidateUnreadable) : [])
             .OrderBy(doubt => doubt.Node, StringComparer.Ordinal);
 }

@@ -43,7 +43,7 @@ public static class Guarding
                 : new NextStep(memory with { Guard = armed }, WatchdogAction.Nothing,
                     [new(EventKind.GuardChanged, $"the guard of {node.Node} is armed; vouchers: {string.Join(", ", wanted!.Vouchers)}")]);
         }
-        if (wanted is null && primary.GuardOrderId is null)
+        if (wanted is null && primary.GuardOrderId is null && now.MayBeArmed != node.Node)
             return new NextStep(forgotten, WatchdogAction.Nothing, told);
         return triedAt is { } tried && now.Observation.At - tried < BetweenAttempts
             ? new NextStep(forgotten, WatchdogAction.Nothing, told)
@@ -178,13 +178,18 @@ public static class Guarding
     /// <summary>Two missed checks.</summary>
     private static TimeSpan Patience(Policy policy) => 2 * (policy.CheckInterval + policy.ProbeTimeout);
 
-    /// <summary>The standbys that the primary itself sees streaming and that could be promoted if they have enough WAL.</summary>
+    /// <summary>
+    /// The standbys that the primary itself sees streaming and that can be detached. No lease where none of them could be promoted, or where one cannot say
+    /// whether it hears the primary: it would stop a healthy primary that nobody could replace.
+    /// </summary>
     private static GuardOrder? Wanted(Situation now, ServerFacts primary)
     {
         if (now.Memory is { Other: not null } or { Later: not null })
             return null; // no failover begins
         if (now.Policy.GuardTimeToLive <= TimeSpan.Zero || !primary.Version.HasGuard || !now.Policy.Automatic || now.Observation.Wish.Paused || now.Observation.InFreezeWindow || Gates.IsTooSoon(now))
             return null;
+        if (now.Candidates.Any(candidate => candidate.Reasons.Any(reason => reason.Gate == Gate.CandidateUnreadable)))
+            return null; // a primary that vanished would not be found down
         var vouchers = now.Spec.Nodes
             .Where(node => node.Priority > 0 && now.Observation.Find(node.Name) is { IsServingStandby: true, Server: { } standby }
                 && standby.Timeline >= now.Memory.NewestTimeline // gate CandidateTimeline
@@ -193,6 +198,14 @@ public static class Guarding
                 && now.Observation.Host(node.Name) is not { DetachObstacle.Length: > 0 }
                 && primary.WalSenders.Any(sender => sender.ApplicationName == node.Name && sender.State == "streaming"))
             .Select(node => node.Name).Order(StringComparer.Ordinal).ToImmutableArray();
-        return vouchers.IsEmpty ? null : new GuardOrder(now.Policy.GuardTimeToLive, vouchers, now.Spec.Owner);
+        return now.Candidates.Any(candidate => vouchers.Contains(candidate.Node) && CouldBePromoted(candidate, now.Observation))
+            ? new GuardOrder(now.Policy.GuardTimeToLive, vouchers, now.Spec.Owner) : null;
     }
+
+    /// <summary>
+    /// But for what ends by itself within seconds: too much lag, and a host that did not answer just now. Each change of the order leaves the primary without
+    /// a guard that is believed for seconds.
+    /// </summary>
+    private static bool CouldBePromoted(Candidate candidate, ClusterObservation observation) => candidate.Reasons.All(reason =>
+        reason.Gate == Gate.CandidateTooFarBehind || (reason.Gate == Gate.PromotionUnavailable && observation.Host(candidate.Node) is not { IsReachable: true }));
 }

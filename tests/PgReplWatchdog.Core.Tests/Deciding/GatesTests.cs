@@ -143,6 +143,18 @@ public class GatesTests
         Assert.Equal(Gate.CandidateUnreachable, Assert.Single(decision.Candidates[1].Reasons).Gate);
     }
 
+    /// <summary>Were the primary to vanish, this standby could not say that it hears it no more: the verdict would be Unknown, whoever else could be promoted.</summary>
+    [Fact]
+    public void Standby_whose_views_may_not_be_read_keeps_ready_from_being_said_beside_a_candidate()
+    {
+        var gamma = Standby(Gamma).With(server => server with { ReadsStatistics = false, WalReceiver = null });
+        Assert.Equal([(Gate.ThresholdNotReached, null), (Gate.CandidateUnreadable, Gamma)],
+            new Watch(Three(new Policy { HasFenceCommand = true })).Look(0, Primary(), Standby(), gamma).Gates.Select(shut => (shut.Gate, shut.Node)));
+        var priorityless = new Watch(Three(new Policy { HasFenceCommand = true }).WithPriority(Gamma, 0)).Look(0, Primary(), Standby(), gamma);
+        Assert.Equal([Gate.ThresholdNotReached, Gate.CandidateUnreadable], priorityless.Gates.Select(shut => shut.Gate));
+        Assert.Equal([Gate.CandidateExcluded, Gate.CandidateUnreadable], priorityless.Candidates[1].Reasons.Select(shut => shut.Gate));
+    }
+
     /// <summary>Besides, its silence is no testimony: the primary is not even down.</summary>
     [Fact]
     public void Standby_whose_views_may_not_be_read_is_no_candidate()

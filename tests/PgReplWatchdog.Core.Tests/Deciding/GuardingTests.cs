@@ -9,10 +9,16 @@ public class GuardingTests
 
     private static NextStep Next(
         ClusterMemory memory, string? shown, double? triedAt = null, Policy? policy = null, NodeObservation? standby = null, OperatorWish? wish = null, bool freezeWindow = false,
-        double startedAt = 10)
+        double startedAt = 10, HostObservation? host = null)
     {
-        var seen = At(20, Primary().With(server => server with { GuardOrderId = shown }), standby ?? Standby()) with { Wish = wish ?? OperatorWish.None, InFreezeWindow = freezeWindow };
-        return Guarding.Next(new Situation(Two(policy), memory, new Diagnosis(Verdict.Serving, Alpha, []), Suspicion.None, seen), triedAt is { } at ? Seconds(at) : null, Seconds(startedAt));
+        var seen = At(20, Primary().SeenStreaming(standby is { Server.WalReceiver: null } ? [] : [Beta]).With(server => server with { GuardOrderId = shown }), standby ?? Standby())
+            .With(host ?? HostUp(Beta)) with { Wish = wish ?? OperatorWish.None, InFreezeWindow = freezeWindow };
+        var now = new Situation(Two(policy), memory, new Diagnosis(Verdict.Serving, Alpha, []), Suspicion.None, seen)
+        {
+            Hosts = HostProofs.None.Looked(At(10, Standby())),
+            Candidates = CandidateSelection.Assess(Two(policy), memory, Here, Alpha, seen),
+        };
+        return Guarding.Next(now, triedAt is { } at ? Seconds(at) : null, Seconds(startedAt));
     }
 
     private static readonly ClusterMemory Unarmed = Known with { Guard = null };
@@ -93,6 +99,72 @@ public class GuardingTests
         var next = Next(memory, BetaVouches.Id, policy: why == "automatic off" ? new Policy { Automatic = false } : null, freezeWindow: why == "freeze window",
             standby: why == "no standby streams" ? Deaf() : null, wish: new OperatorWish(why == "paused", 0));
         Assert.Equal((new WatchdogAction.DisarmGuard(Alpha), null), (next.Action, next.Memory.Guard));
+    }
+
+    private static NodeObservation CannotPromote => Standby().With(server => server with { PromoteTriggerFile = "" });
+
+    private static readonly Dictionary<string, (NodeObservation Standby, HostObservation Host)> OfNoUse = new()
+    {
+        ["replay is paused"] = (Standby().With(server => server with { ReplayPaused = true }), HostUp(Beta)),
+        ["the watchdog's role may not read its views"] = (Standby().With(server => server with { ReadsStatistics = false }), HostUp(Beta)),
+        ["another system"] = (Standby().With(server => server with { SystemIdentifier = OtherSystem }), HostUp(Beta)),
+        ["no trigger file is set"] = (CannotPromote, HostUp(Beta)),
+        ["no file can be made where the trigger file goes"] = (Standby(), HostUp(Beta) with { TriggerDirectoryWritable = false }),
+    };
+
+    public static TheoryData<string> OfNoUseNames => [.. OfNoUse.Keys];
+
+    /// <summary>The lease would keep the primary alive for a failover that cannot be: without the lease nothing stops it.</summary>
+    [Theory, MemberData(nameof(OfNoUseNames))]
+    public void Lease_is_taken_back_while_no_standby_could_be_promoted(string why)
+    {
+        var next = Next(Known, BetaVouches.Id, standby: OfNoUse[why].Standby, host: OfNoUse[why].Host);
+        Assert.Equal((new WatchdogAction.DisarmGuard(Alpha), null), (next.Action, next.Memory.Guard));
+    }
+
+    /// <summary>Whoever else could be promoted: the verdict on a primary that vanished would be Unknown.</summary>
+    [Fact]
+    public void Lease_is_taken_back_while_one_standby_cannot_say_whether_it_hears_the_primary()
+    {
+        var gamma = Standby(Gamma).With(server => server with { ReadsStatistics = false });
+        var primary = Primary().SeenStreaming(Beta, Gamma).With(server => server with { GuardOrderId = BetaVouches.Id });
+        Assert.Equal(new WatchdogAction.DisarmGuard(Alpha), Decider.Decide(Three(), Known, WorkingMemory.Empty, At(20, primary, Standby(), gamma)).Action);
+    }
+
+    [Fact]
+    public void Lease_stays_while_another_standby_could_be_promoted()
+    {
+        var order = new GuardOrder(Seconds(6), [Beta, Gamma]);
+        var known = Known with { Guard = new ArmedGuard(Alpha, order, Start) };
+        var paused = Standby(Gamma).With(server => server with { ReplayPaused = true });
+        var primary = Primary().SeenStreaming(Beta, Gamma).With(server => server with { GuardOrderId = order.Id });
+        Assert.Equal(order, Decider.Decide(Three(), known, WorkingMemory.Empty, At(20, primary, Standby(), paused)).Memory.Guard?.Order);
+    }
+
+    /// <summary>What ends by itself within seconds, and what nobody knows, changes nothing: each change takes a connection to the host, and seconds in which nothing is guarded.</summary>
+    [Theory]
+    [InlineData("it lags")]
+    [InlineData("its host did not answer just now, and pg_promote() is not granted")]
+    [InlineData("pg_promote() is granted, and no trigger file is set")]
+    public void Lease_stays_while_a_standby_could_be_promoted_a_moment_later(string why)
+    {
+        var (standby, host) = why == "it lags" ? (Standby(at: Behind(new Policy().MaximumLagBytes + 1)), HostUp(Beta))
+            : why.StartsWith("its host", StringComparison.Ordinal) ? (Standby(), HostGone(Beta))
+            : (CannotPromote.With(server => server with { MayPromote = true }), HostUp(Beta));
+        var known = Known;
+        Assert.Same(known, Next(known, BetaVouches.Id, standby: standby, host: host).Memory);
+    }
+
+    /// <summary>Its session at the server is gone: it shows nothing, and has its order all the same.</summary>
+    [Fact]
+    public void Lease_of_a_guard_that_shows_nothing_is_taken_back_as_well()
+    {
+        var paused = OfNoUse["replay is paused"].Standby;
+        var decision = Decider.Decide(Two(), Known, WorkingMemory.Empty, At(20, Primary().SeenStreaming(Beta).With(server => server with { GuardOrderId = null }), paused));
+        Assert.Equal((new WatchdogAction.DisarmGuard(Alpha), null), (decision.Action, decision.Memory.Guard));
+        var confirmed = At(24, Primary().SeenStreaming(Beta).With(server => server with { GuardOrderId = null }), paused)
+            with { Report = new ActionReport(nameof(WatchdogAction.DisarmGuard), Alpha, Succeeded: true) };
+        Assert.Equal(WatchdogAction.Nothing, Decider.Decide(Two(), decision.Memory, decision.Working, confirmed).Action);
     }
 
     [Fact]
