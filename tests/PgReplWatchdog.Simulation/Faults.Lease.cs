@@ -86,29 +86,47 @@ internal sealed partial class Faults
             world.At(world.Now + world.Between(0, 5), () => PowerFails(node, 90));
     }
 
-    /// <summary>Every standby streams, and none could be promoted: the lease is to be gone when the primary is cut off from all. Sometimes its guard says nothing then.</summary>
+    /// <summary>
+    /// Every standby streams, and none could be promoted, or one cannot say whether it hears the primary: the lease is to be gone when the primary is cut off
+    /// from all. Sometimes its guard says nothing then.
+    /// </summary>
     private void NobodyCouldTakeOver(double until)
     {
         if (Array.Find(world.Nodes, node => node.IsPrimary) is not { } primary)
             return;
         if (world.Chance(0.3))
             primary.Guard.LosesSession(until);
-        foreach (var node in world.Nodes.Where(node => node != primary))
-            IsOfNoUse(node, until);
+        var standbys = Array.FindAll(world.Nodes, node => node != primary);
+        if (standbys.Length > 1 && world.Chance(0.4))
+            ViewsAreHidden(standbys[world.Random.Next(standbys.Length)], until);
+        else
+            Array.ForEach(standbys, node => IsOfNoUse(node, until));
         world.At(world.Now + LeaseIsBack + 1, () => Isolate(primary, Math.Min(until, world.Now + world.Between(5, 30))));
     }
 
     private void IsOfNoUse(Node node, double until)
     {
-        var (what, isSo) = world.Random.Next(world.Setting.MayPromote ? 2 : 3) switch
-        {
-            0 => ("replay is paused on", value => node.ReplayPaused = value),
-            1 => ("the watchdog's role may not read the replication views of", value => node.HidesViews = value),
-            _ => ("no trigger file can be made for", (Action<bool>)(value => node.TakesNoTriggerFile = value)),
-        };
-        world.Tell($"{what} {node} until {until:0.0}");
-        isSo(true);
-        world.At(until, () => isSo(false));
+        var kind = world.Random.Next(world.Setting.MayPromote ? 2 : 3);
+        if (kind == 0)
+            PausesReplay(node, until);
+        else if (kind == 1)
+            ViewsAreHidden(node, until);
+        else
+            TakesNoTriggerFile(node, until);
+    }
+
+    private void ViewsAreHidden(Node node, double until)
+    {
+        world.Tell($"the watchdog's role may not read the replication views of {node} until {until:0.0}");
+        node.HidesViews = true;
+        world.At(until, () => node.HidesViews = false);
+    }
+
+    private void TakesNoTriggerFile(Node node, double until)
+    {
+        world.Tell($"no trigger file can be made for {node} until {until:0.0}");
+        node.TakesNoTriggerFile = true;
+        world.At(until, () => node.TakesNoTriggerFile = false);
     }
 
     /// <summary>The guard was disarmed and is armed again, or is about to be.</summary>

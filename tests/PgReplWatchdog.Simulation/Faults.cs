@@ -266,9 +266,12 @@ internal sealed partial class Faults(World world, Journal journal, Crash crash, 
 
     private void ReplayPauses(double until)
     {
-        var node = Anybody();
-        if (!node.IsStandby)
-            return;
+        if (Anybody() is { IsStandby: true } node)
+            PausesReplay(node, until);
+    }
+
+    private void PausesReplay(Node node, double until)
+    {
         world.Tell($"replay is paused on {node} until {until:0.0}");
         node.ReplayPaused = true;
         world.At(until, () => node.ReplayPaused = false);

@@ -53,7 +53,10 @@ public enum Gate
     /// <summary>It does not answer SQL.</summary>
     CandidateUnreachable,
 
-    /// <summary>The watchdog's role may not read its replication views: what it hears and lacks is unknown.</summary>
+    /// <summary>
+    /// The watchdog's role may not read its replication views: what it hears and lacks is unknown. A primary that vanished would be found Unknown, whoever
+    /// else could be promoted.
+    /// </summary>
     CandidateUnreadable,
 
     /// <summary>It says that it is no standby.</summary>

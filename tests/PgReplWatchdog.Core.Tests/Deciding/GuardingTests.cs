@@ -12,7 +12,8 @@ public class GuardingTests
         double startedAt = 10, HostObservation? host = null)
     {
         var seen = At(20, Primary().SeenStreaming(standby is { Server.WalReceiver: null } ? [] : [Beta]).With(server => server with { GuardOrderId = shown }), standby ?? Standby())
-            .With(host ?? HostUp(Beta)) with { Wish = wish ?? OperatorWish.None, InFreezeWindow = freezeWindow };
+            .With(host ?? HostUp(Beta)) with
+        { Wish = wish ?? OperatorWish.None, InFreezeWindow = freezeWindow };
         var now = new Situation(Two(policy), memory, new Diagnosis(Verdict.Serving, Alpha, []), Suspicion.None, seen)
         {
             Hosts = HostProofs.None.Looked(At(10, Standby())),
@@ -163,7 +164,8 @@ public class GuardingTests
         var decision = Decider.Decide(Two(), Known, WorkingMemory.Empty, At(20, Primary().SeenStreaming(Beta).With(server => server with { GuardOrderId = null }), paused));
         Assert.Equal((new WatchdogAction.DisarmGuard(Alpha), null), (decision.Action, decision.Memory.Guard));
         var confirmed = At(24, Primary().SeenStreaming(Beta).With(server => server with { GuardOrderId = null }), paused)
-            with { Report = new ActionReport(nameof(WatchdogAction.DisarmGuard), Alpha, Succeeded: true) };
+            with
+        { Report = new ActionReport(nameof(WatchdogAction.DisarmGuard), Alpha, Succeeded: true) };
         Assert.Equal(WatchdogAction.Nothing, Decider.Decide(Two(), decision.Memory, decision.Working, confirmed).Action);
     }
 

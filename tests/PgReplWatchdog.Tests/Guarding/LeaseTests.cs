@@ -118,6 +118,41 @@ public sealed class LeaseTests
         cluster.Alpha.ThawSshd();
     }
 
+    /// <summary>What keeps the standby from being promoted while it streams, on which node it is done, and what ends it.</summary>
+    private static readonly (string Node, string Out, string In)[] Obstacles =
+    [
+        ("alpha", "REVOKE pg_read_all_stats FROM pgwatchdog", "GRANT pg_read_all_stats TO pgwatchdog"),
+        ("beta", "ALTER SYSTEM SET promote_trigger_file = '/tmp/promote'", "ALTER SYSTEM RESET promote_trigger_file"),
+        ("beta", "SELECT pg_wal_replay_pause()", "SELECT pg_wal_replay_resume()"),
+    ];
+
+    /// <summary>Nobody could take the primary's place: the lease would stop it for nothing.</summary>
+    [Fact]
+    public async Task Lease_is_taken_back_while_its_standby_could_not_be_promoted()
+    {
+        await using var cluster = await StartAsync();
+        await cluster.Alpha.PsqlAsync("REVOKE EXECUTE ON FUNCTION pg_promote(boolean, integer) FROM pgwatchdog", Cancellation);
+        foreach (var (node, obstacle, end) in Obstacles)
+        {
+            await ArmedAsync(cluster);
+            await DoAsync(node, obstacle);
+            await DisarmedAsync(cluster, obstacle);
+            await cluster.UntilAsync(status => !status.FailoverReady && status.Gates.Contains("NoCandidate"), obstacle);
+            if (obstacle == Obstacles[^1].Out)
+                break;
+            await DoAsync(node, end);
+        }
+        await cluster.Service.KillAsync();
+        await GoesOnWithoutStandbyAsync(cluster, "replay was paused when the watchdog and the standby went");
+
+        async Task DoAsync(string node, string sql)
+        {
+            var host = node == "alpha" ? cluster.Alpha : cluster.Beta;
+            await host.PsqlAsync(sql, Cancellation);
+            await host.PsqlAsync("SELECT pg_reload_conf()", Cancellation);
+        }
+    }
+
     /// <summary>The rule: the watchdog and all standbys of the lease are away. What happened is told by whatever is asked next.</summary>
     [Fact]
     public async Task Primary_that_its_guard_has_stopped_is_told_with_when_why_and_what_to_do()
