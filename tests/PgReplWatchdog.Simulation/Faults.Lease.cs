@@ -9,6 +9,9 @@ internal sealed partial class Faults
     /// <summary>Longer than it takes to take a lease back: two missed checks, an attempt over SSH, and another.</summary>
     public const double LeaseIsBack = 15;
 
+    /// <summary>The same where no standby can be promoted: that has to last for 10 s by its clock, and a host is asked now and then.</summary>
+    public const double UselessLeaseIsBack = 20;
+
     /// <summary>A watchdog that stops asks again for 10 s by its own clock; an attempt that fails takes up to 4 s.</summary>
     private const double FarewellWaits = 4;
 
@@ -101,7 +104,7 @@ internal sealed partial class Faults
             ViewsAreHidden(standbys[world.Random.Next(standbys.Length)], until);
         else
             Array.ForEach(standbys, node => IsOfNoUse(node, until));
-        world.At(world.Now + LeaseIsBack + 1, () => Isolate(primary, Math.Min(until, world.Now + world.Between(5, 30))));
+        world.At(world.Now + UselessLeaseIsBack + 1, () => Isolate(primary, Math.Min(until, world.Now + world.Between(5, 30))));
     }
 
     private void IsOfNoUse(Node node, double until)

@@ -20,7 +20,7 @@ internal sealed partial class Truth
             Violated("I8", $"the guard stops {node}, which is healthy, and the cluster has not failed");
         else if (IsOfFirst(node) && world.Now - lockedOutSince[node.Index] > Faults.LeaseIsBack)
             Violated("I8", $"the guard stops healthy {node}; the watchdog is locked out since {lockedOutSince[node.Index]:0.0}");
-        else if (IsOfFirst(node) && world.Now - uselessSince[node.Index] > Faults.LeaseIsBack)
+        else if (IsOfFirst(node) && world.Now - uselessSince[node.Index] > Faults.UselessLeaseIsBack)
             Violated("I8", $"the guard stops healthy {node}; no standby could be promoted since {uselessSince[node.Index]:0.0}");
         else if (StreamedFor(node) > node.Guard.Order?.TimeToLive.TotalSeconds + 1)
             Violated("I8", $"the guard stops healthy {node}; a standby of its lease streams since {streamsSince[node.Index]:0.0}");

@@ -13,6 +13,9 @@ public sealed record Candidate(string Node, Lsn? Position, long? MissingBytes, I
 {
     public bool IsEligible => Reasons.IsEmpty;
 
+    /// <summary>Whether it hears the primary is unknown.</summary>
+    public bool IsUnreadable => Reasons.Any(reason => reason.Gate == Gate.CandidateUnreadable);
+
     /// <summary>WAL that it has received and not replayed, bytes: all of it is replayed before a promotion is done. Null where unknown.</summary>
     public long? BacklogBytes { get; init; }
 

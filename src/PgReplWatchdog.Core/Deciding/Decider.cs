@@ -67,6 +67,7 @@ public static class Decider
         var leavesLease = Ownership.LeavesLease(spec, memory, working, observation);
         var mayBeArmed = Guarding.MayBeArmed(spec, memory, working, observation, leavesLease);
         var servedAt = observation.Find(memory.IntendedPrimary) is { IsServingPrimary: true } ? observation.At : working.ServedAt ?? observation.At;
+        var candidates = CandidateSelection.Assess(spec, memory, known, diagnosis.Primary, observation, new CandidateDoubts(replays, hosts));
         var now = new Situation(spec, memory, diagnosis, suspicion, observation)
         {
             GuardSeenAt = guardSeenAt,
@@ -80,7 +81,8 @@ public static class Decider
             SeenTimeline = working.SeenTimeline,
             Replays = replays,
             Hosts = hosts,
-            Candidates = CandidateSelection.Assess(spec, memory, known, diagnosis.Primary, observation, new CandidateDoubts(replays, hosts)),
+            Candidates = candidates,
+            NobodySince = Guarding.NobodySince(working.NobodySince, candidates, observation.At),
         };
         var gates = Gates.Shut(now);
         var startedAt = working.StartedAt ?? observation.At;
@@ -126,6 +128,7 @@ public static class Decider
                 GuardToldAt = step.Action is WatchdogAction.ArmGuard or WatchdogAction.DisarmGuard ? observation.At : working.GuardToldAt,
                 ServedAt = servedAt,
                 WaitedAt = now.WaitedAt,
+                NobodySince = now.NobodySince,
                 MayBeArmed = step.Action is WatchdogAction.ArmGuard arm ? arm.Node : step.Memory.Guard?.Node
                     // An order on a node that was replaced stays: without it that node might start as a primary.
                     ?? (mayBeArmed == step.Memory.IntendedPrimary ? mayBeArmed : null),

@@ -20,6 +20,9 @@ public static class Guarding
     /// <summary>By then a guard that has an order shows it, however slow its host is.</summary>
     private static readonly TimeSpan ShowsWithin = TimeSpan.FromSeconds(10);
 
+    /// <summary>Replay that is paused for a moment, a lag, a host that misses one probe: each change of the order leaves the guard out of use for some 3 s.</summary>
+    private static readonly TimeSpan NobodyFor = TimeSpan.FromSeconds(10);
+
     /// <summary>Called while the intended primary serves and nothing else is under way.</summary>
     /// <param name="now">What is known.</param>
     /// <param name="triedAt">When this process last told the guard something.</param>
@@ -34,7 +37,9 @@ public static class Guarding
             return NextStep.Wait(memory.Guard is null ? memory : memory with { Guard = null });
         var wanted = Wanted(now, primary);
         var forgotten = memory.Guard is null ? memory : memory with { Guard = null };
-        ImmutableArray<WatchdogEvent> told = memory.Guard is null ? [] : [Forgotten(node.Node)];
+        ImmutableArray<WatchdogEvent> told = memory.Guard is null ? []
+            : wanted is null && now.NobodySince is not null ? [new(EventKind.GuardChanged, $"taking back the lease of {node.Node}'s guard: no failover is possible: {WhyNobody(now)}")]
+            : [Forgotten(node.Node)];
         if (primary.GuardOrderId == (wanted?.Id ?? ""))
         {
             var armed = wanted is null ? null : new ArmedGuard(node.Node, wanted, now.Observation.Time);
@@ -43,7 +48,8 @@ public static class Guarding
                 : new NextStep(memory with { Guard = armed }, WatchdogAction.Nothing,
                     [new(EventKind.GuardChanged, $"the guard of {node.Node} is armed; vouchers: {string.Join(", ", wanted!.Vouchers)}")]);
         }
-        if (wanted is null && primary.GuardOrderId is null && now.MayBeArmed != node.Node)
+        var mayHaveOrder = now.MayBeArmed == node.Node && primary.Version.HasGuard && now.Observation.Host(node.Node) is { IsReachable: true };
+        if (wanted is null && primary.GuardOrderId is null && !mayHaveOrder)
             return new NextStep(forgotten, WatchdogAction.Nothing, told);
         return triedAt is { } tried && now.Observation.At - tried < BetweenAttempts
             ? new NextStep(forgotten, WatchdogAction.Nothing, told)
@@ -179,8 +185,15 @@ public static class Guarding
     private static TimeSpan Patience(Policy policy) => 2 * (policy.CheckInterval + policy.ProbeTimeout);
 
     /// <summary>
-    /// The standbys that the primary itself sees streaming and that can be detached. No lease where none of them could be promoted, or where one cannot say
-    /// whether it hears the primary: it would stop a healthy primary that nobody could replace.
+    /// Since when no standby could take the place of a primary that vanished; null while one could. While one cannot say whether it hears the primary,
+    /// the primary would not be found down.
+    /// </summary>
+    public static TimeSpan? NobodySince(TimeSpan? before, ImmutableArray<Candidate> candidates, TimeSpan at) =>
+        candidates.Any(candidate => candidate.IsEligible) && !candidates.Any(candidate => candidate.IsUnreadable) ? null : before ?? at;
+
+    /// <summary>
+    /// The standbys that the primary itself sees streaming and that can be detached. None while nobody could be promoted: the lease would stop a healthy
+    /// primary for nothing. One that is armed is kept for a while.
     /// </summary>
     private static GuardOrder? Wanted(Situation now, ServerFacts primary)
     {
@@ -188,8 +201,6 @@ public static class Guarding
             return null; // no failover begins
         if (now.Policy.GuardTimeToLive <= TimeSpan.Zero || !primary.Version.HasGuard || !now.Policy.Automatic || now.Observation.Wish.Paused || now.Observation.InFreezeWindow || Gates.IsTooSoon(now))
             return null;
-        if (now.Candidates.Any(candidate => candidate.Reasons.Any(reason => reason.Gate == Gate.CandidateUnreadable)))
-            return null; // a primary that vanished would not be found down
         var vouchers = now.Spec.Nodes
             .Where(node => node.Priority > 0 && now.Observation.Find(node.Name) is { IsServingStandby: true, Server: { } standby }
                 && standby.Timeline >= now.Memory.NewestTimeline // gate CandidateTimeline
@@ -198,14 +209,12 @@ public static class Guarding
                 && now.Observation.Host(node.Name) is not { DetachObstacle.Length: > 0 }
                 && primary.WalSenders.Any(sender => sender.ApplicationName == node.Name && sender.State == "streaming"))
             .Select(node => node.Name).Order(StringComparer.Ordinal).ToImmutableArray();
-        return now.Candidates.Any(candidate => vouchers.Contains(candidate.Node) && CouldBePromoted(candidate, now.Observation))
-            ? new GuardOrder(now.Policy.GuardTimeToLive, vouchers, now.Spec.Owner) : null;
+        if (vouchers.IsEmpty)
+            return null;
+        var order = new GuardOrder(now.Policy.GuardTimeToLive, vouchers, now.Spec.Owner);
+        return now.NobodySince is not { } since || (order.Id == primary.GuardOrderId && now.Observation.At - since < NobodyFor) ? order : null;
     }
 
-    /// <summary>
-    /// But for what ends by itself within seconds: too much lag, and a host that did not answer just now. Each change of the order leaves the primary without
-    /// a guard that is believed for seconds.
-    /// </summary>
-    private static bool CouldBePromoted(Candidate candidate, ClusterObservation observation) => candidate.Reasons.All(reason =>
-        reason.Gate == Gate.CandidateTooFarBehind || (reason.Gate == Gate.PromotionUnavailable && observation.Host(candidate.Node) is not { IsReachable: true }));
+    private static string WhyNobody(Situation now) =>
+        string.Join("; ", now.Candidates.SelectMany(candidate => candidate.Reasons).Select(reason => reason.Sentence));
 }

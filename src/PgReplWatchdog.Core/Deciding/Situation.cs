@@ -31,6 +31,9 @@ public sealed record Situation(ClusterSpec Spec, ClusterMemory Memory, Diagnosis
     /// <summary>Every node but the primary, best candidate first.</summary>
     public ImmutableArray<Candidate> Candidates { get; init; } = [];
 
+    /// <summary><see cref="Guarding.NobodySince"/>, on the monotonic clock.</summary>
+    public TimeSpan? NobodySince { get; init; }
+
     /// <summary>The primary's position when it was last seen; null where that says nothing any more.</summary>
     public Lsn? KnownPosition { get; init; }
 

@@ -60,6 +60,9 @@ public sealed record WorkingMemory
     /// <summary>When the guard with the order on record was last seen, on the monotonic clock; null where nobody knows.</summary>
     public TimeSpan? GuardSeenAt { get; init; }
 
+    /// <summary>Since when no standby could be promoted for a primary that vanished, on the monotonic clock; null while one could.</summary>
+    public TimeSpan? NobodySince { get; init; }
+
     /// <summary>When this process saw the intended primary serve last, or its own first look, on the monotonic clock.</summary>
     public TimeSpan? ServedAt { get; init; }
 

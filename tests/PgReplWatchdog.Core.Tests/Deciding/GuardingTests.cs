@@ -9,17 +9,10 @@ public class GuardingTests
 
     private static NextStep Next(
         ClusterMemory memory, string? shown, double? triedAt = null, Policy? policy = null, NodeObservation? standby = null, OperatorWish? wish = null, bool freezeWindow = false,
-        double startedAt = 10, HostObservation? host = null)
+        double startedAt = 10)
     {
-        var seen = At(20, Primary().SeenStreaming(standby is { Server.WalReceiver: null } ? [] : [Beta]).With(server => server with { GuardOrderId = shown }), standby ?? Standby())
-            .With(host ?? HostUp(Beta)) with
-        { Wish = wish ?? OperatorWish.None, InFreezeWindow = freezeWindow };
-        var now = new Situation(Two(policy), memory, new Diagnosis(Verdict.Serving, Alpha, []), Suspicion.None, seen)
-        {
-            Hosts = HostProofs.None.Looked(At(10, Standby())),
-            Candidates = CandidateSelection.Assess(Two(policy), memory, Here, Alpha, seen),
-        };
-        return Guarding.Next(now, triedAt is { } at ? Seconds(at) : null, Seconds(startedAt));
+        var seen = At(20, Primary().With(server => server with { GuardOrderId = shown }), standby ?? Standby()) with { Wish = wish ?? OperatorWish.None, InFreezeWindow = freezeWindow };
+        return Guarding.Next(new Situation(Two(policy), memory, new Diagnosis(Verdict.Serving, Alpha, []), Suspicion.None, seen), triedAt is { } at ? Seconds(at) : null, Seconds(startedAt));
     }
 
     private static readonly ClusterMemory Unarmed = Known with { Guard = null };
@@ -108,6 +101,7 @@ public class GuardingTests
     {
         ["replay is paused"] = (Standby().With(server => server with { ReplayPaused = true }), HostUp(Beta)),
         ["the watchdog's role may not read its views"] = (Standby().With(server => server with { ReadsStatistics = false }), HostUp(Beta)),
+        ["it lacks too much"] = (Standby(at: Behind(new Policy().MaximumLagBytes + 1)), HostUp(Beta)),
         ["another system"] = (Standby().With(server => server with { SystemIdentifier = OtherSystem }), HostUp(Beta)),
         ["no trigger file is set"] = (CannotPromote, HostUp(Beta)),
         ["no file can be made where the trigger file goes"] = (Standby(), HostUp(Beta) with { TriggerDirectoryWritable = false }),
@@ -115,57 +109,84 @@ public class GuardingTests
 
     public static TheoryData<string> OfNoUseNames => [.. OfNoUse.Keys];
 
-    /// <summary>The lease would keep the primary alive for a failover that cannot be: without the lease nothing stops it.</summary>
+    /// <summary>
+    /// The guard would stop a healthy primary that nobody could replace. What lasts for less is no reason: each change of the order leaves the guard out of use for seconds.
+    /// </summary>
     [Theory, MemberData(nameof(OfNoUseNames))]
-    public void Lease_is_taken_back_while_no_standby_could_be_promoted(string why)
+    public void Lease_is_taken_back_when_no_standby_could_be_promoted_for_ten_seconds(string why)
     {
-        var next = Next(Known, BetaVouches.Id, standby: OfNoUse[why].Standby, host: OfNoUse[why].Host);
-        Assert.Equal((new WatchdogAction.DisarmGuard(Alpha), null), (next.Action, next.Memory.Guard));
+        var (standby, host) = OfNoUse[why];
+        var looks = new Leased(Two(), Known.Guard!.Order);
+        Assert.Equal((WatchdogAction.Nothing, true), looks.At(20, standby, host));
+        Assert.Equal((WatchdogAction.Nothing, true), looks.At(25, Standby(), HostUp(Beta))); // it began anew
+        Assert.Equal((WatchdogAction.Nothing, true), looks.At(26, standby, host));
+        Assert.Equal((WatchdogAction.Nothing, true), looks.At(35.9, standby, host));
+        Assert.Equal((new WatchdogAction.DisarmGuard(Alpha), false), looks.At(36, standby, host));
+        Assert.Contains("taking back the lease of alpha's guard: no failover is possible: ", looks.Told, StringComparison.Ordinal);
+        Assert.Contains(Beta, looks.Told, StringComparison.Ordinal);
+    }
+
+    [Fact]
+    public void Lease_is_not_given_while_no_standby_could_be_promoted()
+    {
+        var looks = new Leased(Two(), null);
+        Assert.Equal((WatchdogAction.Nothing, false), looks.At(20, OfNoUse["replay is paused"].Standby, HostUp(Beta)));
+        Assert.Equal((WatchdogAction.Nothing, false), looks.At(50, OfNoUse["replay is paused"].Standby, HostUp(Beta)));
+        Assert.IsType<WatchdogAction.ArmGuard>(looks.At(51, Standby(), HostUp(Beta)).Action);
+    }
+
+    [Fact]
+    public void Lease_stays_while_pg_promote_is_granted_and_no_trigger_file_is_set()
+    {
+        var looks = new Leased(Two(), Known.Guard!.Order);
+        var promotes = OfNoUse["no trigger file is set"].Standby.With(server => server with { MayPromote = true });
+        Assert.Equal((WatchdogAction.Nothing, true), looks.At(20, promotes, HostUp(Beta)));
+        Assert.Equal((WatchdogAction.Nothing, true), looks.At(50, promotes, HostUp(Beta)));
     }
 
     /// <summary>Whoever else could be promoted: the verdict on a primary that vanished would be Unknown.</summary>
-    [Fact]
-    public void Lease_is_taken_back_while_one_standby_cannot_say_whether_it_hears_the_primary()
-    {
-        var gamma = Standby(Gamma).With(server => server with { ReadsStatistics = false });
-        var primary = Primary().SeenStreaming(Beta, Gamma).With(server => server with { GuardOrderId = BetaVouches.Id });
-        Assert.Equal(new WatchdogAction.DisarmGuard(Alpha), Decider.Decide(Three(), Known, WorkingMemory.Empty, At(20, primary, Standby(), gamma)).Action);
-    }
-
-    [Fact]
-    public void Lease_stays_while_another_standby_could_be_promoted()
-    {
-        var order = new GuardOrder(Seconds(6), [Beta, Gamma]);
-        var known = Known with { Guard = new ArmedGuard(Alpha, order, Start) };
-        var paused = Standby(Gamma).With(server => server with { ReplayPaused = true });
-        var primary = Primary().SeenStreaming(Beta, Gamma).With(server => server with { GuardOrderId = order.Id });
-        Assert.Equal(order, Decider.Decide(Three(), known, WorkingMemory.Empty, At(20, primary, Standby(), paused)).Memory.Guard?.Order);
-    }
-
-    /// <summary>What ends by itself within seconds, and what nobody knows, changes nothing: each change takes a connection to the host, and seconds in which nothing is guarded.</summary>
     [Theory]
-    [InlineData("it lags")]
-    [InlineData("its host did not answer just now, and pg_promote() is not granted")]
-    [InlineData("pg_promote() is granted, and no trigger file is set")]
-    public void Lease_stays_while_a_standby_could_be_promoted_a_moment_later(string why)
+    [InlineData("the watchdog's role may not read its views", false)]
+    [InlineData("replay is paused", true)]
+    public void Beside_a_good_standby_the_lease_stays_unless_the_other_one_cannot_say_whether_it_hears_the_primary(string why, bool stays)
     {
-        var (standby, host) = why == "it lags" ? (Standby(at: Behind(new Policy().MaximumLagBytes + 1)), HostUp(Beta))
-            : why.StartsWith("its host", StringComparison.Ordinal) ? (Standby(), HostGone(Beta))
-            : (CannotPromote.With(server => server with { MayPromote = true }), HostUp(Beta));
-        var known = Known;
-        Assert.Same(known, Next(known, BetaVouches.Id, standby: standby, host: host).Memory);
+        var looks = new Leased(Three(), new GuardOrder(Seconds(6), [Beta, Gamma]));
+        var gamma = OfNoUse[why].Standby with { Node = Gamma };
+        Assert.Equal((WatchdogAction.Nothing, true), looks.At(20, gamma, HostUp(Gamma)));
+        Assert.Equal((stays ? WatchdogAction.Nothing : new WatchdogAction.DisarmGuard(Alpha), stays), looks.At(30, gamma, HostUp(Gamma)));
     }
 
-    /// <summary>Its session at the server is gone: it shows nothing, and has its order all the same.</summary>
+    /// <summary>Alpha's guard shows the order all the while; beta is well where nothing else is said of it.</summary>
+    private sealed class Leased(ClusterSpec spec, GuardOrder? order)
+    {
+        private ClusterMemory memory = Known with { Guard = order is null ? null : new ArmedGuard(Alpha, order, Start) };
+        private WorkingMemory working = WorkingMemory.Empty;
+
+        public string Told { get; private set; } = "";
+
+        public (WatchdogAction Action, bool IsLeased) At(double second, NodeObservation standby, HostObservation host)
+        {
+            var primary = Primary().SeenStreaming(Beta, Gamma).With(server => server with { GuardOrderId = order?.Id ?? "" });
+            var others = standby.Node == Beta ? [standby] : new[] { Standby(), standby };
+            var decision = Decider.Decide(spec, memory, working, Clusters.At(second, [primary, .. others]).With(host));
+            (memory, working) = (decision.Memory, decision.Working);
+            Told = string.Join('\n', decision.Events.Select(told => told.Sentence));
+            return (decision.Action, memory.Guard is not null);
+        }
+    }
+
+    /// <summary>Its session at the server is gone: it shows nothing, and has its order all the same. A host that does not answer is not asked.</summary>
     [Fact]
     public void Lease_of_a_guard_that_shows_nothing_is_taken_back_as_well()
     {
-        var paused = OfNoUse["replay is paused"].Standby;
-        var decision = Decider.Decide(Two(), Known, WorkingMemory.Empty, At(20, Primary().SeenStreaming(Beta).With(server => server with { GuardOrderId = null }), paused));
-        Assert.Equal((new WatchdogAction.DisarmGuard(Alpha), null), (decision.Action, decision.Memory.Guard));
-        var confirmed = At(24, Primary().SeenStreaming(Beta).With(server => server with { GuardOrderId = null }), paused)
-            with
-        { Report = new ActionReport(nameof(WatchdogAction.DisarmGuard), Alpha, Succeeded: true) };
+        NodeObservation[] nodes = [Primary().SeenStreaming(Beta).With(server => server with { GuardOrderId = null }), OfNoUse["replay is paused"].Standby];
+        var decision = Decider.Decide(Two(), Known, WorkingMemory.Empty, At(20, nodes).With(HostGone(Alpha)));
+        Assert.Equal((WatchdogAction.Nothing, null), (decision.Action, decision.Memory.Guard));
+        decision = Decider.Decide(Two(), decision.Memory, decision.Working, At(21, nodes));
+        Assert.Equal(new WatchdogAction.DisarmGuard(Alpha), decision.Action);
+        decision = Decider.Decide(Two(), decision.Memory, decision.Working, At(25, nodes));
+        Assert.Equal(new WatchdogAction.DisarmGuard(Alpha), decision.Action);
+        var confirmed = At(29, nodes) with { Report = new ActionReport(nameof(WatchdogAction.DisarmGuard), Alpha, Succeeded: true) };
         Assert.Equal(WatchdogAction.Nothing, Decider.Decide(Two(), decision.Memory, decision.Working, confirmed).Action);
     }
 
