@@ -154,7 +154,7 @@ internal static class Clusters
         primary.With(server => server with { WalSenders = [.. standbys.Select(standby => new WalSender(standby, "streaming", "async", Here, Here, Here))] });
 
     private static NodeObservation Seeing(NodeObservation seen, NodeObservation[] nodes) => seen.IsServingPrimary && seen.Server!.WalSenders.IsEmpty
-        ? seen.SeenStreaming([.. nodes.Where(node => node is { IsServingStandby: true, Server.WalReceiver.IsStreaming: true }).Select(node => node.Node)])
+        ? seen.SeenStreaming([.. nodes.Where(node => node is { IsServingStandby: true, Server.WalReceiver.IsStreaming: true } or { IsServingStandby: true, Server.ReadsStatistics: false }).Select(node => node.Node)])
         : seen;
 
     public static TimeSpan Seconds(double seconds) => TimeSpan.FromSeconds(seconds);

@@ -110,7 +110,7 @@ public sealed record Mutation(string Name, string Invariant, params Patch[] Patc
         new("lease-asked-for-once", "I8", new Patch("src/PgReplWatchdog/Watchdog.cs",
             "while (!await DisarmedAsync(node, cancellation))", "while (!await DisarmedAsync(node, cancellation) && !MUTANT)")),
         new("lease-kept-while-nobody-could-be-promoted", "I8", new Patch(Deciding + "Guarding.cs",
-            "candidates.Any(candidate => candidate.IsEligible)", "(MUTANT || candidates.Any(candidate => candidate.IsEligible))")),
+            "candidates.Any(CouldBePromoted)", "(MUTANT || candidates.Any(CouldBePromoted))")),
         new("lease-kept-beside-a-standby-that-cannot-say", "I8", new Patch(Deciding + "Guarding.cs",
             "&& !candidates.Any(candidate => candidate.IsUnreadable)", "&& (MUTANT || !candidates.Any(candidate => candidate.IsUnreadable))")),
         new("lease-of-a-guard-without-a-session-kept", "I8", new Patch(Deciding + "Guarding.cs",

@@ -82,7 +82,7 @@ public static class Decider
             Replays = replays,
             Hosts = hosts,
             Candidates = candidates,
-            NobodySince = Guarding.NobodySince(working.NobodySince, candidates, observation.At),
+            NobodySince = Guarding.NobodySince(spec.Policy, working, trail, candidates, observation),
         };
         var gates = Gates.Shut(now);
         var startedAt = working.StartedAt ?? observation.At;

@@ -37,8 +37,10 @@ public static class Guarding
             return NextStep.Wait(memory.Guard is null ? memory : memory with { Guard = null });
         var wanted = Wanted(now, primary);
         var forgotten = memory.Guard is null ? memory : memory with { Guard = null };
+        var mayHaveOrder = now.MayBeArmed == node.Node && primary.Version.HasGuard && now.Observation.Host(node.Node) is { IsReachable: true };
+        var isTakenBack = wanted is null && IsNobodyForLong(now) && (primary.GuardOrderId is { Length: > 0 } || mayHaveOrder);
         ImmutableArray<WatchdogEvent> told = memory.Guard is null ? []
-            : wanted is null && now.NobodySince is not null ? [new(EventKind.GuardChanged, $"taking back the lease of {node.Node}'s guard: no failover is possible: {WhyNobody(now)}")]
+            : isTakenBack ? [new(EventKind.GuardChanged, $"taking back the lease of {node.Node}'s guard: no failover is possible: {WhyNobody(now)}")]
             : [Forgotten(node.Node)];
         if (primary.GuardOrderId == (wanted?.Id ?? ""))
         {
@@ -48,7 +50,6 @@ public static class Guarding
                 : new NextStep(memory with { Guard = armed }, WatchdogAction.Nothing,
                     [new(EventKind.GuardChanged, $"the guard of {node.Node} is armed; vouchers: {string.Join(", ", wanted!.Vouchers)}")]);
         }
-        var mayHaveOrder = now.MayBeArmed == node.Node && primary.Version.HasGuard && now.Observation.Host(node.Node) is { IsReachable: true };
         if (wanted is null && primary.GuardOrderId is null && !mayHaveOrder)
             return new NextStep(forgotten, WatchdogAction.Nothing, told);
         return triedAt is { } tried && now.Observation.At - tried < BetweenAttempts
@@ -186,14 +187,29 @@ public static class Guarding
 
     /// <summary>
     /// Since when no standby could take the place of a primary that vanished; null while one could. While one cannot say whether it hears the primary,
-    /// the primary would not be found down.
+    /// the primary would not be found down. Nobody knows what was so between two checks that lie far apart.
     /// </summary>
-    public static TimeSpan? NobodySince(TimeSpan? before, ImmutableArray<Candidate> candidates, TimeSpan at) =>
-        candidates.Any(candidate => candidate.IsEligible) && !candidates.Any(candidate => candidate.IsUnreadable) ? null : before ?? at;
+    public static TimeSpan? NobodySince(
+        Policy policy, WorkingMemory working, PrimaryTrail trail, ImmutableArray<Candidate> candidates, ClusterObservation observation)
+    {
+        ArgumentNullException.ThrowIfNull(policy);
+        ArgumentNullException.ThrowIfNull(working);
+        ArgumentNullException.ThrowIfNull(trail);
+        ArgumentNullException.ThrowIfNull(observation);
+        if (candidates.Any(CouldBePromoted) && !candidates.Any(candidate => candidate.IsUnreadable))
+            return null;
+        return observation.At - working.LookedAt?.At <= policy.LateAfter && working.NobodySince is { } before ? before : observation.At;
+
+        // What is under way arrives: only a standby that lacks older WAL than the lease lasts renews nothing, and would be too far behind as well.
+        bool CouldBePromoted(Candidate candidate) => candidate.Reasons.All(reason => reason.Gate == Gate.CandidateTooFarBehind
+            && candidate.Position is { } position && !(trail.TimeSincePassed(position, observation.At) >= policy.GuardTimeToLive));
+    }
+
+    private static bool IsNobodyForLong(Situation now) => now.Observation.At - now.NobodySince >= NobodyFor;
 
     /// <summary>
     /// The standbys that the primary itself sees streaming and that can be detached. None while nobody could be promoted: the lease would stop a healthy
-    /// primary for nothing. One that is armed is kept for a while.
+    /// primary for nothing. One that may be armed is kept for a while.
     /// </summary>
     private static GuardOrder? Wanted(Situation now, ServerFacts primary)
     {
@@ -212,7 +228,7 @@ public static class Guarding
         if (vouchers.IsEmpty)
             return null;
         var order = new GuardOrder(now.Policy.GuardTimeToLive, vouchers, now.Spec.Owner);
-        return now.NobodySince is not { } since || (order.Id == primary.GuardOrderId && now.Observation.At - since < NobodyFor) ? order : null;
+        return now.NobodySince is null || (now.MayBeArmed == now.Memory.IntendedPrimary && !IsNobodyForLong(now)) ? order : null;
     }
 
     private static string WhyNobody(Situation now) =>

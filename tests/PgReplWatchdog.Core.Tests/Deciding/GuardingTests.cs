@@ -109,39 +109,58 @@ public class GuardingTests
 
     public static TheoryData<string> OfNoUseNames => [.. OfNoUse.Keys];
 
-    /// <summary>
-    /// The guard would stop a healthy primary that nobody could replace. What lasts for less is no reason: each change of the order leaves the guard out of use for seconds.
-    /// </summary>
+    /// <summary>The guard would stop a healthy primary that nobody could replace. Each change of the order leaves the guard out of use for seconds: what passes changes nothing.</summary>
     [Theory, MemberData(nameof(OfNoUseNames))]
     public void Lease_is_taken_back_when_no_standby_could_be_promoted_for_ten_seconds(string why)
     {
         var (standby, host) = OfNoUse[why];
-        var looks = new Leased(Two(), Known.Guard!.Order);
-        Assert.Equal((WatchdogAction.Nothing, true), looks.At(20, standby, host));
-        Assert.Equal((WatchdogAction.Nothing, true), looks.At(25, Standby(), HostUp(Beta))); // it began anew
-        Assert.Equal((WatchdogAction.Nothing, true), looks.At(26, standby, host));
-        Assert.Equal((WatchdogAction.Nothing, true), looks.At(35.9, standby, host));
-        Assert.Equal((new WatchdogAction.DisarmGuard(Alpha), false), looks.At(36, standby, host));
-        Assert.Contains("taking back the lease of alpha's guard: no failover is possible: ", looks.Told, StringComparison.Ordinal);
-        Assert.Contains(Beta, looks.Told, StringComparison.Ordinal);
+        var checks = new Leased(Two(), Known.Guard!.Order);
+        Assert.Equal((WatchdogAction.Nothing, true), checks.Until(29, standby, host)); // from second 20
+        Assert.Equal((WatchdogAction.Nothing, true), checks.Until(30, Standby(), HostUp(Beta)));
+        Assert.Equal((WatchdogAction.Nothing, true), checks.Until(40, standby, host));
+        Assert.Equal((new WatchdogAction.DisarmGuard(Alpha), false), checks.Until(41, standby, host));
+        Assert.StartsWith("taking back the lease of alpha's guard: no failover is possible: ", checks.Told, StringComparison.Ordinal);
+        Assert.Contains(Beta, checks.Told, StringComparison.Ordinal);
+    }
+
+    /// <summary>What is under way arrives, also when the primary vanishes. One that lacks older WAL than the lease lasts does not renew it either.</summary>
+    [Theory]
+    [InlineData(5.9, true)]
+    [InlineData(6.1, false)]
+    public void Lease_stays_while_a_standby_lacks_much_that_the_primary_has_only_just_written(double seconds, bool stays)
+    {
+        var second = (long)new Policy().MaximumLagBytes;
+        var checks = new Leased(Two(), Known.Guard!.Order, bytesInASecond: second);
+        Assert.Equal((WatchdogAction.Nothing, true), checks.Until(30, at => Standby(at: Written(at)), HostUp(Beta)));
+        Assert.Equal((stays ? WatchdogAction.Nothing : new WatchdogAction.DisarmGuard(Alpha), stays), checks.Until(41, at => Standby(at: Written(at - seconds)), HostUp(Beta)));
+
+        Lsn Written(double at) => new(Here.Value + (ulong)(at * second));
+    }
+
+    [Fact]
+    public void Lease_stays_where_nobody_knows_what_was_so_for_ten_seconds()
+    {
+        var checks = new Leased(Two(), Known.Guard!.Order);
+        var paused = OfNoUse["replay is paused"].Standby;
+        Assert.Equal((WatchdogAction.Nothing, true), checks.At(20, paused, HostUp(Beta)));
+        Assert.Equal((WatchdogAction.Nothing, true), checks.At(32, paused, HostUp(Beta)));
+        Assert.Equal((new WatchdogAction.DisarmGuard(Alpha), false), checks.Until(42, paused, HostUp(Beta)));
     }
 
     [Fact]
     public void Lease_is_not_given_while_no_standby_could_be_promoted()
     {
-        var looks = new Leased(Two(), null);
-        Assert.Equal((WatchdogAction.Nothing, false), looks.At(20, OfNoUse["replay is paused"].Standby, HostUp(Beta)));
-        Assert.Equal((WatchdogAction.Nothing, false), looks.At(50, OfNoUse["replay is paused"].Standby, HostUp(Beta)));
-        Assert.IsType<WatchdogAction.ArmGuard>(looks.At(51, Standby(), HostUp(Beta)).Action);
+        var checks = new Leased(Two(), null);
+        Assert.Equal((WatchdogAction.Nothing, false), checks.At(20, OfNoUse["replay is paused"].Standby, HostUp(Beta)));
+        Assert.Equal((WatchdogAction.Nothing, false), checks.Until(40, OfNoUse["replay is paused"].Standby, HostUp(Beta)));
+        Assert.IsType<WatchdogAction.ArmGuard>(checks.Until(41, Standby(), HostUp(Beta)).Action);
     }
 
     [Fact]
     public void Lease_stays_while_pg_promote_is_granted_and_no_trigger_file_is_set()
     {
-        var looks = new Leased(Two(), Known.Guard!.Order);
         var promotes = OfNoUse["no trigger file is set"].Standby.With(server => server with { MayPromote = true });
-        Assert.Equal((WatchdogAction.Nothing, true), looks.At(20, promotes, HostUp(Beta)));
-        Assert.Equal((WatchdogAction.Nothing, true), looks.At(50, promotes, HostUp(Beta)));
+        Assert.Equal((WatchdogAction.Nothing, true), new Leased(Two(), Known.Guard!.Order).Until(50, promotes, HostUp(Beta)));
     }
 
     /// <summary>Whoever else could be promoted: the verdict on a primary that vanished would be Unknown.</summary>
@@ -150,27 +169,48 @@ public class GuardingTests
     [InlineData("replay is paused", true)]
     public void Beside_a_good_standby_the_lease_stays_unless_the_other_one_cannot_say_whether_it_hears_the_primary(string why, bool stays)
     {
-        var looks = new Leased(Three(), new GuardOrder(Seconds(6), [Beta, Gamma]));
+        var checks = new Leased(Three(), new GuardOrder(Seconds(6), [Beta, Gamma]));
         var gamma = OfNoUse[why].Standby with { Node = Gamma };
-        Assert.Equal((WatchdogAction.Nothing, true), looks.At(20, gamma, HostUp(Gamma)));
-        Assert.Equal((stays ? WatchdogAction.Nothing : new WatchdogAction.DisarmGuard(Alpha), stays), looks.At(30, gamma, HostUp(Gamma)));
+        Assert.Equal((WatchdogAction.Nothing, true), checks.Until(29, gamma, HostUp(Gamma)));
+        Assert.Equal((stays ? WatchdogAction.Nothing : new WatchdogAction.DisarmGuard(Alpha), stays), checks.Until(30, gamma, HostUp(Gamma)));
     }
 
-    /// <summary>Alpha's guard shows the order all the while; beta is well where nothing else is said of it.</summary>
-    private sealed class Leased(ClusterSpec spec, GuardOrder? order)
+    /// <summary>Gamma goes while beta's replay is paused for a moment.</summary>
+    [Fact]
+    public void Order_changes_with_its_standbys_while_no_standby_could_be_promoted_for_a_moment()
+    {
+        var primary = Primary().SeenStreaming(Beta).With(server => server with { GuardOrderId = new GuardOrder(Seconds(6), [Beta, Gamma]).Id });
+        var known = Known with { Guard = new ArmedGuard(Alpha, new GuardOrder(Seconds(6), [Beta, Gamma]), Start) };
+        var decision = Decider.Decide(Three(), known, WorkingMemory.Empty, At(20, primary, OfNoUse["replay is paused"].Standby, Unreachable(Gamma)));
+        Assert.Equal(BetaVouches, Assert.IsType<WatchdogAction.ArmGuard>(decision.Action).Order);
+    }
+
+    /// <summary>Alpha's guard shows the order all the while, and beta is well where nothing else is said of it.</summary>
+    private sealed class Leased(ClusterSpec spec, GuardOrder? order, long bytesInASecond = 0)
     {
         private ClusterMemory memory = Known with { Guard = order is null ? null : new ArmedGuard(Alpha, order, Start) };
         private WorkingMemory working = WorkingMemory.Empty;
+        private double next = 20;
 
         public string Told { get; private set; } = "";
 
+        /// <summary>A check each second, up to that one; what the last one came to.</summary>
+        public (WatchdogAction Action, bool IsLeased) Until(double second, NodeObservation standby, HostObservation host) => Until(second, _ => standby, host);
+
+        public (WatchdogAction Action, bool IsLeased) Until(double second, Func<double, NodeObservation> standby, HostObservation host)
+        {
+            while (next < second)
+                At(next, standby(next), host);
+            return At(second, standby(second), host);
+        }
+
         public (WatchdogAction Action, bool IsLeased) At(double second, NodeObservation standby, HostObservation host)
         {
-            var primary = Primary().SeenStreaming(Beta, Gamma).With(server => server with { GuardOrderId = order?.Id ?? "" });
-            var others = standby.Node == Beta ? [standby] : new[] { Standby(), standby };
-            var decision = Decider.Decide(spec, memory, working, Clusters.At(second, [primary, .. others]).With(host));
+            next = second + 1;
+            var primary = Primary(at: new Lsn(Here.Value + (ulong)(second * bytesInASecond))).SeenStreaming(Beta, Gamma).With(server => server with { GuardOrderId = order?.Id ?? "" });
+            var decision = Decider.Decide(spec, memory, working, Clusters.At(second, [primary, .. standby.Node == Beta ? [standby] : new[] { Standby(), standby }]).With(host));
             (memory, working) = (decision.Memory, decision.Working);
-            Told = string.Join('\n', decision.Events.Select(told => told.Sentence));
+            Told = string.Join('\n', decision.Events.Where(told => told.Kind == EventKind.GuardChanged).Select(told => told.Sentence));
             return (decision.Action, memory.Guard is not null);
         }
     }
@@ -180,13 +220,15 @@ public class GuardingTests
     public void Lease_of_a_guard_that_shows_nothing_is_taken_back_as_well()
     {
         NodeObservation[] nodes = [Primary().SeenStreaming(Beta).With(server => server with { GuardOrderId = null }), OfNoUse["replay is paused"].Standby];
-        var decision = Decider.Decide(Two(), Known, WorkingMemory.Empty, At(20, nodes).With(HostGone(Alpha)));
-        Assert.Equal((WatchdogAction.Nothing, null), (decision.Action, decision.Memory.Guard));
-        decision = Decider.Decide(Two(), decision.Memory, decision.Working, At(21, nodes));
+        var decision = Decider.Decide(Two(), Known, WorkingMemory.Empty, At(20, nodes));
+        Assert.Equal(BetaVouches, Assert.IsType<WatchdogAction.ArmGuard>(decision.Action).Order);
+        for (var second = 21; second < 30; second++)
+            decision = Decider.Decide(Two(), decision.Memory, decision.Working, At(second, nodes));
+        decision = Decider.Decide(Two(), decision.Memory, decision.Working, At(32, nodes).With(HostGone(Alpha)));
+        Assert.Equal(WatchdogAction.Nothing, decision.Action);
+        decision = Decider.Decide(Two(), decision.Memory, decision.Working, At(33, nodes));
         Assert.Equal(new WatchdogAction.DisarmGuard(Alpha), decision.Action);
-        decision = Decider.Decide(Two(), decision.Memory, decision.Working, At(25, nodes));
-        Assert.Equal(new WatchdogAction.DisarmGuard(Alpha), decision.Action);
-        var confirmed = At(29, nodes) with { Report = new ActionReport(nameof(WatchdogAction.DisarmGuard), Alpha, Succeeded: true) };
+        var confirmed = At(37, nodes) with { Report = new ActionReport(nameof(WatchdogAction.DisarmGuard), Alpha, Succeeded: true) };
         Assert.Equal(WatchdogAction.Nothing, Decider.Decide(Two(), decision.Memory, decision.Working, confirmed).Action);
     }
 
