@@ -13,8 +13,9 @@ public sealed record ChaosRound(int Number, string Fault, double Pause, double S
     /// <summary>Rounds without end, the same for the same seed and the same faults: first the kind is drawn, then its variant, so that no kind is rare.</summary>
     /// <param name="seed">What is drawn from.</param>
     /// <param name="faults">The faults.</param>
+    /// <param name="threshold">When a failover begins: one round in ten ends about then.</param>
     /// <param name="failover">How long a failover takes at most. More than half of the faults that need one last longer.</param>
-    public static IEnumerable<ChaosRound> Draw(int seed, IReadOnlyList<Fault> faults, TimeSpan failover)
+    public static IEnumerable<ChaosRound> Draw(int seed, IReadOnlyList<Fault> faults, TimeSpan threshold, TimeSpan failover)
     {
         var kinds = faults.GroupBy(fault => fault.Number).Select(kind => kind.ToList()).ToList();
         var random = new Random(seed);
@@ -22,7 +23,9 @@ public sealed record ChaosRound(int Number, string Fault, double Pause, double S
         {
             var kind = kinds[random.Next(kinds.Count)];
             var fault = kind[random.Next(kind.Count)];
-            yield return new ChaosRound(number, fault.Name, Between(random, 1, 5), Between(random, 1, 1 + (2 * failover.TotalSeconds)));
+            yield return new ChaosRound(number, fault.Name, Between(random, 1, 5), random.Next(10) == 0
+                ? Between(random, threshold.TotalSeconds - 0.3, threshold.TotalSeconds + 1.2)
+                : Between(random, 1, 1 + (2.3 * failover.TotalSeconds)));
         }
     }
 

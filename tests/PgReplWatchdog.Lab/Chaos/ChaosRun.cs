@@ -87,7 +87,7 @@ public sealed class ChaosRun(IAnsiConsole screen, ChaosOptions options)
         List<Fault> faults = [.. Fault.All.Where(fault => options.Only.Count == 0 || options.Only.Contains(fault.Number))];
         if (faults.Count == 0)
             throw new LabException($"no fault has the number {string.Join(" or ", options.Only)}");
-        return [.. ChaosRound.Draw(options.Seed, faults, Failover).Take(10_000)];
+        return [.. ChaosRound.Draw(options.Seed, faults, Threshold, Failover).Take(10_000)];
     }
 
     private async Task RoundsAsync(List<ChaosRound> plan, Scene first, ChaosJudge judge, CancellationToken ct)

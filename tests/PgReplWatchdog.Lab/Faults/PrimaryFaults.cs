@@ -30,7 +30,7 @@ public sealed record HostGone(bool PostgresStartsAtBoot) : Fault
         if (PostgresStartsAtBoot)
             await Scene.TryBootAsync(scene.Primary, ct);
         else
-            await scene.StartPrimaryUnlessReplacedAsync(ct); // somebody has to, where nobody was promoted
+            await scene.BootPrimaryUnlessReplacedAsync(ct); // somebody has to, where nobody was promoted
     }
 }
 
@@ -147,6 +147,6 @@ public sealed record Synchronous(bool HostGone) : Fault
         else
             await Scene.TryStartAsync(scene.Standbys[0], ct);
         await scene.Primary.TryPsqlAsync("SELECT pg_reload_conf()", ct);
-        await scene.StartPrimaryUnlessReplacedAsync(ct);
+        await (HostGone ? scene.BootPrimaryUnlessReplacedAsync(ct) : scene.StartPrimaryUnlessReplacedAsync(ct));
     }
 }

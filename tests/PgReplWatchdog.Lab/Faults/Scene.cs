@@ -64,6 +64,13 @@ public sealed record Scene(LabCluster Lab, LabHost Primary, LabWatchdog? First =
             await TryStartAsync(Primary, ct);
     }
 
+    /// <summary>The same after the host was gone. Its guard may not run: an operator asks it whether this node may start (docs/runbook.md, "Before PostgreSQL starts").</summary>
+    internal async Task BootPrimaryUnlessReplacedAsync(CancellationToken ct)
+    {
+        if (!Primary.PostgresRunning && await NewPrimaryAsync(ct) is null)
+            await TryBootAsync(Primary, ct);
+    }
+
     /// <summary>Starts PostgreSQL as a service manager does at boot: where set-up has left a guard, its boot check is a condition of the start (docs/runbook.md).</summary>
     internal static async Task TryBootAsync(LabHost host, CancellationToken ct)
     {
