@@ -15,9 +15,8 @@ internal sealed class HostPostgres(LabHost host, HostInit init)
     {
         get
         {
-            // A crashed one leaves its file, and its number may be somebody else's by now.
-            var pid = ReadPid();
-            return pid is not null && ProcessTable.WorkingDirectory(pid.Value) == host.DataDirectory ? pid : null;
+            var pid = ReadPid(); // a crashed one leaves its file
+            return pid is { } number && WorksHere(number) ? pid : null;
         }
     }
 
@@ -34,7 +33,7 @@ internal sealed class HostPostgres(LabHost host, HostInit init)
 
     public async Task StartAsync(CancellationToken ct)
     {
-        await Wait.UntilAsync(() => orphans.All(IsGone), $"the children of the killed postmaster are gone on {host.Name}", Deadline, ct);
+        await Wait.UntilAsync(() => !orphans.Any(WorksHere), $"the children of the killed postmaster are gone on {host.Name}", Deadline, ct);
         await RunAsync($"{host.BinDirectory}/pg_ctl start -w -t 60 -D {host.DataDirectory} -l {host.ServerLog}", ct);
     }
 
@@ -85,6 +84,9 @@ internal sealed class HostPostgres(LabHost host, HostInit init)
 
     // A process that died meanwhile counts as stopped: nothing more will come of it.
     private static bool IsStopped(int pid) => ProcessTable.State(pid) is null or 'T' or 'Z' or 'X';
+
+    /// <summary>Its number may be somebody else's by now.</summary>
+    private bool WorksHere(int pid) => ProcessTable.WorkingDirectory(pid) == host.DataDirectory;
 
     private static bool IsGone(int pid) => ProcessTable.State(pid) is null;
 
