@@ -8,9 +8,6 @@ namespace PgReplWatchdog.Deciding;
 /// <summary>The only public door to a decision: configuration, memory and one look in, a decision out. No I/O, no clock, no randomness.</summary>
 public static class Decider
 {
-    /// <summary>The primary's position and its guard's sight go on record at most this often: a write a check would be too many.</summary>
-    private static readonly TimeSpan PositionRecordInterval = TimeSpan.FromSeconds(3);
-
     /// <summary>How often a replaced primary that may come back is looked at.</summary>
     private static readonly TimeSpan ReturnLookInterval = TimeSpan.FromMilliseconds(250);
 
@@ -56,7 +53,7 @@ public static class Decider
             diagnosis.Verdict.IsFailure() ? diagnosis.Verdict.ToString() : "", Heard(diagnosis, observation, arrivals, memory.Procedure?.Frozen ?? []),
             observation.Find(diagnosis.Primary)?.AnsweredAgo ?? TimeSpan.Zero);
         var trail = primary?.CurrentLsn is { } current
-            && (claim.IsProven || IsBelieved(memory, working.SeenTimeline, primary.Timeline))
+            && (claim.IsProven || Learning.IsBelieved(memory, working.SeenTimeline, primary.Timeline))
             ? working.Trail.Add(observation.At, current) : working.Trail;
         var receipts = working.Receipts.Looked(observation);
         var replays = working.Replays.Looked(observation, observation.Find(memory.IntendedPrimary) is { IsServingPrimary: true });
@@ -195,7 +192,7 @@ public static class Decider
         // Nothing is done to any node by a record that is proven to be old.
         if (now.Memory.Later is null && Due(now, gates) is { } due)
             return due;
-        var learned = Learn(now);
+        var learned = Learning.Next(now);
         // A promotion that was asked for may still come about: the trigger file is removed.
         if (now.Memory.Procedure is { PromotedAt: not null } asked && learned.Memory.Procedure is null
             && learned.Memory.IntendedPrimary != asked.To)
@@ -283,55 +280,6 @@ public static class Decider
         observation.Host(node) is { IsDead: true, IsFenced: false, StandbySignal: false, Job: not { Running: true } }
         && observation.Report is not { Action: nameof(WatchdogAction.Fence), Succeeded: false };
 
-    /// <summary>What a quiet look adds to the durable memory; the same instance where it adds nothing.</summary>
-    private static NextStep Learn(Situation now)
-    {
-        var (memory, observation) = (now.Memory, now.Observation);
-        if (now.Diagnosis is not { Verdict: Verdict.Serving, Primary: { } name } || observation.Find(name)!.Server is not { } server)
-            return NextStep.Wait(memory);
-        ImmutableArray<WatchdogEvent> events = [];
-        if (memory.IntendedPrimary != name)
-        {
-            events = [new(EventKind.PrimaryAdopted, memory.IntendedPrimary is { } before
-                ? $"{name} was promoted by somebody else: it is the primary from now on, in place of {before}"
-                : $"{name} is the primary")];
-            memory = memory with
-            {
-                IntendedPrimary = name,
-                // A watchdog that had no record cannot tell whether this is the one that the hosts name: that stays.
-                Epoch = 1 + (memory.IntendedPrimary is null ? memory.Epoch
-                    : Math.Max(memory.Epoch, memory.Later?.Epoch ?? 0)),
-                Later = memory.IntendedPrimary is null ? memory.Later : null,
-                Procedure = null, // of an old record
-                SystemIdentifier = server.SystemIdentifier,
-                Replaced = memory.Replaced.Remove(name),
-                Following = memory.IntendedPrimary is null ? [] : [.. memory.Following.Remove(name)],
-                Returning = [],
-                Guard = null,
-            };
-        }
-        if (server.Timeline > memory.NewestTimeline && (!events.IsEmpty || IsBelieved(memory, now.SeenTimeline, server.Timeline)))
-            memory = memory with { NewestTimeline = server.Timeline };
-        if (server.Timeline == memory.NewestTimeline
-            && Histories.Learn(now.Memory, observation, name, server.Timeline) is var history && history != memory.History)
-            memory = memory with { History = history };
-        if (server.CurrentLsn is { } position && server.Timeline <= memory.NewestTimeline
-            && !(memory.LastPosition is { } last && observation.Time - last.Time < PositionRecordInterval && observation.Time >= last.Time))
-        {
-            memory = memory with { LastPosition = new(position, observation.Time, observation.Boot) };
-            if (memory.Guard is { } guard && guard.Node == name && server.GuardOrderId == guard.Order.Id)
-                memory = memory with { Guard = guard with { SeenAt = observation.Time } };
-        }
-        return new NextStep(memory, WatchdogAction.Nothing, events);
-    }
-
-    /// <summary>
-    /// A newer timeline takes two looks: an address that has moved, or a server that tells nonsense, would spoil the record
-    /// for good. To a position that the primary never had no standby would ever be near enough.
-    /// </summary>
-    private static bool IsBelieved(ClusterMemory memory, uint seenBefore, uint timeline) =>
-        timeline <= memory.NewestTimeline || memory.NewestTimeline == 0 || seenBefore == timeline;
-
     /// <summary>
     /// The newest moment at which somebody had a sign of life; null where this look brought none. An answer that says nothing
     /// counts as one: it must not bring a failover nearer.
@@ -372,7 +320,7 @@ public static class Decider
         return (memory.IsOf(observation.Boot) && Within(memory.LastPosition?.Time))
             || (memory.Procedure is { } procedure && observation.Boot.Length > 0 && procedure.Boot == observation.Boot && Within(procedure.Phases.LastOrDefault()?.At));
 
-        bool Within(DateTimeOffset? time) => time <= observation.Time && observation.Time - time <= PositionRecordInterval + policy.LateAfter;
+        bool Within(DateTimeOffset? time) => time <= observation.Time && observation.Time - time <= Learning.PositionRecordInterval + policy.LateAfter;
     }
 
     /// <summary>
@@ -385,7 +333,7 @@ public static class Decider
             return trail.Newest > decided ? trail.Newest : decided;
         var (silent, stands) = (suspicion.SilenceAt(observation.At), suspicion.StandsFor(observation.At));
         var silence = silent > stands ? silent : stands; // a hung one is still heard
-        var oldest = policy.UnreachableThreshold + PositionRecordInterval + policy.LateAfter;
+        var oldest = policy.UnreachableThreshold + Learning.PositionRecordInterval + policy.LateAfter;
         if (trail.Newest is { } newest)
             return observation.At - silence - trail.NewestAt <= oldest ? newest : null;
         // A position from the future says that the wall clock is wrong: how old it is nobody knows.
