@@ -12,8 +12,10 @@ internal sealed partial class Faults
     private (int Weight, Action<Node, double> Strike)[] Record() =>
     [
         (2, (_, _) => JournalIsRestored()),
+        (1, (_, _) => JournalIsLost()),
         (1, (_, _) => GoesBack()),
         (1, (_, until) => Lies(until)),
+        (1, (_, _) => LiesAlone()),
     ];
 
     /// <summary>Half of the time a role change comes first.</summary>
@@ -34,6 +36,15 @@ internal sealed partial class Faults
             return;
         world.Tell($"the watchdog's host is restored from a backup");
         journal.Restored = backups[world.Random.Next(backups.Count)].Memory;
+        crash.After(1);
+    }
+
+    /// <summary>The state directory is lost. Half of the time the first answer of the primary that the new process gets is another server's.</summary>
+    private void JournalIsLost()
+    {
+        world.Tell($"the state directory is lost");
+        journal.Restored = ClusterMemory.Empty;
+        journal.IsMetWithNonsense = world.Chance(0.5);
         crash.After(1);
     }
 
@@ -99,5 +110,16 @@ internal sealed partial class Faults
             world.At(world.Now + world.Between(1, 6), () => SshdIsAway(liar, until)); // its host has shown it up by then
         if (world.Chance(0.5) && Array.Find(world.Nodes, node => node.IsPrimary) is { } primary)
             world.At(world.Now + world.Between(0, 3), () => MissesAnswers(primary));
+    }
+
+    /// <summary>Nobody else says anything: neither the liar's host, nor the primary, for longer than the threshold.</summary>
+    private void LiesAlone()
+    {
+        var until = Math.Min(HealedAt, world.Now + Policy.UnreachableThreshold.TotalSeconds + world.Between(1, 8));
+        Lies(until);
+        if (world.Lie is not { } lie || Array.Find(world.Nodes, node => node.IsPrimary) is not { } primary)
+            return;
+        SshdIsAway(lie.Node, until);
+        CutBoth(primary.Index, world.Watchdog, until);
     }
 }

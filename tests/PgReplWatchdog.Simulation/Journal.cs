@@ -5,8 +5,6 @@ namespace PgReplWatchdog.Simulation;
 /// <summary>What is on the watchdog's disk: it outlives the process.</summary>
 internal sealed class Journal(World world, Station station, Crash crash) : IJournal
 {
-    private const double LongestLook = 1.5;
-
     public ClusterMemory Memory { get; private set; } = ClusterMemory.Empty;
 
     /// <summary>Told of each decision to fail over, when it is on record.</summary>
@@ -28,14 +26,19 @@ internal sealed class Journal(World world, Station station, Crash crash) : IJour
     /// <summary>Put in place of what is on record when the next process starts.</summary>
     public ClusterMemory? Restored { get; set; }
 
+    /// <summary>The process that starts with that gets another server's answer from the primary first.</summary>
+    public bool IsMetWithNonsense { get; set; }
+
     public ClusterMemory Load(string cluster)
     {
         if (Restored is { } restored)
         {
             (Memory, Restored) = (restored, null);
+            world.TalksNonsense = IsMetWithNonsense ? Array.Find(world.Nodes, node => node.IsPrimary) : null;
+            IsMetWithNonsense = false;
             if (station == world.Station)
                 world.Truth.Restored(restored);
-            world.Tell($"{station.Sign}the watchdog's record is from a backup: epoch {restored.Epoch}, primary {restored.IntendedPrimary}");
+            world.Tell($"{station.Sign}the watchdog's record is {(restored.Epoch == 0 ? "a new one" : "from a backup")}: epoch {restored.Epoch}, primary {restored.IntendedPrimary}");
         }
         return Memory;
     }
@@ -50,8 +53,7 @@ internal sealed class Journal(World world, Station station, Crash crash) : IJour
             world.Truth.Violated("Trigger", $"the failover to {asked.To} is taken back, and its trigger file is still there");
         if (memory.Epoch != Memory.Epoch || memory.Procedure?.DecidedAt != Memory.Procedure?.DecidedAt)
             Older.Add((world.Now, Memory));
-        world.WasForgeryAdopted |= memory.IntendedPrimary != Memory.IntendedPrimary && (world.Forgers.Any(node => node.IsStandby && node.Name == memory.IntendedPrimary)
-            || (memory.Procedure is null && world.Lie is { Node.IsStandby: true } lie && lie.Node.Name == memory.IntendedPrimary && world.Now - LongestLook < lie.Node.SshdAwayUntil));
+        world.WasForgeryAdopted |= memory.IntendedPrimary != Memory.IntendedPrimary && world.Forgers.Any(node => node.IsStandby && node.Name == memory.IntendedPrimary);
         var before = Memory;
         Memory = memory;
         if (station == world.Station)

@@ -169,6 +169,11 @@ internal sealed class Prober(World world, Station station, Clock clock, Crash cr
             isSpoilt[node.Index] = true;
             return Garbage(node);
         }
+        if (world.TalksNonsense == node)
+        {
+            (world.TalksNonsense, isSpoilt[node.Index]) = (null, true);
+            return AnotherServer(node);
+        }
         (session[node.Index], sessionRun[node.Index]) = (true, node.Run);
         if (!kept)
             hasSeen[node.Index] = 0;
@@ -242,7 +247,7 @@ internal sealed class Prober(World world, Station station, Clock clock, Crash cr
     {
         0 => new NodeObservation(node.Name, Reach.Failed, "a line of rubbish", null),
         1 => new NodeObservation(node.Name, Reach.Serving, "", Facts(node) with { Role = Role.Unknown }),
-        2 => new NodeObservation(node.Name, Reach.Serving, "", Facts(node) with { SystemIdentifier = 42, Timeline = uint.MaxValue, CurrentLsn = new Lsn(ulong.MaxValue) }),
+        2 => AnotherServer(node),
         3 when node.IsStandby => new NodeObservation(node.Name, Reach.Serving, "", Facts(node) with { Role = Role.Primary, Timeline = 2_000_000_000, CurrentLsn = new Lsn(ulong.MaxValue) }),
         4 => new NodeObservation(node.Name, Reach.Serving, "", Facts(node) with
         {
@@ -255,6 +260,9 @@ internal sealed class Prober(World world, Station station, Clock clock, Crash cr
         }),
         _ => new NodeObservation(node.Name, Reach.Unknown, "", null),
     };
+
+    private NodeObservation AnotherServer(Node node) =>
+        new(node.Name, Reach.Serving, "", Facts(node) with { SystemIdentifier = 42, Timeline = uint.MaxValue, CurrentLsn = new Lsn(ulong.MaxValue) });
 
     private void AskHosts(Inquiry inquiry, Node? subject, bool suspicious)
     {

@@ -57,6 +57,9 @@ internal sealed class World
     /// <summary>Nodes whose lie had a forged history.</summary>
     public HashSet<Node> Forgers { get; } = [];
 
+    /// <summary>Its next answer is that of another server; null where none is.</summary>
+    public Node? TalksNonsense { get; set; }
+
     /// <summary>A node has lied.</summary>
     public bool WasLiedTo { get; set; }
 

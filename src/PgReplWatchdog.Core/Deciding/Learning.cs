@@ -15,6 +15,8 @@ internal static class Learning
         var (memory, observation) = (now.Memory, now.Observation);
         if (now.Diagnosis is not { Verdict: Verdict.Serving, Primary: { } name } || observation.Find(name)!.Server is not { } server)
             return NextStep.Wait(memory);
+        if (memory.IntendedPrimary is null && !IsAgreed(now, name, server.SystemIdentifier))
+            return NextStep.Wait(memory);
         ImmutableArray<WatchdogEvent> events = [];
         if (memory.IntendedPrimary != name)
         {
@@ -49,6 +51,16 @@ internal static class Learning
                 memory = memory with { Guard = guard with { SeenAt = observation.Time } };
         }
         return new NextStep(memory, WatchdogAction.Nothing, events);
+    }
+
+    /// <summary>
+    /// Without a record nobody knows the cluster's system identifier. Two nodes that show the same one make it known, or two looks: by one answer of one server
+    /// the real primary might be held for another server from then on.
+    /// </summary>
+    private static bool IsAgreed(Situation now, string primary, ulong system)
+    {
+        var others = now.Observation.Nodes.Where(node => node.Node != primary).Select(node => node.Server?.SystemIdentifier).OfType<ulong>().ToList();
+        return system == now.SeenSystem || (others.Count > 0 && others.All(other => other == system));
     }
 
     /// <summary>

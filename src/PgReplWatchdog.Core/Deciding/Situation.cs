@@ -22,6 +22,9 @@ public sealed record Situation(ClusterSpec Spec, ClusterMemory Memory, Diagnosis
     /// <summary>The timeline that the expected primary wrote in the look before.</summary>
     public uint SeenTimeline { get; init; }
 
+    /// <summary>The system identifier that the primary showed in the look before; null where none was seen.</summary>
+    public ulong? SeenSystem { get; init; }
+
     /// <summary>Whether the replay of each standby moves.</summary>
     public Replays Replays { get; init; } = Replays.None;
 

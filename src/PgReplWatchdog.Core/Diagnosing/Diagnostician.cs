@@ -118,8 +118,9 @@ public static class Diagnostician
         [
             .. primaries.Select(Say),
             Claim.IsNewer(memory, primaries[0])
-                ? $"its word alone makes it no primary: {memory.IntendedPrimary} is the intended one until it is seen stopped, or as a standby, "
-                    + "or until it and its host are silent for UnreachableThreshold"
+                ? $"its word alone makes it no primary: {memory.IntendedPrimary} is the intended one until it is seen as a standby, "
+                    + "or until it is seen stopped, or is silent with its host for UnreachableThreshold, "
+                    + $"and the host of {primaries[0].Node} or a standby of {primaries[0].Node} confirms the new timeline"
                 : "it is not the intended primary, and not on a newer timeline of this cluster",
             .. intended is null ? [] : new[] { Say(intended) },
             .. Histories.Advice(memory, observation, primaries[0]),

@@ -6,7 +6,10 @@ namespace PgReplWatchdog.Planning;
 internal static class SetupWarnings
 {
     public static IEnumerable<string> Of(ClusterSpec spec, ImmutableArray<NodeFacts> facts, NodeFacts primary, ImmutableArray<SetupStep> steps) =>
-        [.. Old(primary.Version!.Value), .. Libraries(facts), .. Blocked(spec, facts, primary), .. Synchronous(spec, facts, primary), .. facts.SelectMany(node => Links(node, primary, steps))];
+    [
+        .. Old(primary.Version!.Value), .. Unasked(spec, facts, primary.Version!.Value), .. Libraries(facts), .. Blocked(spec, facts, primary), .. Synchronous(spec, facts, primary),
+        .. facts.SelectMany(node => Links(node, primary, steps)),
+    ];
 
     /// <summary>What a version cannot do, and what follows from it.</summary>
     private static IEnumerable<string> Old(PostgresVersion version)
@@ -18,6 +21,15 @@ internal static class SetupWarnings
             yield return $"a standby of PostgreSQL {version} does not say whether it hears its primary: a primary whose host does not answer is never replaced automatically, "
                 + "one that is down or hangs on a host that answers is";
     }
+
+    /// <summary>A host that was off when its node was replaced must not serve when it boots. Its guard may not run by then.</summary>
+    private static IEnumerable<string> Unasked(ClusterSpec spec, ImmutableArray<NodeFacts> facts, PostgresVersion version) =>
+        from node in facts
+        where node.StartsUnasked && version.HasGuard && spec.Policy.GuardTimeToLive > TimeSpan.Zero
+        select $"nothing asks the guard of {node.Node} before PostgreSQL starts there: a host that boots after a failover takes writes beside the new primary, "
+            + "until the watchdog has stopped it; "
+            + (node.Unit is null ? $"have whatever starts PostgreSQL there run `{spec.Node(node.Node).Guard} boot-check` first"
+                : $"run what `pgwatchdog config host {spec.Name} {node.Node}` prints on its host, as root");
 
     /// <summary>The files are copied byte for byte: an index is in the order of the library of the host that it was built on.</summary>
     private static IEnumerable<string> Libraries(ImmutableArray<NodeFacts> facts)

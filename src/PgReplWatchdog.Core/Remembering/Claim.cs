@@ -16,6 +16,9 @@ public sealed record Claim(string? Node, int Looks)
     /// <summary>The proof has come to its end: it is the primary.</summary>
     public bool IsProven { get; private init; }
 
+    /// <summary>Somebody else has said so as well, since the claim began: its host has the history file of that timeline, or a standby streams from it on that timeline.</summary>
+    private bool IsConfirmed { get; init; }
+
     /// <summary>
     /// Nodes that say that they are primary, and whose host has said that their history does not continue the record, or that their data is a standby's. A host that tells no more
     /// takes nothing back.
@@ -46,11 +49,15 @@ public sealed record Claim(string? Node, int Looks)
             .Union(told.Where(node => observation.Host(node.Node) is { StandbySignal: true } || !ContinuesTheRecord(memory, observation, node)).Select(node => node.Node));
         if (primaries is not [var claimant] || !IsNewer(memory, claimant))
             return None with { Contradicted = contradicted };
-        var claim = new Claim(claimant.Node, claimant.Node == Node ? Looks + 1 : 1) { Contradicted = contradicted };
+        var claim = new Claim(claimant.Node, claimant.Node == Node ? Looks + 1 : 1)
+        {
+            Contradicted = contradicted,
+            IsConfirmed = (claimant.Node == Node && IsConfirmed) || told.Contains(claimant) || HasStandby(observation, claimant),
+        };
         return claim with
         {
             IsProven = claim.Looks > 1 && IsNamedByTheHosts(memory, claimant) && !contradicted.Contains(claimant.Node)
-                && HasGivenUp(policy, memory, observation, isHeard, silentFor),
+                && HasGivenUp(policy, memory, observation, claim.IsConfirmed, isHeard, silentFor),
         };
     }
 
@@ -68,13 +75,20 @@ public sealed record Claim(string? Node, int Looks)
             || (newest.Of(claimant.Server?.Timeline ?? 0) is { } history && (memory.History is not { } record || history.Continues(record)));
     }
 
-    /// <summary>It answers as a standby, its host says that nothing runs or that its data is a standby's, or nobody has had a sign of it for long enough.</summary>
-    private static bool HasGivenUp(Policy policy, ClusterMemory memory, ClusterObservation observation, bool isHeard, TimeSpan silentFor)
+    private static bool HasStandby(ClusterObservation observation, NodeObservation claimant) =>
+        observation.Nodes.Any(node => node is { IsServingStandby: true, Server: { WalReceiver: { IsStreaming: true } receiver } standby }
+            && receiver.Upstream == claimant.Node && standby.Timeline == claimant.Server!.Timeline && standby.SystemIdentifier == claimant.Server.SystemIdentifier);
+
+    /// <summary>
+    /// It answers as a standby, its host says that nothing runs or that its data is a standby's, or nobody has had a sign of it for long enough. Where it says nothing
+    /// itself, somebody is to confirm the claim: else the word of one server would decide alone.
+    /// </summary>
+    private static bool HasGivenUp(Policy policy, ClusterMemory memory, ClusterObservation observation, bool isConfirmed, bool isHeard, TimeSpan silentFor)
     {
         var intended = observation.Find(memory.IntendedPrimary);
         var host = observation.Host(memory.IntendedPrimary);
         return intended is null or { IsServingStandby: true }
-            || (intended.IsSilent && host is { IsDead: true } or { IsReachable: true, StandbySignal: true })
-            || (intended.IsSilent && !isHeard && host is not { PostmasterRuns: true } && silentFor >= policy.UnreachableThreshold);
+            || (isConfirmed && intended.IsSilent && host is { IsDead: true } or { IsReachable: true, StandbySignal: true })
+            || (isConfirmed && intended.IsSilent && !isHeard && host is not { PostmasterRuns: true } && silentFor >= policy.UnreachableThreshold);
     }
 }

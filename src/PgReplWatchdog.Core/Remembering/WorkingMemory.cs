@@ -39,6 +39,9 @@ public sealed record WorkingMemory
     /// <summary>The timeline that the expected primary wrote in the last look: one look alone puts none on record.</summary>
     public uint SeenTimeline { get; init; }
 
+    /// <summary>The system identifier that the primary showed in the last look; null where none was seen.</summary>
+    public ulong? SeenSystem { get; init; }
+
     /// <summary>The operator's request of the last look: what keeps it waiting is said once.</summary>
     public AdoptionRequest? AdoptionTold { get; init; }
 

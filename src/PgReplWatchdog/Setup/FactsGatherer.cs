@@ -57,6 +57,7 @@ public sealed class FactsGatherer(ClusterAccess cluster, SetupHosts hosts, param
             ConfigFile = config + "/postgresql.conf",
             HbaFile = config + "/pg_hba.conf",
             Unit = said.GetValueOrDefault("unit"),
+            StartsUnasked = said.ContainsKey("starts_unasked"),
             ManagedText = await hosts.ReadFileAsync(node.Name, $"{node.DataDirectory}/{ConfigurationText.ManagedFileName}", cancellation),
             RecoveryText = await hosts.ReadFileAsync(node.Name, node.DataDirectory + "/recovery.conf", cancellation),
             ServerText = await hosts.ReadFileAsync(node.Name, node.ServerConfiguration, cancellation),

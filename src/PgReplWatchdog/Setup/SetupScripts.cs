@@ -52,6 +52,9 @@ public static class SetupScripts
           [ -z "$postmaster" ] || unit=$(sed -n 's|^0::.*/\([^/]*postgres[^/]*\.service\)$|\1|p' "/proc/$postmaster/cgroup" | grep . || echo "$unit")
           unit=${wanted_unit:-$unit}
           [ -z "$unit" ] || echo "unit=$unit"
+          grep -qs boot-check "/etc/systemd/system/$unit" "/etc/systemd/system/$unit.d/"*.conf || echo starts_unasked=yes
+        else
+          echo starts_unasked=yes
         fi
         until_settled 20
         {0}/pg_ctl status -D {1} >/dev/null 2>&1 && echo running=yes

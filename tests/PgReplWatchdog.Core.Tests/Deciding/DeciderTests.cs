@@ -334,7 +334,7 @@ public class DeciderTests
     public void Standby_promoted_by_a_person_goes_on_record_with_a_new_epoch()
     {
         var watch = new Watch(Two());
-        watch.Look(At(19, Refused(), Primary(Beta, timeline: 2)).With(HostDead()));
+        watch.Look(At(19, Refused(), Primary(Beta, timeline: 2)).With(HostDead()).With(Confirms(Beta)));
         var decision = watch.Look(At(20, Refused(), Primary(Beta, timeline: 2)).With(HostDead()));
         Assert.Equal((Beta, 2L, 2u), (decision.Memory.IntendedPrimary, decision.Memory.Epoch, decision.Memory.NewestTimeline));
         Assert.Equal((EventKind.PrimaryAdopted, "beta was promoted by somebody else: it is the primary from now on, in place of alpha"),
@@ -354,14 +354,30 @@ public class DeciderTests
         Assert.Equal((Alpha, 1u, Verdict.Serving), (back.Memory.IntendedPrimary, back.Memory.NewestTimeline, back.Diagnosis.Verdict));
     }
 
-    [Fact]
-    public void A_claim_is_believed_when_nobody_has_heard_the_intended_primary_for_the_threshold()
+    /// <summary>Where the intended primary says nothing itself, one server's word is not enough: its host or a standby of it says the same.</summary>
+    [Theory]
+    [InlineData("", "", false)]
+    [InlineData("2 1 0/3000000", "", true)]
+    [InlineData("", Beta, true)]
+    [InlineData("", Alpha, false)]
+    public void A_claim_is_believed_when_nobody_has_heard_the_intended_primary_for_the_threshold(string history, string upstream, bool believed)
     {
-        var watch = new Watch(Two());
-        watch.Look(0, Primary(), Standby());
-        Assert.Equal(Alpha, watch.LookFrom(1, 9, Unreachable(), Primary(Beta, timeline: 2)).Memory.IntendedPrimary);
-        Assert.Equal(Beta, watch.Look(10, Unreachable(), Primary(Beta, timeline: 2)).Memory.IntendedPrimary);
+        var watch = new Watch(Three());
+        watch.Look(0, Primary(), Standby(), Standby(Gamma));
+        for (var second = 1; second <= 9; second++)
+            Assert.Equal(Alpha, Looked(second).IntendedPrimary);
+        Assert.Equal(believed ? Beta : Alpha, Looked(10).IntendedPrimary);
+
+        ClusterMemory Looked(double second)
+        {
+            var gamma = upstream.Length == 0 ? Unreachable(Gamma)
+                : Standby(Gamma, timeline: 2, heard: upstream == Alpha ? 60 : 0.1).With(server => server with { WalReceiver = new WalReceiver("streaming", Seconds(0.1), upstream) });
+            var look = At(second, Unreachable(), Primary(Beta, timeline: 2), gamma);
+            return watch.Look(history.Length == 0 ? look : look.With(Confirms(Beta, history))).Memory;
+        }
     }
+
+    private static HostObservation Confirms(string node, string history = "2 1 0/3000000") => HostUp(node) with { History = TimelineHistory.Parse(history) };
 
     /// <summary>A switchover by hand, out of the watchdog's sight: the record says alpha, which is dead as a standby.</summary>
     [Fact]

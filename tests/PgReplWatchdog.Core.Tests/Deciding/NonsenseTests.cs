@@ -49,4 +49,32 @@ public class NonsenseTests
         var decision = watch.Look(At(11, Refused(), Deaf()).With(HostDead()));
         Assert.DoesNotContain(decision.Gates, gate => gate.Gate == Gate.CandidateTooFarBehind);
     }
+
+    /// <summary>Without a record any system identifier may be the cluster's: that of a server that talks nonsense for once as well.</summary>
+    [Theory]
+    [InlineData(OurSystem, null, false)] // nobody else answers: the second look
+    [InlineData(OurSystem, OurSystem, true)]
+    [InlineData(42ul, OurSystem, false)]
+    [InlineData(42ul, null, false)]
+    public void First_primary_goes_on_record_where_two_nodes_or_two_looks_agree(ulong first, ulong? other, bool atOnce)
+    {
+        var watch = new Watch(Two(), ClusterMemory.Empty);
+        Assert.Equal(atOnce ? Alpha : null, Look(0, first).IntendedPrimary);
+        Assert.Equal(first == OurSystem || other is not null ? OurSystem : null, Look(1, OurSystem).SystemIdentifier);
+        Assert.Equal(OurSystem, Look(2, OurSystem).SystemIdentifier);
+
+        ClusterMemory Look(double second, ulong system) => watch.Look(second,
+            Primary().With(server => server with { SystemIdentifier = system }),
+            other is null ? Unreachable(Beta) : Standby()).Memory;
+    }
+
+    /// <summary>A node of another cluster in the configuration does not keep the primary from the record.</summary>
+    [Fact]
+    public void First_primary_goes_on_record_beside_a_node_of_another_cluster()
+    {
+        var watch = new Watch(Two(), ClusterMemory.Empty);
+        var other = Standby().With(server => server with { SystemIdentifier = 42 });
+        Assert.Null(watch.Look(0, Primary(), other).Memory.IntendedPrimary);
+        Assert.Equal((Alpha, OurSystem), (watch.Look(1, Primary(), other).Memory.IntendedPrimary, watch.Memory.SystemIdentifier));
+    }
 }

@@ -50,6 +50,17 @@ public class HostRefusalTests
         Assert.Empty(plan.Warnings);
     }
 
+    [Theory]
+    [InlineData(null, "have whatever starts PostgreSQL there run `/data/alpha.pgwatchdog/guard boot-check` first")]
+    [InlineData("postgresql.service", "run what `pgwatchdog config host main alpha` prints on its host, as root")]
+    public void Nothing_asks_the_guard_at_boot(string? unit, string advice) => Assert.Equal(
+        "nothing asks the guard of alpha before PostgreSQL starts there: a host that boots after a failover takes writes beside the new primary, until the watchdog has stopped it; " + advice,
+        Warning(Server(Alpha) with { StartsUnasked = true, Unit = unit }, Nothing(Clusters.Beta)));
+
+    [Fact]
+    public void Nothing_asks_at_boot_where_there_is_no_guard() =>
+        Assert.Empty(new Hosts(Two(new Policy { GuardTimeToLive = TimeSpan.Zero }), Server(Alpha) with { StartsUnasked = true }, Nothing(Clusters.Beta)).Plan().Warnings);
+
     [Fact]
     public void Hosts_of_which_nothing_is_known()
     {
