@@ -95,12 +95,12 @@ internal sealed partial class Faults
             CutBoth(primary.Index, world.Watchdog, until);
     }
 
-    private void Lies(double until)
+    private void Lies(double until, bool mayForge = true)
     {
         if (Array.Find(world.Nodes, node => node.IsStandby) is not { } liar)
             return;
         var timeline = world.Chance(0.2) ? 2_000_000_000 : liar.Branch.Timeline + (uint)world.Random.Next(2);
-        var lie = new Lie(liar, timeline, IsForged: world.Chance(0.3));
+        var lie = new Lie(liar, timeline, IsForged: mayForge && world.Chance(0.3));
         world.Tell($"{liar} says until {until:0.0} that it is primary on timeline {timeline}; forged history: {lie.IsForged}");
         (world.Lie, world.WasLiedTo) = (lie, true);
         if (lie.IsForged)
@@ -116,7 +116,7 @@ internal sealed partial class Faults
     private void LiesAlone()
     {
         var until = Math.Min(HealedAt, world.Now + Policy.UnreachableThreshold.TotalSeconds + world.Between(1, 8));
-        Lies(until);
+        Lies(until, mayForge: false);
         if (world.Lie is not { } lie || Array.Find(world.Nodes, node => node.IsPrimary) is not { } primary)
             return;
         SshdIsAway(lie.Node, until);

@@ -50,7 +50,7 @@ public static class Decider
         var primary = observation.Find(diagnosis.Primary)?.Server is { Role: Role.Primary } serving
             && (memory.SystemIdentifier ?? serving.SystemIdentifier) == serving.SystemIdentifier ? serving : null; // another server's position is none of this cluster's
         var suspicion = working.Suspicion.Looked(observation.At, SignOfLife(diagnosis, observation), spec.Policy.LateAfter,
-            diagnosis.Verdict.IsFailure() ? diagnosis.Verdict.ToString() : "", Heard(diagnosis, observation, arrivals, memory.Procedure?.Frozen ?? []),
+            diagnosis.Verdict.IsFailure() ? diagnosis.Verdict.ToString() : "", Heard(diagnosis, observation, arrivals, memory),
             observation.Find(diagnosis.Primary)?.AnsweredAgo ?? TimeSpan.Zero);
         var trail = primary?.CurrentLsn is { } current
             && (claim.IsProven || Learning.IsBelieved(memory, working.SeenTimeline, primary.Timeline))
@@ -298,15 +298,16 @@ public static class Decider
     }
 
     /// <summary>When the primary was seen or heard to live; null where this look has no evidence of it. Silence of everybody is none.</summary>
-    private static TimeSpan? Heard(Diagnosis diagnosis, ClusterObservation observation, Arrivals arrivals, ImmutableArray<string> detached)
+    private static TimeSpan? Heard(Diagnosis diagnosis, ClusterObservation observation, Arrivals arrivals, ClusterMemory memory)
     {
         // A standby that is pointed nowhere replays what it has.
-        var mayHaveHeard = arrivals.MayHaveHeard.Except(detached).ToImmutableArray();
+        var mayHaveHeard = arrivals.MayHaveHeard.Except(memory.Procedure?.Frozen ?? []).ToImmutableArray();
         var answered = observation.Nodes
             .Where(node => mayHaveHeard.Contains(node.Node) || (node.Node == diagnosis.Primary && node.Reach is Reach.Serving or Reach.Alive or Reach.Failed))
             .Max(node => (TimeSpan?)(observation.At - node.AnsweredAgo));
         var heard = diagnosis.Verdict == Verdict.ServingElsewhere ? SignOfLife(diagnosis, observation)
-            : observation.Nodes.Where(node => node.MayHear(diagnosis.Primary)).Max(node => observation.At - node.HeardAgo);
+            // One on a newer timeline than any on record hears somebody else.
+            : observation.Nodes.Where(node => node.MayHear(diagnosis.Primary) && node.Server!.Timeline <= memory.NewestTimeline).Max(node => observation.At - node.HeardAgo);
         return answered > heard || heard is null ? answered : heard;
     }
 

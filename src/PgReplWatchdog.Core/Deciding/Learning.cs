@@ -1,4 +1,5 @@
 using PgReplWatchdog.Diagnosing;
+using PgReplWatchdog.Observing;
 using PgReplWatchdog.Remembering;
 
 namespace PgReplWatchdog.Deciding;
@@ -15,7 +16,7 @@ internal static class Learning
         var (memory, observation) = (now.Memory, now.Observation);
         if (now.Diagnosis is not { Verdict: Verdict.Serving, Primary: { } name } || observation.Find(name)!.Server is not { } server)
             return NextStep.Wait(memory);
-        if (memory.IntendedPrimary is null && !IsAgreed(now, name, server.SystemIdentifier))
+        if (memory.IntendedPrimary is null && !IsAgreed(now, observation.Find(name)!))
             return NextStep.Wait(memory);
         ImmutableArray<WatchdogEvent> events = [];
         if (memory.IntendedPrimary != name)
@@ -54,14 +55,11 @@ internal static class Learning
     }
 
     /// <summary>
-    /// Without a record nobody knows the cluster's system identifier. Two nodes that show the same one make it known, or two looks: by one answer of one server
+    /// Without a record nobody knows the cluster's system identifier. It takes a standby that follows this primary, or two looks: by one answer of one server
     /// the real primary might be held for another server from then on.
     /// </summary>
-    private static bool IsAgreed(Situation now, string primary, ulong system)
-    {
-        var others = now.Observation.Nodes.Where(node => node.Node != primary).Select(node => node.Server?.SystemIdentifier).OfType<ulong>().ToList();
-        return system == now.SeenSystem || (others.Count > 0 && others.All(other => other == system));
-    }
+    private static bool IsAgreed(Situation now, NodeObservation primary) =>
+        primary.Server!.SystemIdentifier == now.SeenSystem || now.Observation.Nodes.Any(node => node.Confirms(primary));
 
     /// <summary>
     /// A newer timeline takes two looks: an address that has moved, or a server that tells nonsense, would spoil the record

@@ -117,14 +117,24 @@ public static class Diagnostician
         primaries.IsEmpty ? null : new Diagnosis(Verdict.Unknown, intended?.Node,
         [
             .. primaries.Select(Say),
-            Claim.IsNewer(memory, primaries[0])
-                ? $"its word alone makes it no primary: {memory.IntendedPrimary} is the intended one until it is seen as a standby, "
-                    + "or until it is seen stopped, or is silent with its host for UnreachableThreshold, "
-                    + $"and the host of {primaries[0].Node} or a standby of {primaries[0].Node} confirms the new timeline"
-                : "it is not the intended primary, and not on a newer timeline of this cluster",
+            .. Doubted(memory, primaries[0]),
             .. intended is null ? [] : new[] { Say(intended) },
             .. Histories.Advice(memory, observation, primaries[0]),
         ]);
+
+    /// <summary>What it takes until it counts as the primary.</summary>
+    private static IEnumerable<string> Doubted(ClusterMemory memory, NodeObservation primary)
+    {
+        if (!Claim.IsNewer(memory, primary))
+        {
+            yield return "it is not the intended primary, and not on a newer timeline of this cluster";
+            yield break;
+        }
+        yield return $"its word alone makes it no primary: {memory.IntendedPrimary} is the intended one until it answers as a standby, is seen stopped, "
+            + "or is silent for UnreachableThreshold together with its host";
+        yield return Invariant($"unless {memory.IntendedPrimary} answers as a standby, somebody else has to confirm the promotion: the host of {primary.Node}, ")
+            + Invariant($"by the history file of timeline {primary.Server!.Timeline} (SSH), or a standby that streams from {primary.Node}");
+    }
 
     /// <summary>Evidence that the record is older than the world: a role change happened out of the watchdog's sight. Nothing is concluded from such a record.</summary>
     private static Diagnosis? RecordIsOld(NodeObservation intended, ClusterMemory memory, ClusterObservation observation)

@@ -18,6 +18,17 @@ public sealed record NodeObservation(string Node, Reach Reach, string Detail, Se
     /// <summary>What it hears may come from that node. One that is known to stream from another standby (manual, "Cascading Replication") says nothing of the primary.</summary>
     public bool MayHear(string? primary) => Server?.WalReceiver is { } receiver && (receiver.Upstream is null || receiver.Upstream == primary);
 
+    /// <summary>
+    /// A second word for a node's claim to be primary: this standby streams from it, or from nobody knows whom, on its timeline. Before PostgreSQL 9.6 the primary alone says
+    /// who streams from it: that is no second word.
+    /// </summary>
+    public bool Confirms(NodeObservation primary)
+    {
+        ArgumentNullException.ThrowIfNull(primary);
+        return this is { IsServingStandby: true, HeardAgo: not null, Server: { TellsWalReceiver: true } standby } && MayHear(primary.Node)
+            && standby.Timeline == primary.Server?.Timeline && standby.SystemIdentifier == primary.Server.SystemIdentifier;
+    }
+
     public bool IsServingPrimary => Server is { Role: Role.Primary };
     public bool IsServingStandby => Server is { Role: Role.Standby };
 

@@ -42,7 +42,7 @@ public sealed record NodeFacts(string Node)
     /// <summary>systemd's unit of the server; null where there is none, or no systemd.</summary>
     public string? Unit { get; init; }
 
-    /// <summary>No unit below /etc/systemd/system asks the guard before PostgreSQL starts at boot (systemd.service(5), ExecStartPre).</summary>
+    /// <summary>No unit asks the guard before PostgreSQL starts at boot (systemd.service(5), ExecStartPre).</summary>
     public bool StartsUnasked { get; init; }
 
     /// <summary>The files as they are; null where they are missing.</summary>

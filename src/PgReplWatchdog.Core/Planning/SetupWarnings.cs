@@ -25,10 +25,11 @@ internal static class SetupWarnings
     /// <summary>A host that was off when its node was replaced must not serve when it boots. Its guard may not run by then.</summary>
     private static IEnumerable<string> Unasked(ClusterSpec spec, ImmutableArray<NodeFacts> facts, PostgresVersion version) =>
         from node in facts
-        where node.StartsUnasked && version.HasGuard && spec.Policy.GuardTimeToLive > TimeSpan.Zero
+        // Whether anything else than a unit asks cannot be seen: that is said once, when the guard is installed.
+        where node.StartsUnasked && version.HasGuard && spec.Policy.GuardTimeToLive > TimeSpan.Zero && (node.Unit is not null || !node.GuardCurrent)
         select $"nothing asks the guard of {node.Node} before PostgreSQL starts there: a host that boots after a failover takes writes beside the new primary, "
             + "until the watchdog has stopped it; "
-            + (node.Unit is null ? $"have whatever starts PostgreSQL there run `{spec.Node(node.Node).Guard} boot-check` first"
+            + (node.Unit is null ? $"have what starts PostgreSQL there run `{spec.Node(node.Node).Guard} boot-check 60` first, as PostgreSQL's account, and start it only where that succeeds"
                 : $"run what `pgwatchdog config host {spec.Name} {node.Node}` prints on its host, as root");
 
     /// <summary>The files are copied byte for byte: an index is in the order of the library of the host that it was built on.</summary>

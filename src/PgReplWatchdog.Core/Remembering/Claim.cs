@@ -16,8 +16,8 @@ public sealed record Claim(string? Node, int Looks)
     /// <summary>The proof has come to its end: it is the primary.</summary>
     public bool IsProven { get; private init; }
 
-    /// <summary>Somebody else has said so as well, since the claim began: its host has the history file of that timeline, or a standby streams from it on that timeline.</summary>
-    private bool IsConfirmed { get; init; }
+    /// <summary>The timeline for which somebody else has said so as well: its host has the history file, or a standby streams from it on that timeline. 0: nobody has.</summary>
+    private uint Confirmed { get; init; }
 
     /// <summary>
     /// Nodes that say that they are primary, and whose host has said that their history does not continue the record, or that their data is a standby's. A host that tells no more
@@ -49,15 +49,16 @@ public sealed record Claim(string? Node, int Looks)
             .Union(told.Where(node => observation.Host(node.Node) is { StandbySignal: true } || !ContinuesTheRecord(memory, observation, node)).Select(node => node.Node));
         if (primaries is not [var claimant] || !IsNewer(memory, claimant))
             return None with { Contradicted = contradicted };
+        var timeline = claimant.Server!.Timeline;
         var claim = new Claim(claimant.Node, claimant.Node == Node ? Looks + 1 : 1)
         {
             Contradicted = contradicted,
-            IsConfirmed = (claimant.Node == Node && IsConfirmed) || told.Contains(claimant) || HasStandby(observation, claimant),
+            Confirmed = told.Contains(claimant) || observation.Nodes.Any(node => node.Confirms(claimant)) ? timeline : claimant.Node == Node ? Confirmed : 0,
         };
         return claim with
         {
             IsProven = claim.Looks > 1 && IsNamedByTheHosts(memory, claimant) && !contradicted.Contains(claimant.Node)
-                && HasGivenUp(policy, memory, observation, claim.IsConfirmed, isHeard, silentFor),
+                && HasGivenUp(policy, memory, observation, claim.Confirmed == timeline, isHeard, silentFor),
         };
     }
 
@@ -75,13 +76,9 @@ public sealed record Claim(string? Node, int Looks)
             || (newest.Of(claimant.Server?.Timeline ?? 0) is { } history && (memory.History is not { } record || history.Continues(record)));
     }
 
-    private static bool HasStandby(ClusterObservation observation, NodeObservation claimant) =>
-        observation.Nodes.Any(node => node is { IsServingStandby: true, Server: { WalReceiver: { IsStreaming: true } receiver } standby }
-            && receiver.Upstream == claimant.Node && standby.Timeline == claimant.Server!.Timeline && standby.SystemIdentifier == claimant.Server.SystemIdentifier);
-
     /// <summary>
-    /// It answers as a standby, its host says that nothing runs or that its data is a standby's, or nobody has had a sign of it for long enough. Where it says nothing
-    /// itself, somebody is to confirm the claim: else the word of one server would decide alone.
+    /// It answers as a standby; or its host says that nothing runs or that its data is a standby's, or nobody has had a sign of it for long enough, and somebody confirms the
+    /// claim: else the word of one server would decide alone.
     /// </summary>
     private static bool HasGivenUp(Policy policy, ClusterMemory memory, ClusterObservation observation, bool isConfirmed, bool isHeard, TimeSpan silentFor)
     {

@@ -52,7 +52,8 @@ public static class SetupScripts
           [ -z "$postmaster" ] || unit=$(sed -n 's|^0::.*/\([^/]*postgres[^/]*\.service\)$|\1|p' "/proc/$postmaster/cgroup" | grep . || echo "$unit")
           unit=${wanted_unit:-$unit}
           [ -z "$unit" ] || echo "unit=$unit"
-          grep -qs boot-check "/etc/systemd/system/$unit" "/etc/systemd/system/$unit.d/"*.conf || echo starts_unasked=yes
+          conditions=$(systemctl show -p ExecStartPre "$unit" 2> /dev/null || cat "/etc/systemd/system/$unit.d/"*.conf 2> /dev/null) || true
+          case $conditions in *boot-check*) ;; *) echo starts_unasked=yes ;; esac
         else
           echo starts_unasked=yes
         fi

@@ -359,6 +359,7 @@ public class DeciderTests
     [InlineData("", "", false)]
     [InlineData("2 1 0/3000000", "", true)]
     [InlineData("", Beta, true)]
+    [InlineData("", "?", true)] // under an address that is not the configuration's: on timeline 2 it does not hear alpha
     [InlineData("", Alpha, false)]
     public void A_claim_is_believed_when_nobody_has_heard_the_intended_primary_for_the_threshold(string history, string upstream, bool believed)
     {
@@ -371,10 +372,26 @@ public class DeciderTests
         ClusterMemory Looked(double second)
         {
             var gamma = upstream.Length == 0 ? Unreachable(Gamma)
-                : Standby(Gamma, timeline: 2, heard: upstream == Alpha ? 60 : 0.1).With(server => server with { WalReceiver = new WalReceiver("streaming", Seconds(0.1), upstream) });
+                : Standby(Gamma, timeline: 2).With(server => server with { WalReceiver = new WalReceiver("streaming", Seconds(0.1), upstream == "?" ? null : upstream) });
             var look = At(second, Unreachable(), Primary(Beta, timeline: 2), gamma);
             return watch.Look(history.Length == 0 ? look : look.With(Confirms(Beta, history))).Memory;
         }
+    }
+
+    /// <summary>A dead primary, and a standby that only says that it is primary: the failover to a real standby is not lost for good.</summary>
+    [Theory]
+    [InlineData(0, 2, Alpha)]
+    [InlineData(2, 2, Beta)]
+    [InlineData(2, 3, Alpha)] // it was confirmed on another timeline
+    public void A_claim_beside_a_dead_primary_is_believed_when_it_is_confirmed(int confirmed, uint claimed, string primary)
+    {
+        var watch = new Watch(Two());
+        watch.Look(0, Primary(), Standby());
+        if (confirmed > 0)
+            watch.Look(At(1, Refused(), Primary(Beta, timeline: 2)).With(HostDead()).With(Confirms(Beta)));
+        for (var second = 2; second <= 20; second++)
+            watch.Look(At(second, Refused(), Primary(Beta, timeline: claimed)).With(HostDead(), new HostObservation(Beta, HostReach.Unreachable, "", Seconds(second))));
+        Assert.Equal(primary, watch.Memory.IntendedPrimary);
     }
 
     private static HostObservation Confirms(string node, string history = "2 1 0/3000000") => HostUp(node) with { History = TimelineHistory.Parse(history) };
