@@ -215,6 +215,8 @@ public sealed record Mutation(string Name, string Invariant, params Patch[] Patc
             new Patch("tests/PgReplWatchdog.Simulation/Faults.cs", "(1, (_, until) => JournalFails(until))", "(MUTANT ? 20 : 1, (_, until) => JournalFails(until))")),
         new("load-balancer-hears-of-two-primaries", "Roles", new Patch("src/PgReplWatchdog/Operating/AgentAnswers.cs",
             "if (others.FirstOrDefault(other => MayBeUp(proxy, other)) is", "if (!MUTANT && others.FirstOrDefault(other => MayBeUp(proxy, other)) is")),
+        new("wait-longer-than-a-lease-lasts", "I8", new Patch("src/PgReplWatchdog.Core/Topology/Policy.cs", "(0.8 * GuardTimeToLive)", "((MUTANT ? 1.2 : 0.8) * GuardTimeToLive)"),
+            new Patch("tests/PgReplWatchdog.Simulation/Faults.Lease.cs", "if (world.Chance(0.25))\n            {\n                LosesStandbysWhileSshIsSilent", "if (world.Chance(MUTANT ? 1 : 0.25))\n            {\n                LosesStandbysWhileSshIsSilent")),
         new("waits-follow-each-other", "I8", new Patch(Deciding + "Decider.cs", "if (now.Observation.At - now.WaitedAt <", "if (!MUTANT && now.Observation.At - now.WaitedAt <")),
     ];
 

@@ -78,7 +78,7 @@ internal sealed class Prober(World world, Station station, Clock clock, Crash cr
             isShownUp[node.Index] = node.IsStandby && answers[node.Index].IsServingPrimary && answers.Count(answer => answer.IsServingPrimary) == 1
                 && (isShownUp[node.Index] || (world.Lie is { IsForged: false } && Last.Host(node.Name) is { History: not null }));
             var (before, movedAt) = replayed[node.Index];
-            if (Last.Find(node.Name) is { IsServingStandby: true, Server.ReplayedLsn: { } position })
+            if (world.LeadsTo[node.Index] == node && Last.Find(node.Name) is { IsServingStandby: true, Server.ReplayedLsn: { } position })
                 replayed[node.Index] = (position, before is not null && before != position ? Last.At : movedAt);
             if (world.LeadsTo[node.Index] != node)
                 ledElsewhere = looks;
@@ -113,7 +113,7 @@ internal sealed class Prober(World world, Station station, Clock clock, Crash cr
     {
         if (adopted.IsPrimary && adopted.Mark.Primary == adopted.Name)
             return; // and its host names it
-        if (world.Truth.HasServedInSightSince(old, station, BeganAt) && !isSpoilt[old.Index])
+        if (world.Truth.HasServedInSightSince(old, station, Math.BitDecrement(BeganAt)) && !isSpoilt[old.Index])
             world.Truth.Violated("Adoption", $"{adopted} is adopted while {old} serves, and has since before the look, in sight of somebody who can say so");
         else if (adopted.IsStandby && isShownUp[adopted.Index])
             world.Truth.Violated("Adoption", $"{adopted} is adopted, which is a standby, and its host has said so");
@@ -262,7 +262,7 @@ internal sealed class Prober(World world, Station station, Clock clock, Crash cr
     };
 
     private NodeObservation AnotherServer(Node node) =>
-        new(node.Name, Reach.Serving, "", Facts(node) with { SystemIdentifier = 42, Timeline = uint.MaxValue, CurrentLsn = new Lsn(ulong.MaxValue) });
+        new(node.Name, Reach.Serving, "", Facts(node) with { SystemIdentifier = 42 + (ulong)node.Index, Timeline = uint.MaxValue, CurrentLsn = new Lsn(ulong.MaxValue) });
 
     private void AskHosts(Inquiry inquiry, Node? subject, bool suspicious)
     {

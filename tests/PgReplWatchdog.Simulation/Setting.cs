@@ -46,10 +46,11 @@ internal sealed record Setting(ClusterSpec Spec, Story Story)
         var story = random.Next(10) switch { < 6 => Story.Chaos, < 8 => Story.PrimaryFails, _ => Story.PrimaryLives };
         var threshold = new[] { 5.0, 6, 8, 10 }[random.Next(4)];
         var timeToLive = random.Next(7) == 0 ? 0 : Math.Max(3, LongestTimeToLive(threshold) * (0.85 + (0.15 * random.NextDouble())));
+        var isSlow = random.Next(2) == 0;
         var policy = new Policy
         {
-            CheckInterval = TimeSpan.FromSeconds(random.Next(2) == 0 ? 1 : 0.5),
-            ProbeTimeout = TimeSpan.FromSeconds(random.Next(2) == 0 ? 0.8 : 0.4),
+            CheckInterval = TimeSpan.FromSeconds(isSlow ? 1 : 0.5),
+            ProbeTimeout = TimeSpan.FromSeconds(random.Next(2) == 0 && isSlow ? 0.8 : 0.4), // at most the interval, or the options are rejected at start
             UnreachableThreshold = TimeSpan.FromSeconds(threshold),
             CrashedThreshold = TimeSpan.FromSeconds(random.Next(5) * 0.5),
             FailoverWhenStopped = random.Next(3) == 0,

@@ -38,14 +38,14 @@ public sealed record Policy
     public static TimeSpan GuardMarginOf(TimeSpan timeToLive) => (0.25 * timeToLive) + TimeSpan.FromSeconds(0.5);
 
     /// <summary>
-    /// The longest that the watchdog may wait for a host while it renews a lease: a primary without standbys lives by what was seen in the check before.
-    /// At most 5 s, at least ProbeTimeout.
+    /// The longest that the watchdog may wait for a host while it renews a lease: a primary without standbys lives by what was seen in the check before,
+    /// so one check, the wait, and up to two intervals have to fit into the time to live, by clocks that differ by a tenth either way. At most 5 s, at least ProbeTimeout.
     /// </summary>
     public TimeSpan BetweenRenewals
     {
         get
         {
-            var spare = GuardTimeToLive - (2 * (CheckInterval + ProbeTimeout));
+            var spare = (0.8 * GuardTimeToLive) - (2 * CheckInterval) - ProbeTimeout;
             return GuardTimeToLive <= TimeSpan.Zero || spare > LongestBetweenRenewals ? LongestBetweenRenewals : spare > ProbeTimeout ? spare : ProbeTimeout;
         }
     }

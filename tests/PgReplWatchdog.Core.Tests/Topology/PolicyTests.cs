@@ -16,6 +16,15 @@ public class PolicyTests
         Assert.True(new Policy().GuardSurelyStopped < new Policy().UnreachableThreshold, "the guard delays a failover by default");
     }
 
+    [Theory]
+    [InlineData(6, 1, 0.8, 2)]
+    [InlineData(4.3, 0.5, 0.4, 2.04)]
+    [InlineData(3, 1, 0.8, 0.8)]
+    [InlineData(60, 1, 0.8, 5)]
+    [InlineData(0, 1, 0.8, 5)]
+    public void A_wait_for_a_host_leaves_time_for_the_lease_to_be_renewed(double timeToLive, double interval, double timeout, double seconds) => Assert.Equal(seconds,
+        new Policy { GuardTimeToLive = Seconds(timeToLive), CheckInterval = Seconds(interval), ProbeTimeout = Seconds(timeout) }.BetweenRenewals.TotalSeconds, 3);
+
     [Fact]
     public void Nothing_that_setup_leaves_lies_in_the_data_directory()
     {
