@@ -22,10 +22,12 @@ internal static class SetupWarnings
                 + "one that is down or hangs on a host that answers is";
     }
 
-    /// <summary>A host that was off when its node was replaced must not serve when it boots. Its guard may not run by then.</summary>
+    /// <summary>
+    /// A host that was off when its node was replaced must not serve when it boots. Its guard may not run by then. Whether anything else than a unit asks cannot be seen: that
+    /// is said once, when the guard is installed.
+    /// </summary>
     private static IEnumerable<string> Unasked(ClusterSpec spec, ImmutableArray<NodeFacts> facts, PostgresVersion version) =>
         from node in facts
-        // Whether anything else than a unit asks cannot be seen: that is said once, when the guard is installed.
         where node.StartsUnasked && version.HasGuard && spec.Policy.GuardTimeToLive > TimeSpan.Zero && (node.Unit is not null || !node.GuardCurrent)
         select $"nothing asks the guard of {node.Node} before PostgreSQL starts there: a host that boots after a failover takes writes beside the new primary, "
             + "until the watchdog has stopped it; "
