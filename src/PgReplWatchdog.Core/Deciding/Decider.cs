@@ -305,9 +305,10 @@ public static class Decider
         var answered = observation.Nodes
             .Where(node => mayHaveHeard.Contains(node.Node) || (node.Node == diagnosis.Primary && node.Reach is Reach.Serving or Reach.Alive or Reach.Failed))
             .Max(node => (TimeSpan?)(observation.At - node.AnsweredAgo));
+        // One that follows a newly promoted primary hears that one, whatever its address.
+        var claimants = observation.Nodes.Where(node => Claim.IsNewer(memory, node)).ToList();
         var heard = diagnosis.Verdict == Verdict.ServingElsewhere ? SignOfLife(diagnosis, observation)
-            // One on a newer timeline than any on record hears somebody else.
-            : observation.Nodes.Where(node => node.MayHear(diagnosis.Primary) && node.Server!.Timeline <= memory.NewestTimeline).Max(node => observation.At - node.HeardAgo);
+            : observation.Nodes.Where(node => node.MayHear(diagnosis.Primary) && !claimants.Exists(node.Confirms)).Max(node => observation.At - node.HeardAgo);
         return answered > heard || heard is null ? answered : heard;
     }
 

@@ -117,23 +117,26 @@ public static class Diagnostician
         primaries.IsEmpty ? null : new Diagnosis(Verdict.Unknown, intended?.Node,
         [
             .. primaries.Select(Say),
-            .. Doubted(memory, primaries[0]),
+            .. Doubted(memory, observation, primaries[0]),
             .. intended is null ? [] : new[] { Say(intended) },
             .. Histories.Advice(memory, observation, primaries[0]),
         ]);
 
     /// <summary>What it takes until it counts as the primary.</summary>
-    private static IEnumerable<string> Doubted(ClusterMemory memory, NodeObservation primary)
+    private static IEnumerable<string> Doubted(ClusterMemory memory, ClusterObservation observation, NodeObservation primary)
     {
         if (!Claim.IsNewer(memory, primary))
         {
             yield return "it is not the intended primary, and not on a newer timeline of this cluster";
             yield break;
         }
-        yield return $"its word alone makes it no primary: {memory.IntendedPrimary} is the intended one until it answers as a standby, is seen stopped, "
+        yield return $"its word is not enough: {memory.IntendedPrimary} is the intended primary until it answers as a standby, is seen stopped, "
             + "or is silent for UnreachableThreshold together with its host";
-        yield return Invariant($"unless {memory.IntendedPrimary} answers as a standby, somebody else has to confirm the promotion: the host of {primary.Node}, ")
-            + Invariant($"by the history file of timeline {primary.Server!.Timeline} (SSH), or a standby that streams from {primary.Node}");
+        if (observation.Host(primary.Node)?.History?.Of(primary.Server!.Timeline) is null && !observation.Nodes.Any(node => node.Confirms(primary)))
+        {
+            yield return Invariant($"nobody else confirms timeline {primary.Server!.Timeline}: the host of {primary.Node} shows no history file of it (SSH), ")
+                + $"and no standby streams from {primary.Node}";
+        }
     }
 
     /// <summary>Evidence that the record is older than the world: a role change happened out of the watchdog's sight. Nothing is concluded from such a record.</summary>
@@ -240,12 +243,13 @@ public static class Diagnostician
             && (receiver.LastMessageAge is not { } age || server.WalReceiverTimeout <= TimeSpan.Zero || age <= (server.WalReceiverTimeout / 2) + AnswerTime);
     }
 
-    /// <summary>Some standby hears the intended primary, or its port was seen open. A standby on a newer timeline than any on record hears somebody else.</summary>
+    /// <summary>Some standby hears the intended primary, or its port was seen open. A standby on a newer timeline than any on record hears somebody else, unless it names it.</summary>
     public static bool IsHeard(ClusterObservation observation, ClusterMemory memory)
     {
         ArgumentNullException.ThrowIfNull(observation);
         ArgumentNullException.ThrowIfNull(memory);
-        return observation.Nodes.Any(node => Hears(node, memory.IntendedPrimary) && node.Server!.Timeline <= memory.NewestTimeline)
+        return observation.Nodes.Any(node => Hears(node, memory.IntendedPrimary)
+                && (node.Server!.Timeline <= memory.NewestTimeline || node.Server.WalReceiver!.Upstream == memory.IntendedPrimary))
             || observation.PortViews.Any(view => view.To == memory.IntendedPrimary && view.Answer is PortAnswer.Accepting or PortAnswer.Rejecting);
     }
 

@@ -24,12 +24,12 @@ internal static class SetupWarnings
 
     /// <summary>
     /// A host that was off when its node was replaced must not serve when it boots. Its guard may not run by then. Whether anything else than a unit asks cannot be seen: that
-    /// is said once, when the guard is installed.
+    /// is said when the guard is installed.
     /// </summary>
     private static IEnumerable<string> Unasked(ClusterSpec spec, ImmutableArray<NodeFacts> facts, PostgresVersion version) =>
         from node in facts
         where node.StartsUnasked && version.HasGuard && spec.Policy.GuardTimeToLive > TimeSpan.Zero && (node.Unit is not null || !node.GuardCurrent)
-        select $"nothing asks the guard of {node.Node} before PostgreSQL starts there: a host that boots after a failover takes writes beside the new primary, "
+        select $"no systemd unit asks the guard of {node.Node} before PostgreSQL starts there: a host that boots after a failover may take writes beside the new primary, "
             + "until the watchdog has stopped it; "
             + (node.Unit is null ? $"have what starts PostgreSQL there run `{spec.Node(node.Node).Guard} boot-check 60` first, as PostgreSQL's account, and start it only where that succeeds"
                 : $"run what `pgwatchdog config host {spec.Name} {node.Node}` prints on its host, as root");

@@ -16,7 +16,7 @@ public sealed record Claim(string? Node, int Looks)
     /// <summary>The proof has come to its end: it is the primary.</summary>
     public bool IsProven { get; private init; }
 
-    /// <summary>The timeline for which somebody else has said so as well: its host has the history file, or a standby streams from it on that timeline. 0: nobody has.</summary>
+    /// <summary>The timeline that somebody else has confirmed: the claimant's host has its history file, or a standby streams from the claimant on it. 0: nobody has.</summary>
     private uint Confirmed { get; init; }
 
     /// <summary>
@@ -44,7 +44,8 @@ public sealed record Claim(string? Node, int Looks)
         ArgumentNullException.ThrowIfNull(memory);
         ArgumentNullException.ThrowIfNull(observation);
         var primaries = observation.Nodes.Where(node => node.IsServingPrimary).ToList();
-        var told = primaries.Where(node => observation.Host(node.Node)?.History is not null).ToList();
+        // An answer of before this look may be from before the promotion.
+        var told = primaries.Where(node => observation.Host(node.Node) is { History: not null } host && host.At >= observation.At - observation.Took).ToList();
         var contradicted = Contradicted.Except(told.Select(node => node.Node)).Except(observation.Nodes.Where(node => node.IsServingStandby).Select(node => node.Node))
             .Union(told.Where(node => observation.Host(node.Node) is { StandbySignal: true } || !ContinuesTheRecord(memory, observation, node)).Select(node => node.Node));
         if (primaries is not [var claimant] || !IsNewer(memory, claimant))

@@ -39,7 +39,7 @@ public sealed record Policy
 
     /// <summary>
     /// The longest that the watchdog may wait for a host while it renews a lease: a primary without standbys lives by what was seen in the check before,
-    /// so one check, the wait, and up to two intervals have to fit into the time to live, by clocks that differ by a tenth either way. At most 5 s, at least ProbeTimeout.
+    /// so one check, the wait, and up to two intervals have to fit into it. A fifth is for the guard's own polls, and for clocks that differ. At most 5 s, at least ProbeTimeout.
     /// </summary>
     public TimeSpan BetweenRenewals
     {

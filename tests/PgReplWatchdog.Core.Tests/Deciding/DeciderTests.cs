@@ -378,6 +378,35 @@ public class DeciderTests
         }
     }
 
+    /// <summary>Two role changes out of sight: beta, of the first, serves again, and alpha, of the second, is heard by gamma alone.</summary>
+    [Fact]
+    public void A_claim_is_not_believed_while_a_standby_names_the_intended_primary()
+    {
+        var watch = new Watch(Three());
+        watch.Look(0, Primary(), Standby(), Standby(Gamma));
+        for (var second = 1; second <= 30; second++)
+            watch.Look(At(second, Unreachable(), Primary(Beta, timeline: 2), Standby(Gamma, timeline: 3)).With(Confirms(Beta)));
+        Assert.Equal(Alpha, watch.Memory.IntendedPrimary);
+    }
+
+    /// <summary>The host told that its data is a standby's; then the node was promoted, and the host fell silent.</summary>
+    [Theory]
+    [InlineData(5, Beta)]
+    [InlineData(0, Alpha)]
+    public void A_host_that_answered_before_the_promotion_contradicts_nothing(double ago, string primary)
+    {
+        var watch = new Watch(Three());
+        watch.Look(0, Primary(), Standby(), Standby(Gamma));
+        var old = Confirms(Beta, "1") with { StandbySignal = true };
+        for (var second = 1; second <= 30; second++)
+        {
+            var look = At(second, Refused(), Primary(Beta, timeline: 2), Standby(Gamma, timeline: 2).With(server => server with { WalReceiver = new WalReceiver("streaming", Seconds(0.1), Beta) }))
+                .With(HostDead());
+            watch.Look(look with { Hosts = [.. look.Hosts.Where(host => host.Node != Beta), second == 1 ? old with { At = look.At - Seconds(ago) } : new HostObservation(Beta, HostReach.Unreachable, "", look.At)] });
+        }
+        Assert.Equal(primary, watch.Memory.IntendedPrimary);
+    }
+
     /// <summary>A dead primary, and a standby that only says that it is primary: the failover to a real standby is not lost for good.</summary>
     [Theory]
     [InlineData(0, 2, Alpha)]

@@ -54,11 +54,11 @@ public class HostRefusalTests
     [InlineData(null, "have what starts PostgreSQL there run `/data/alpha.pgwatchdog/guard boot-check 60` first, as PostgreSQL's account, and start it only where that succeeds")]
     [InlineData("postgresql.service", "run what `pgwatchdog config host main alpha` prints on its host, as root")]
     public void Nothing_asks_the_guard_at_boot(string? unit, string advice) => Assert.Equal(
-        "nothing asks the guard of alpha before PostgreSQL starts there: a host that boots after a failover takes writes beside the new primary, until the watchdog has stopped it; " + advice,
+        "no systemd unit asks the guard of alpha before PostgreSQL starts there: a host that boots after a failover may take writes beside the new primary, until the watchdog has stopped it; " + advice,
         Warning(Server(Alpha) with { StartsUnasked = true, Unit = unit }, Nothing(Clusters.Beta)));
 
     [Fact]
-    public void Where_no_unit_starts_PostgreSQL_that_is_said_once() =>
+    public void Where_no_unit_starts_PostgreSQL_that_is_said_when_the_guard_is_installed() =>
         Assert.Empty(new Hosts(Two(), Server(Alpha) with { StartsUnasked = true, GuardCurrent = true }, Nothing(Clusters.Beta)).Plan().Warnings);
 
     [Fact]

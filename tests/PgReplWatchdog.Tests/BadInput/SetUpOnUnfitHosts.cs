@@ -93,7 +93,7 @@ public sealed class SetUpOnUnfitHosts
         result.Shows(ExitCode.Ok, $"Warning: pg_wal of alpha is a link to {alpha.Directory}/elsewhere/pg_wal: the copy on beta has it as a directory",
             $"Warning: pg_wal of beta is a link to {beta.Directory}/elsewhere/pg_wal: it is moved aside",
             $"Warning: {beta.DataDirectory}/pg_hba.conf of beta is a link to {beta.Directory}/elsewhere/pg_hba.conf: it is moved aside",
-            $"Warning: nothing asks the guard of alpha before PostgreSQL starts there", $"run `{alpha.DataDirectory}.pgwatchdog/guard boot-check 60` first"); // no systemd here
+            $"Warning: no systemd unit asks the guard of alpha before PostgreSQL starts there", $"run `{alpha.DataDirectory}.pgwatchdog/guard boot-check 60` first"); // no systemd here
 
         foreach (var name in (string[])["postgresql.conf", "pg_hba.conf"])
         {

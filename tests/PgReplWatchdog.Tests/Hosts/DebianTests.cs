@@ -32,7 +32,7 @@ public sealed class DebianTests
         await RunAsync(configuration, 0, setUp);
         var again = await RunAsync(configuration, 0, "setup", "main", "--plan");
         Assert.Contains("Nothing to change", again, StringComparison.Ordinal);
-        Assert.DoesNotContain("nothing asks the guard", again, StringComparison.Ordinal); // the prepared unit does
+        Assert.DoesNotContain("unit asks the guard", again, StringComparison.Ordinal); // the prepared unit does
         foreach (var host in hosts.Hosts)
             await AssertUnitsAsync(host);
         await GuardComesWithPostgresAsync(hosts["alpha"]);
