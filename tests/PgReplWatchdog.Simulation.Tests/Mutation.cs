@@ -58,7 +58,11 @@ public sealed record Mutation(string Name, string Invariant, params Patch[] Patc
         new("rejoin-tried-once", "Whole",
             new Patch(Deciding + "Returning.cs", "now.Since(before.TriedAt) < BetweenRejoins[", "(MUTANT ? TimeSpan.MinValue : now.Since(before.TriedAt)) < BetweenRejoins[")),
         new("rejoin-of-before-the-failover-is-left", "Whole", new Patch(Deciding + "Returning.cs",
-            "(memory.Replaced.Contains(node) || host.IsFenced)", "(memory.Replaced.Contains(node) || (!MUTANT && host.IsFenced))")),
+            "(memory.Replaced.Contains(node) || host.IsFenced)", "(memory.Replaced.Contains(node) || (!MUTANT && host.IsFenced))"),
+            // A full disk keeps a standby from following, its rejoin is interrupted, and a second failover comes.
+            new Patch("tests/PgReplWatchdog.Simulation/Setting.cs", "random.Next(3) switch { 0 => 5,", "random.Next(3) switch { _ when MUTANT => 5, 0 => 5,"),
+            new Patch("tests/PgReplWatchdog.Simulation/Faults.cs", "(1, DiskFills)", "(MUTANT ? 12 : 1, (node, until) => DiskFills(MUTANT ? Anybody() : node, until))"),
+            new Patch("tests/PgReplWatchdog.Simulation/Faults.cs", "var count = world.Random.Next(1, 9)", "var count = world.Random.Next(1, 9) + (MUTANT ? 5 : 0)")),
         new("salvage-reported-and-not-done", "Lost", new Patch("tests/PgReplWatchdog.Simulation/Runner.cs",
             "(to.Position, to.Replayed, to.Branch) = (dead.Position,", "(to.Position, to.Replayed, to.Branch) = (MUTANT ? to.Position : dead.Position,")),
         new("known-position-forgotten", "Whole", new Patch(Deciding + "CandidateSelection.cs", "if (missing is null && !mayBeShipped)", "if (missing is null && (MUTANT || !mayBeShipped))")),
