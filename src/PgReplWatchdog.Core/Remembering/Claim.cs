@@ -86,7 +86,7 @@ public sealed record Claim(string? Node, int Looks)
         var intended = observation.Find(memory.IntendedPrimary);
         var host = observation.Host(memory.IntendedPrimary);
         return intended is null or { IsServingStandby: true }
-            || (isConfirmed && intended.IsSilent && host is { IsDead: true } or { IsReachable: true, StandbySignal: true })
-            || (isConfirmed && intended.IsSilent && !isHeard && host is not { PostmasterRuns: true } && silentFor >= policy.UnreachableThreshold);
+            || (isConfirmed && intended.IsSilent && (host is { IsDead: true } or { IsReachable: true, StandbySignal: true }
+                || (!isHeard && host is not { PostmasterRuns: true } && silentFor >= policy.UnreachableThreshold)));
     }
 }
