@@ -26,7 +26,7 @@ public static class Diagnostician
         var found = TwoPrimaries(primaries, memory, observation)
             ?? OtherSystem(intended, memory)
             ?? StorageHangs(primaries, intended, observation, flushHangsFor)
-            ?? Serving(primaries, intended, memory, heir)
+            ?? Serving(primaries, intended, memory, heir, observation)
             ?? StrayPrimary(primaries, intended, memory, observation)
             ?? NoPrimaryKnown(intended, observation)
             ?? Busy(intended!)
@@ -86,7 +86,8 @@ public static class Diagnostician
             : null;
 
     /// <summary>Another node than the intended primary counts only where its claim has stood the proof: a person promoted it.</summary>
-    private static Diagnosis? Serving(ImmutableArray<NodeObservation> primaries, NodeObservation? intended, ClusterMemory memory, string? heir)
+    private static Diagnosis? Serving(
+        ImmutableArray<NodeObservation> primaries, NodeObservation? intended, ClusterMemory memory, string? heir, ClusterObservation observation)
     {
         if (primaries.IsEmpty)
             return null;
@@ -96,7 +97,9 @@ public static class Diagnostician
                 && (primary.Node == heir || (intended is null && !memory.Replaced.Contains(primary.Node)))); // intended is null: it left the configuration
         // By an old record the one that a failover was to replace may be anybody, unless the hosts name it.
         var isExpected = primary == intended && (primary.Node == memory.IntendedPrimary || memory.Later is not { } later || later.Primary == primary.Node);
-        return isExpected || adoptable ? new Diagnosis(Verdict.Serving, primary.Node, [Say(primary), .. CommitsWait(primary)]) : null;
+        return isExpected || adoptable
+            ? new Diagnosis(Verdict.Serving, primary.Node, [Say(primary), .. CommitsWait(primary), .. Asynchronous(primary, observation)])
+            : null;
     }
 
     /// <summary>It serves, and no commit on it ends: too few standbys stream that synchronous_standby_names lets confirm.</summary>
@@ -109,6 +112,27 @@ public static class Diagnostician
             yield return FormattableString.Invariant($"commits on {primary.Node} wait: synchronous_standby_names is {server.SynchronousStandbyNames}, ")
                 + FormattableString.Invariant($"and {confirming} of the {asked.Needed} standbys that it asks for stream from {primary.Node}: ")
                 + $"change it on {primary.Node}, or start the standbys that it names";
+        }
+    }
+
+    /// <summary>Commits are confirmed by no standby, or would not be after a failover, although one node asks for it. With two nodes no gate says so (docs/decisions/0015).</summary>
+    private static IEnumerable<string> Asynchronous(NodeObservation primary, ClusterObservation observation)
+    {
+        const string name = "synchronous_standby_names";
+        var standbys = observation.Nodes.Where(node => node != primary && node.IsServingStandby).ToList();
+        var asked = primary.Server!.SynchronousStandbyNames.Trim();
+        foreach (var (standby, own) in standbys.Select(node => (node.Node, node.Server!.SynchronousStandbyNames.Trim())))
+        {
+            if (asked.Length == 0 && own.Length > 0)
+            {
+                yield return $"replication from {primary.Node} is asynchronous: {name} is {own} on {standby} and empty on {primary.Node}: "
+                    + $"set it on {primary.Node}, with the names of its standbys";
+            }
+            else if (asked.Length > 0 && own.Length == 0 && standbys.Count == 1)
+            {
+                yield return $"after a failover to {standby} replication would be asynchronous: {name} is {asked} on {primary.Node} and empty on {standby}: "
+                    + $"set it on {standby} after the failover, when {primary.Node} streams from it";
+            }
         }
     }
 

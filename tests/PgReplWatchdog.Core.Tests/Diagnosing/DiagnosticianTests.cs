@@ -35,6 +35,28 @@ public class DiagnosticianTests
         Assert.Equal(wait, found.Evidence.Any(sentence => sentence.StartsWith("commits on alpha wait: ", StringComparison.Ordinal)));
     }
 
+    [Theory]
+    [InlineData("", "", null)]
+    [InlineData("FIRST 1 (beta)", "FIRST 1 (alpha)", null)]
+    [InlineData("FIRST 1 (beta)", "", "after a failover to beta replication would be asynchronous: synchronous_standby_names is FIRST 1 (beta) on alpha and empty on beta: ")]
+    [InlineData(" ", "FIRST 1 (alpha)", "replication from alpha is asynchronous: synchronous_standby_names is FIRST 1 (alpha) on beta and empty on alpha: ")]
+    public void Durability_that_a_failover_of_a_pair_takes_away_is_told_before_and_after(string primary, string standby, string? told)
+    {
+        var found = With(Known,
+            Primary().With(server => server with { SynchronousStandbyNames = primary, WalSenders = [new("beta", "streaming", "sync", null, null, null)] }),
+            Standby().With(server => server with { SynchronousStandbyNames = standby }));
+        Assert.Equal(Verdict.Serving, found.Verdict);
+        Assert.Equal(told is null ? 0 : 1, found.Warnings.Length);
+        Assert.All(found.Warnings, warning => Assert.StartsWith(told!, warning, StringComparison.Ordinal));
+    }
+
+    /// <summary>With a third node the gate CandidateNotSynchronous says it.</summary>
+    [Fact]
+    public void What_a_gate_says_is_not_said_twice() =>
+        Assert.Empty(With(Known,
+            Primary().With(server => server with { SynchronousStandbyNames = "*", WalSenders = [new("beta", "streaming", "sync", null, null, null)] }),
+            Standby(), Standby(Gamma)).Warnings);
+
     [Fact]
     public void Error_that_only_a_living_server_gives_is_busy() => Assert.Equal(Verdict.Busy, Of(Busy(), Deaf()));
 
