@@ -35,7 +35,7 @@ internal static class FailoverBenchmark
                 Console.WriteLine(string.Create(CultureInfo.InvariantCulture,
                     $"{one.Name} {run}/{runs}: fault to first acknowledged write {last.FaultToWrite:0.000} s, decision to write {last.DecisionToWrite:0.000} s, both acknowledge {last.Overlap:0.000} s, old primary back {last.Rejoin:0.0} s, {last.RowsPerSecond:0} rows/s, {last.Lost} lost"));
             }
-            Print($"{one.Name}: fault to first write, s (at most {one.AtMost.ToString(CultureInfo.InvariantCulture)})", measured.Select(run => run.FaultToWrite));
+            Print($"{one.Name}: fault to first write, s (median at most {one.Median.ToString(CultureInfo.InvariantCulture)})", measured.Select(run => run.FaultToWrite));
             Print($"{one.Name}: decision to first write, s", measured.Select(run => run.DecisionToWrite));
             Print($"{one.Name}: both acknowledge, s (0)", measured.Select(run => run.Overlap));
             Print($"{one.Name}: host's return to streaming, s", measured.Select(run => run.Rejoin));
@@ -49,7 +49,10 @@ internal static class FailoverBenchmark
 
     private static IEnumerable<string> Exceeded(FailoverCase one, List<Run> measured)
     {
-        if (measured.Count(run => run.FaultToWrite > one.AtMost) is > 0 and var slow)
+        var times = Sorted(measured.Select(run => run.FaultToWrite));
+        if (Median(times) > one.Median)
+            yield return string.Create(CultureInfo.InvariantCulture, $"{one.Name}: median {Median(times):0.000} s from fault to first write, at most {one.Median} s");
+        if (times.Count(time => time > one.AtMost) is > 0 and var slow)
             yield return string.Create(CultureInfo.InvariantCulture, $"{one.Name}: {slow} of {measured.Count} runs took longer than {one.AtMost} s from fault to first write");
         if (measured.Count(run => run.Overlap > 0) is > 0 and var both)
             yield return $"{one.Name}: in {both} of {measured.Count} runs two nodes acknowledged writes at the same time";
@@ -89,7 +92,7 @@ internal static class FailoverBenchmark
         return new Run(
             Stopwatch.GetElapsedTime(from, first).TotalSeconds,
             (beganAt + Stopwatch.GetElapsedTime(began, first) - decided).TotalSeconds,
-            account.OverlapOf(alpha, beta).TotalSeconds,
+            Math.Max(0, Stopwatch.GetElapsedTime(first, account.By(alpha)[^1].Timestamp).TotalSeconds),
             rejoin,
             before.Count / Stopwatch.GetElapsedTime(before[0].Timestamp, before[^1].Timestamp).TotalSeconds,
             (await account.LostOnAsync(beta, ct)).Count);
@@ -128,7 +131,12 @@ internal static class FailoverBenchmark
 
     private static void Print(string what, IEnumerable<double> values)
     {
-        var sorted = values.Order().ToList();
-        Console.WriteLine(string.Create(CultureInfo.InvariantCulture, $"{what,-50} min {sorted[0]:0.000}  median {sorted[sorted.Count / 2]:0.000}  max {sorted[^1]:0.000}"));
+        var sorted = Sorted(values);
+        Console.WriteLine(string.Create(CultureInfo.InvariantCulture, $"{what,-50} min {sorted[0]:0.000}  median {Median(sorted):0.000}  max {sorted[^1]:0.000}"));
     }
+
+    private static List<double> Sorted(IEnumerable<double> values) => [.. values.Order()];
+
+    /// <summary>Of an even number the greater of the middle two.</summary>
+    private static double Median(List<double> sorted) => sorted[sorted.Count / 2];
 }

@@ -3,9 +3,12 @@ using PgReplWatchdog.Lab.Faults;
 
 namespace PgReplWatchdog.Benchmarks;
 
-/// <summary>A fault under some settings, and the longest that clients may go without writes in any run, in seconds.</summary>
-internal sealed record FailoverCase(string Name, Fault Fault, double AtMost, Action<JsonObject> Change)
+/// <summary>A fault under some settings, and for how long clients may go without writes, in seconds: the median of the runs.</summary>
+internal sealed record FailoverCase(string Name, Fault Fault, double Median, Action<JsonObject> Change)
 {
+    /// <summary>No run may take longer, in seconds.</summary>
+    public double AtMost { get; init; } = double.PositiveInfinity;
+
     /// <summary>A report on the standby holds its replay when the fault begins, with PostgreSQL's own max_standby_streaming_delay.</summary>
     public bool HoldsReplay { get; init; }
 
@@ -20,10 +23,10 @@ internal sealed record FailoverCase(string Name, Fault Fault, double AtMost, Act
         new("F3", new Frozen(PostmasterAlone: false), 6.5, _ => { }),
         new("F3-postmaster", new Frozen(PostmasterAlone: true), 11.0, _ => { }) { OldSessionsGoOn = true },
         new("F3-postmaster-tuned", new Frozen(PostmasterAlone: true), 5.0, Tuned) { OldSessionsGoOn = true },
-        new("F2", new HostGone(PostgresStartsAtBoot: false), 10.6, _ => { }),
-        new("F6", new Partition(Between.PrimaryAndEverybody), 10.6, _ => { }),
-        new("F2-tuned", new HostGone(PostgresStartsAtBoot: false), 4.7, Tuned),
-        new("F6-tuned", new Partition(Between.PrimaryAndEverybody), 4.7, Tuned),
+        new("F2", new HostGone(PostgresStartsAtBoot: false), 10.35, _ => { }) { AtMost = 10.6 },
+        new("F6", new Partition(Between.PrimaryAndEverybody), 10.35, _ => { }) { AtMost = 10.6 },
+        new("F2-tuned", new HostGone(PostgresStartsAtBoot: false), 4.55, Tuned) { AtMost = 4.7 },
+        new("F6-tuned", new Partition(Between.PrimaryAndEverybody), 4.55, Tuned) { AtMost = 4.7 },
     ];
 
     /// <summary>As docs/settings.md has it for fast failover of a vanished host.</summary>
