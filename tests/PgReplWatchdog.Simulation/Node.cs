@@ -27,7 +27,7 @@ internal sealed record Pause(double From, double Until, bool IsHidden)
 }
 
 /// <summary>Long work on a host: rewind or copy.</summary>
-internal sealed record Job(long Epoch, Node Primary, double EndsAt, bool WillSucceed)
+internal sealed record Job(long Epoch, Node Primary, bool FreshCopy, double EndsAt, bool WillSucceed)
 {
     public int? ExitStatus { get; set; }
 }

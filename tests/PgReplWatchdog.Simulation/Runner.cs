@@ -297,13 +297,13 @@ internal sealed class Runner(World world, Station station, Journal journal, Prob
         node.Guard.Order = null;
         if (!primary.IsServing || !world.Network.BothUp(node.Index, primary.Index, world.Now))
         {
-            node.Job = new Job(rejoin.Epoch, primary, world.Now, WillSucceed: false) { ExitStatus = rejoin.FreshCopy ? 1 : HostJob.SourceNotReached };
+            node.Job = new Job(rejoin.Epoch, primary, rejoin.FreshCopy, world.Now, WillSucceed: false) { ExitStatus = rejoin.FreshCopy ? 1 : HostJob.SourceNotReached };
             return;
         }
         if (node.IsRunning && node.IsStandby)
             world.Kill(node, "shut down in recovery");
         node.StartBlocked |= node.Process == Process.Stopped;
-        node.Job = new Job(rejoin.Epoch, primary, world.Now + world.Between(1, 8), node.Process == Process.Stopped && !(world.Now < Faults.HealedAt && world.Chance(0.2)));
+        node.Job = new Job(rejoin.Epoch, primary, rejoin.FreshCopy, world.Now + world.Between(1, 8), node.Process == Process.Stopped && !(world.Now < Faults.HealedAt && world.Chance(0.2)));
     }
 
     /// <summary>The scripts leave another watchdog's order as it is, unless an operator has declared that one lost.</summary>

@@ -354,6 +354,9 @@ internal sealed class World
         Tell($"the rejoin of {node} ends with {job.ExitStatus}");
         if (!succeeds)
             return;
+        // pg_rewind compares numbers: of another timeline with the same one it leaves what the source never had.
+        if (!job.FreshCopy && node.Branch.Timeline == source.Branch.Timeline && !source.Branch.Contains(node.Branch, node.Position, source.Position))
+            Truth.Violated("Rewound", $"{node} is rewound from {source}, which is on another timeline {source.Branch.Timeline}");
         (node.Branch, node.Position, node.Replayed) = (source.Branch, source.Position, source.Position);
         Truth.Asked.Remove(node);
         (node.IsStandby, node.StartBlocked, node.TriggerFile, node.ReplayPaused, node.FencedByCommand, node.Upstream, node.Guard.Order) = (true, false, false, false, false, source, null);
