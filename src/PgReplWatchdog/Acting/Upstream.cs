@@ -65,7 +65,8 @@ public sealed class Upstream(ClusterAccess cluster, SshHosts hosts, long epoch, 
             cluster.Spec.Replication.Tls == Tls.Required ? "require" : "prefer",
             .. TablespaceMove.Between(primary, node).SelectMany(move => new[] { "-T", $"{move.From}={move.To}" }),
         ];
-        await host.RequireAsync(Start(node, rejoin.Epoch, arguments), RestartLimit, cancellation, Shell.Living + "\n" + Shell.OnServer(hosts.At(node.Name, epoch), SqlText.Of("Acting.rejoin.sh")));
+        var work = $"{Shell.Living}\n{Shell.EndCopy}\n" + Shell.OnServer(hosts.At(node.Name, epoch), SqlText.Of("Acting.rejoin.sh"));
+        await host.RequireAsync(Start(node, rejoin.Epoch, arguments), RestartLimit, cancellation, work);
         return $"{node.Name}: {(rejoin.FreshCopy ? "a fresh copy" : "pg_rewind")} from {primary.Name} was started on its host";
     }
 

@@ -1,7 +1,7 @@
 # Makes a stopped node a standby of the new primary: by pg_rewind, or by a fresh copy where that does not work. Started detached by the watchdog, which looks at
 # STATE/job, job.status and job.log. Arguments: host and port of the primary, replication role, database, node name, the lines that say whom it follows, the managed file's
 # name, "rewind" or "copy", a stamp for what is moved aside, the epoch, more lines for a recovery.conf, sslmode, and pg_basebackup's options for tablespaces elsewhere.
-# The functions of server.sh and living (Shell) come before it. Exit status 2: the primary cannot be reached for a rewind, and nothing was touched.
+# The functions of server.sh, living and end_copy (Shell) come before it. Exit status 2: the primary cannot be reached for a rewind, and nothing was touched.
 set -u
 export LC_ALL=C
 host=$1 port=$2 role=$3 database=$4 name=$5 lines=$6 managed=$7 way=$8 stamp=$9
@@ -137,9 +137,9 @@ copy() { # pg_basebackup's options
     return 1
   fi
   say "copying $host:$port"
-  rm -rf "$state/copy" || return 1
+  { end_copy "$state/copy" && rm -rf "$state/copy"; } || return 1
   clear_tablespaces || { say "the tablespaces of the old data cannot be moved aside"; return 1; }
-  "$bin/pg_basebackup" -w -D "$state/copy" -d "$source" -X stream -c fast "$@" 2>&1 || return 1
+  PGWATCHDOG_COPY="$state/copy" "$bin/pg_basebackup" -w -D "$state/copy" -d "$source" -X stream -c fast "$@" 2>&1 || return 1
   make_standby "$state/copy" || return 1
   nobody || return 1
   [ ! -e "$data" ] || mv "$data" "$data.before-pgwatchdog-rejoin-$epoch-$stamp" || return 1 # gone where an attempt was cut short between the two

@@ -64,36 +64,24 @@ public static class CopyScripts
             """, node.DataDirectory, path, moveAsideTo ?? path, node.StateDirectory);
     }
 
-    /// <summary>A copy of an earlier run that may still be going on (a process outlives its SSH session) is ended first, by its recorded id.</summary>
-    public static string EndFormer(string copy) => Shell.Script("""
-        export LC_ALL=C
-        if [ -f {0}.pid ]; then
-          old=$(cat {0}.pid) tries=0
-          while tr '\0' ' ' < "/proc/$old/cmdline" 2> /dev/null | grep -qF -- {0}; do
-            [ $tries -lt 200 ] || { echo "an earlier copy into "{0}" goes on (process $old) and does not end: end it, then run setup again" >&2; exit 1; }
-            kill "$old" 2> /dev/null
-            tries=$((tries + 1))
-            sleep 0.1
-          done
-        fi
-
-        """, copy);
+    /// <summary>A copy into this directory that an earlier run has left at work is ended first; the script's own processes are known for one to the next run.</summary>
+    private static string Copying(string into, string script)
+        => Shell.EndCopy + Shell.Script($"\nexport LC_ALL=C\nend_copy {{0}} || exit 1\nexport {Shell.CopyMark}={{0}}\nexec /bin/sh -c {{1}}\n", into, script);
 
     public static string BaseBackup(HostAccess host, SetupStep.CopyFromPrimary copy, string connection)
     {
         ArgumentNullException.ThrowIfNull(host);
         ArgumentNullException.ThrowIfNull(copy);
         var moved = copy.Tablespaces.Where(tablespace => tablespace.From != tablespace.To).SelectMany(tablespace => new[] { "-T", $"{Escape(tablespace.From)}={Escape(tablespace.To)}" });
-        return EndFormer(copy.Into) + Shell.Script($$"""
+        return Copying(copy.Into, Shell.Script($$"""
             rm -rf {1} || exit 1
             for target in {{Words(copy.Tablespaces.Select(tablespace => tablespace.To))}}; do
               grep -qxF -- "$target" {1}.tablespaces || { echo "$target was not prepared for the copy: run setup again" >&2; exit 1; }
               find "$target" -mindepth 1 -delete || exit 1
             done
-            echo $$ > {1}.pid
             export PGPASSFILE={2}
             exec {0}/pg_basebackup -w -D {1} -d {3} -X stream -c fast {{Words(moved)}}
-            """, host.BinDirectory, copy.Into, host.Node.PassFile, connection);
+            """, host.BinDirectory, copy.Into, host.Node.PassFile, connection));
     }
 
     /// <summary>Makes the key that opens the primary's host for the copy.</summary>
@@ -102,8 +90,8 @@ public static class CopyScripts
         ArgumentNullException.ThrowIfNull(cluster);
         ArgumentNullException.ThrowIfNull(copy);
         var primary = cluster.Hosts[copy.From];
-        return EndFormer(copy.Into) + Shell.Script("state={0} primary={1} port={2} account={3} fingerprints={4}\n", cluster.Spec.Node(copy.Node).StateDirectory, primary.Node.Host,
-            primary.SshPort.ToString(CultureInfo.InvariantCulture), cluster.ServerAccount, $" {string.Join(' ', primary.HostKeyFingerprints)} ") + SqlText.Of("Setup.copy-key.sh");
+        return Copying(copy.Into, Shell.Script("state={0} primary={1} port={2} account={3} fingerprints={4}\n", cluster.Spec.Node(copy.Node).StateDirectory, primary.Node.Host,
+            primary.SshPort.ToString(CultureInfo.InvariantCulture), cluster.ServerAccount, $" {string.Join(' ', primary.HostKeyFingerprints)} ") + SqlText.Of("Setup.copy-key.sh"));
     }
 
     public static string Rsync(NodeSpec node, SetupStep.CopyFromPrimary copy)
@@ -111,8 +99,7 @@ public static class CopyScripts
         ArgumentNullException.ThrowIfNull(node);
         ArgumentNullException.ThrowIfNull(copy);
         var lines = string.Concat(copy.Tablespaces.Select(tablespace => string.Create(CultureInfo.InvariantCulture, $"{tablespace.Oid} {tablespace.To}\n")));
-        // The path in full: by it the next run finds this one among the processes and ends it.
-        return Shell.Script("export LC_ALL=C\nstate={0} copy={1} tablespaces={2}\n", node.StateDirectory, copy.Into, lines) + SqlText.Of("Setup.copy-rsync.sh");
+        return Copying(copy.Into, Shell.Script("state={0} copy={1} tablespaces={2}\n", node.StateDirectory, copy.Into, lines) + SqlText.Of("Setup.copy-rsync.sh"));
     }
 
     /// <summary>Lets the standby's key in on the primary's host, from the standby's address, for <see cref="SourcePath"/> and nothing else.</summary>

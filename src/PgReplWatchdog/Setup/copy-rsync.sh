@@ -13,7 +13,6 @@ finish() {
 }
 trap finish EXIT
 trap 'exit 143' TERM HUP INT
-echo $$ > copy.pid
 # The backup ends with the watchdog's session: what would be copied after that belongs to none.
 exec 3<&0
 { cat <&3; kill -TERM $$; } > /dev/null 2>&1 &

@@ -92,7 +92,8 @@ public sealed class FailoverTests
                 {
                     // Files cannot grow beyond 2 MB, as on a disk that is full: it ends half-way. Then it takes its time.
                     ["pg_rewind"] = $"[ \"$1\" != -n ] || exec \"$real\" \"$@\"\n( ulimit -f 4096; exec \"$real\" \"$@\" )\nstatus=$?\n: > {torn}\nuntil [ -e {go} ]; do sleep 0.1; done\nexit $status",
-                    ["pg_basebackup"] = $"[ -e {mended} ] || exit 1\nexec \"$real\" \"$@\"",
+                    // One that is killed leaves its child, which receives WAL, at work.
+                    ["pg_basebackup"] = $"[ -e {mended} ] || {{ sleep 6018 & exit 1; }}\nexec \"$real\" \"$@\"",
                 });
                 alpha["BinDirectory"] = programs.FullName;
             });
@@ -110,6 +111,7 @@ public sealed class FailoverTests
 
             await File.WriteAllTextAsync(mended, "", Cancellation);
             await cluster.UntilAsync(status => status.Streams("alpha"), "alpha streams from beta");
+            Assert.Equal("", await cluster.Alpha.RunAsync("pgrep -f '^sleep 6018' || :", Cancellation));
             await cluster.Alpha.StopPostgresAsync(ct: Cancellation);
             await cluster.Alpha.StartPostgresAsync(Cancellation);
             Assert.Equal("t", await cluster.Alpha.PsqlAsync("SELECT pg_is_in_recovery()", Cancellation));

@@ -35,16 +35,35 @@ public sealed partial class InterruptedSetUpTests
         await alpha.PsqlAsync("CREATE TABLE ballast AS SELECT g AS id, repeat(md5(g::text), 60) AS filler FROM generate_series(1, 300000) g", Cancellation);
         var configuration = LabConfiguration.Write(lab, lab.WatchdogPort);
 
+        int sender;
         using (var setup = Product.Start(configuration, ["setup"]))
         {
             await SetUpTests.EventuallyAsync(async () => setup.HasExited || await CopiedMuchAsync(alpha), "the copy is under way");
             Assert.False(setup.HasExited, "the copy was over before it could be interrupted");
+            // Its sender stands still, so that the copy goes on when the next run comes.
+            sender = int.Parse(await alpha.PsqlAsync("SELECT pid FROM pg_stat_progress_basebackup", Cancellation), CultureInfo.InvariantCulture);
+            await alpha.RunAsync($"kill -STOP {sender}", Cancellation);
             setup.Kill();
             await setup.WaitForExitAsync(Cancellation);
         }
         Assert.True(Directory.Exists(beta.DataDirectory), "the data directory that was there must still be there");
 
-        await AssertCompletesAsync(lab, configuration);
+        // pg_basebackup and the child of it that receives WAL, which goes on without its parent.
+        var former = await CopyingAsync(beta);
+        Assert.Equal(2, former.Length);
+        var next = AssertCompletesAsync(lab, configuration);
+        string[] seen = [];
+        try
+        {
+            await SetUpTests.EventuallyAsync(async () => next.IsCompleted || (seen = await CopyingAsync(beta)).Except(former).Any(), "the next copy begins");
+        }
+        finally
+        {
+            await alpha.RunAsync($"kill -CONT {sender}", Cancellation);
+        }
+        await next;
+        Assert.NotEmpty(seen);
+        Assert.Empty(seen.Intersect(former));
         Assert.Equal("300000", await beta.PsqlAsync("SELECT count(*) FROM ballast", Cancellation));
     }
 
@@ -77,6 +96,9 @@ public sealed partial class InterruptedSetUpTests
         await next;
         Assert.NotEqual(before, alpha.PostmasterPid);
     }
+
+    private static async Task<string[]> CopyingAsync(LabHost beta)
+        => (await beta.RunAsync($"pgrep -f '[p]g_basebackup .*-D {beta.DataDirectory}.pgwatchdog/copy ' || true", Cancellation)).Split('\n', StringSplitOptions.RemoveEmptyEntries);
 
     private static async Task<bool> CopiedMuchAsync(LabHost alpha)
     {

@@ -39,6 +39,25 @@ public static class Shell
         """;
 
     /// <summary>
+    /// A function that ends a copy into a directory that still goes on: it outlives its SSH session, and pg_basebackup's child that receives WAL outlives its parent and would write into the
+    /// next copy. Each of a copy's processes is told by <see cref="CopyMark"/> in its environment, which a child inherits (proc(5), environ).
+    /// </summary>
+    public const string EndCopy = $$"""
+        end_copy() {
+          tries=0
+          while copying=$(grep -lsxzF -e "{{CopyMark}}=$1" /proc/[0-9]*/environ | cut -d / -f 3); [ -n "$copying" ]; do
+            [ $tries -lt 200 ] || { echo "an earlier copy into $1 goes on and does not end: end its processes ("$copying"), then try again" >&2; return 1; }
+            kill $copying 2> /dev/null
+            tries=$((tries + 1))
+            sleep 0.1
+          done
+        }
+        """;
+
+    /// <summary>The variable that holds the directory into which a process copies.</summary>
+    public const string CopyMark = "PGWATCHDOG_COPY";
+
+    /// <summary>
     /// A script that does nothing on another node's host, since an address may have moved, nor by a record that is older than the host's
     /// (node.sh, docs/decisions/0014 and 0017).
     /// </summary>
