@@ -1,6 +1,7 @@
 using System.Diagnostics;
 using System.Globalization;
 using PgReplWatchdog.Acting.Ssh;
+using PgReplWatchdog.Boundary;
 using PgReplWatchdog.Configuration;
 using PgReplWatchdog.Deciding;
 
@@ -30,15 +31,21 @@ public sealed class ActionRunner(ClusterAccess cluster, SshHosts hosts, TimeProv
         try
         {
             var (words, bytes) = await DoAsync(action, epoch, cancellation).WaitAsync(limit, clock, cancellation);
-            return new ActionOutcome(true, words, clock.GetElapsedTime(started), bytes);
+            return new ActionOutcome(true, Sentence.Of(words), clock.GetElapsedTime(started), bytes);
         }
         catch (SshFailureException failure)
         {
-            return new ActionOutcome(false, failure.Message, clock.GetElapsedTime(started));
+            return new ActionOutcome(false, Sentence.Of(failure.Message), clock.GetElapsedTime(started));
         }
         catch (Exception failure) when (failure is TimeoutException || (failure is OperationCanceledException && !cancellation.IsCancellationRequested))
         {
             return new ActionOutcome(false, $"{action.Kind} of {action.Node} did not end within its time", clock.GetElapsedTime(started));
+        }
+        // As around a node's probe: whatever a host or a server makes of an action is its outcome.
+        catch (Exception failure) when (failure is not OperationCanceledException)
+        {
+            var words = Sentence.Of($"{action.Kind} of {action.Node}: the answer cannot be understood ({failure.GetType().Name}: {failure.Message})");
+            return new ActionOutcome(false, words, clock.GetElapsedTime(started));
         }
     }
 

@@ -82,7 +82,7 @@ public sealed class Promotion(ClusterAccess cluster, SshHosts hosts, TimeProvide
     {
         try
         {
-            await using var source = PostgresConnections.SourceFor(cluster, cluster.Spec.Node(promote.Node));
+            var source = new PostgresSource(cluster, cluster.Spec.Node(promote.Node));
             await using var connection = await source.OpenConnectionAsync(deadline);
             await using var request = new NpgsqlCommand(Request, connection);
             request.Parameters.Add(new NpgsqlParameter<TimeSpan> { TypedValue = Limit });
@@ -101,7 +101,7 @@ public sealed class Promotion(ClusterAccess cluster, SshHosts hosts, TimeProvide
     {
         try
         {
-            await using var source = PostgresConnections.SourceFor(cluster, cluster.Spec.Node(node));
+            var source = new PostgresSource(cluster, cluster.Spec.Node(node));
             await using var connection = await source.OpenConnectionAsync(deadline);
             await using var question = new NpgsqlCommand("SELECT NOT pg_is_in_recovery()", connection);
             while (true)

@@ -42,8 +42,8 @@ public sealed class Salvage(ClusterAccess cluster, SshHosts hosts, TimeProvider 
         using var deadline = CancellationTokenSource.CreateLinkedTokenSource(cancellation);
         deadline.CancelAfter(limit);
         var dead = hosts[salvage.Node];
-        await using var source = PostgresConnections.SourceFor(cluster, cluster.Spec.Node(salvage.To));
-        var connecting = source.OpenConnectionAsync(deadline.Token).AsTask(); // meanwhile
+        var source = new PostgresSource(cluster, cluster.Spec.Node(salvage.To));
+        var connecting = source.OpenConnectionAsync(deadline.Token); // meanwhile
         _ = connecting.ContinueWith(static late => late.Exception, TaskScheduler.Default);
         var said = await dead.RequireAsync(HostCommands.FindEndOfWal(dead.Host, salvage.From, salvage.After, salvage.Timeline),
             limit, deadline.Token);

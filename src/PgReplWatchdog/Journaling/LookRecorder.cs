@@ -1,4 +1,5 @@
 using System.Collections.Concurrent;
+using System.Diagnostics;
 using System.Text.Json;
 using System.Threading.Channels;
 using Microsoft.Data.Sqlite;
@@ -14,6 +15,16 @@ public sealed class LookRecorder : IDisposable
     /// <summary>The newest that are kept of each cluster.</summary>
     public const int Limit = 20_000;
 
+    /// <summary>Characters of one look. What servers and hosts say is in there: one that is longer is no honest one's.</summary>
+    private const int LongestLook = 128 * 1024;
+
+    /// <summary>Characters of a cluster's looks in a second, in the long run, and at once: a look of three nodes has some 5,000.</summary>
+    private const int EachSecond = 10 * 1024;
+    private const int AtOnce = 1024 * 1024;
+
+    /// <summary>Characters of a cluster's looks that are kept.</summary>
+    private const long MostKept = 128L * 1024 * 1024;
+
     /// <summary>Looks that may wait for the disk.</summary>
     private const int Waiting = 256;
 
@@ -28,6 +39,7 @@ public sealed class LookRecorder : IDisposable
     private readonly ILogger logger;
     private readonly Task writing;
     private readonly Dictionary<string, int> added = [];
+    private readonly Dictionary<string, (double Left, long At)> budgets = [];
     private SqliteConnection? connection;
     private bool failing;
 
@@ -74,8 +86,21 @@ public sealed class LookRecorder : IDisposable
         Close();
     }
 
+    /// <summary>A cluster whose looks are many and long must not fill the disk: some are not kept.</summary>
+    private bool IsWithinBudget(string cluster, int length)
+    {
+        var (left, at) = budgets.GetValueOrDefault(cluster, (AtOnce, Stopwatch.GetTimestamp()));
+        left = Math.Min(AtOnce, left + (Stopwatch.GetElapsedTime(at).TotalSeconds * EachSecond));
+        var isWithin = length <= LongestLook && length <= left;
+        budgets[cluster] = (isWithin ? left - length : left, Stopwatch.GetTimestamp());
+        return isWithin;
+    }
+
     private void Write(string cluster, Look look)
     {
+        var text = JsonSerializer.Serialize(look, Json.Options);
+        if (!IsWithinBudget(cluster, text.Length))
+            return;
         if (connection is null)
         {
             connection = SqliteText.Connection(file);
@@ -83,7 +108,7 @@ public sealed class LookRecorder : IDisposable
             connection.Execute(SqlText.Of("Journaling.observations.sql"));
         }
         connection.Execute("INSERT INTO observation (cluster, time, look) VALUES ($cluster, $time, $look)",
-            ("$cluster", cluster), ("$time", look.Observation.Time.Text()), ("$look", JsonSerializer.Serialize(look, Json.Options)));
+            ("$cluster", cluster), ("$time", look.Observation.Time.Text()), ("$look", text));
         if (added.TryGetValue(cluster, out var count) && count % PruneEvery != 0)
         {
             added[cluster] = count + 1;
@@ -92,6 +117,10 @@ public sealed class LookRecorder : IDisposable
         added[cluster] = 1;
         connection.Execute("DELETE FROM observation WHERE cluster = $cluster AND id <= (SELECT id FROM observation WHERE cluster = $cluster ORDER BY id DESC LIMIT 1 OFFSET $limit)",
             ("$cluster", cluster), ("$limit", limit));
+        connection.Execute("""
+            DELETE FROM observation WHERE cluster = $cluster AND id <= (SELECT max(id) FROM (
+              SELECT id, sum(length(look)) OVER (ORDER BY id DESC) AS kept FROM observation WHERE cluster = $cluster) WHERE kept > $limit)
+            """, ("$cluster", cluster), ("$limit", MostKept));
     }
 
     private void Close()

@@ -3,6 +3,7 @@ using System.Security.Cryptography;
 using System.Text.Json;
 using Microsoft.Data.Sqlite;
 using Microsoft.Extensions.Logging.Abstractions;
+using PgReplWatchdog.Boundary;
 using PgReplWatchdog.Deciding;
 using PgReplWatchdog.Observing;
 using PgReplWatchdog.Remembering;
@@ -171,7 +172,7 @@ public sealed class SqliteJournal : IJournal, IDisposable
 
     internal static void Tell(SqliteConnection connection, string cluster, JournalEntry entry) =>
         connection.Execute("INSERT INTO event (cluster, time, kind, sentence) VALUES ($cluster, $time, $kind, $sentence)",
-            ("$cluster", cluster), ("$time", entry.Time.Text()), ("$kind", entry.Kind.ToString()), ("$sentence", entry.Sentence));
+            ("$cluster", cluster), ("$time", entry.Time.Text()), ("$kind", entry.Kind.ToString()), ("$sentence", Sentence.Of(entry.Sentence, Sentence.LongLimit)));
 
     /// <summary>Every cluster's events but the newest; seldom, and by the index.</summary>
     private void Prune(int added)

@@ -1,4 +1,3 @@
-using Npgsql;
 using PgReplWatchdog.Configuration;
 using PgReplWatchdog.Topology;
 
@@ -11,16 +10,13 @@ namespace PgReplWatchdog.Probing;
 public sealed class AlarmSession(ClusterAccess cluster, NodeSpec node, TimeProvider clock)
 {
     private static readonly TimeSpan ConnectTimeout = TimeSpan.FromSeconds(2);
-    /// <summary>For the driver to notice that it is to end.</summary>
-    private static readonly TimeSpan Grace = TimeSpan.FromSeconds(1);
-
     private static readonly TimeSpan BetweenAttempts = TimeSpan.FromSeconds(1);
 
     /// <summary>Listens until cancelled, and calls <paramref name="alarm"/> each time that a session which stood has ended.</summary>
     public async Task ListenAsync(Func<Task> alarm, CancellationToken cancellation)
     {
         ArgumentNullException.ThrowIfNull(alarm);
-        await using var source = PostgresConnections.SourceFor(cluster, node);
+        var source = new PostgresSource(cluster, node);
         while (!cancellation.IsCancellationRequested)
         {
             if (await HasEndedAsync(source, cancellation) && !cancellation.IsCancellationRequested)
@@ -30,38 +26,32 @@ public sealed class AlarmSession(ClusterAccess cluster, NodeSpec node, TimeProvi
     }
 
     /// <summary>True where a session was open and ended; false where none could be opened.</summary>
-    private static async Task<bool> HasEndedAsync(NpgsqlDataSource source, CancellationToken cancellation)
+    private static async Task<bool> HasEndedAsync(PostgresSource source, CancellationToken cancellation)
     {
-        var connection = source.CreateConnection();
-        using var deadline = CancellationTokenSource.CreateLinkedTokenSource(cancellation);
-        deadline.CancelAfter(ConnectTimeout);
-        var opening = connection.OpenAsync(deadline.Token);
-        await Task.WhenAny(opening, Task.Delay(ConnectTimeout + Grace, cancellation));
-        if (!opening.IsCompletedSuccessfully)
-        {
-            _ = GiveUpAsync(opening, connection);
-            return false; // whatever keeps a session from being opened is for the check to find
-        }
-        await using var opened = connection;
+        using var life = CancellationTokenSource.CreateLinkedTokenSource(cancellation);
+        life.CancelAfter(ConnectTimeout);
         try
         {
-            await connection.WaitAsync(cancellation);
+            await using var connection = await source.OpenConnectionAsync(life.Token);
+            life.CancelAfter(Timeout.InfiniteTimeSpan);
+            try
+            {
+                await connection.WaitAsync(cancellation);
+                return false;
+            }
+            catch (Exception failure) when (failure is not OperationCanceledException)
+            {
+                return true;
+            }
+        }
+        catch (OperationCanceledException) when (cancellation.IsCancellationRequested)
+        {
             return false;
         }
-        catch (Exception failure) when (failure is NpgsqlException or IOException)
-        {
-            return true;
-        }
-        catch (OperationCanceledException)
+        // Whatever keeps a session from being opened is for the check to find.
+        catch (Exception)
         {
             return false;
         }
-    }
-
-    /// <summary>A connection that is still being opened does not let itself be disposed of: it ends by the driver's own limit.</summary>
-    private static async Task GiveUpAsync(Task opening, NpgsqlConnection connection)
-    {
-        await opening.ConfigureAwait(ConfigureAwaitOptions.SuppressThrowing);
-        await connection.DisposeAsync();
     }
 }

@@ -2,6 +2,7 @@ using System.Globalization;
 using System.Net;
 using System.Net.Sockets;
 using PgReplWatchdog.Acting.Ssh;
+using PgReplWatchdog.Boundary;
 using PgReplWatchdog.Configuration;
 using PgReplWatchdog.Observing;
 using PgReplWatchdog.Topology;
@@ -17,6 +18,11 @@ public sealed class HostProber(ClusterAccess cluster, SshHosts hosts, TimeProvid
 
     /// <summary>Nobody waits for a proof in quiet times: a busy host gets the time that it needs.</summary>
     private static readonly TimeSpan ProofTimeout = TimeSpan.FromSeconds(5);
+
+    /// <summary>Characters of what a script takes from files: guard.sh, and history files with 501 lines of two numbers.</summary>
+    private const int LongestBlock = 2_000;
+    private const int LongestHistory = 16_000;
+    private const int LongestMark = 100;
 
     private readonly Dictionary<string, HostObservation> last = [];
     private readonly Dictionary<string, Task<HostObservation>> asking = [];
@@ -113,11 +119,10 @@ public sealed class HostProber(ClusterAccess cluster, SshHosts hosts, TimeProvid
 
     private void Collect(string node)
     {
-        if (asking.TryGetValue(node, out var task) && task.IsCompleted)
-        {
-            asking.Remove(node);
-            Keep(task.Result);
-        }
+        if (!asking.TryGetValue(node, out var task) || !task.IsCompleted)
+            return;
+        asking.Remove(node);
+        Keep(task.Result);
     }
 
     private void Keep(HostObservation answer)
@@ -139,41 +144,46 @@ public sealed class HostProber(ClusterAccess cluster, SshHosts hosts, TimeProvid
         catch (SshFailureException failure)
         {
             var reach = failure.Kind is SshFailureKind.Unreachable or SshFailureKind.TimedOut or SshFailureKind.CutOff ? HostReach.Unreachable : HostReach.Failed;
-            return new HostObservation(node, reach, failure.Message, at);
+            return new HostObservation(node, reach, Sentence.Of(failure.Message), at);
+        }
+        // One of the two broad catches of the house: whatever a host does to its question is an answer.
+        catch (Exception failure)
+        {
+            var words = Sentence.Of($"{node}: the host's answer cannot be understood ({failure.GetType().Name}: {failure.Message})");
+            return new HostObservation(node, HostReach.Failed, words, at);
         }
     }
 
     private static HostObservation Read(string node, string output, TimeSpan at)
     {
-        var said = output.Split('\n', StringSplitOptions.RemoveEmptyEntries).Select(line => line.Split('=', 2)).Where(pair => pair.Length == 2)
-            .GroupBy(pair => pair[0]).ToDictionary(pair => pair.Key, pair => pair.First()[1].Trim());
+        var said = new HostAnswer(output);
         return new HostObservation(node, HostReach.Reachable, "", at)
         {
-            PostmasterRuns = said.ContainsKey("postmaster"),
-            Processes = (int?)Number(said, "processes"),
-            ControlState = said.GetValueOrDefault("control_state"),
-            LocalAnswer = Number(said, "answer") is { } status ? Answer((int)status) : PortAnswer.Unknown,
-            StartBlocked = said.ContainsKey("blocked"),
-            BlockedByGuard = said.GetValueOrDefault("blocked_by") == "guard",
-            GuardBlock = GuardBlock.Parse(said.GetValueOrDefault("guard_block")),
-            StandbySignal = said.ContainsKey("standby_signal"),
-            HasTriggerFile = said.ContainsKey("trigger"),
-            History = TimelineHistory.Parse(said.GetValueOrDefault("history", "")),
-            Mark = EpochMark.Parse(said.GetValueOrDefault("epoch")),
-            TriggerFile = said.GetValueOrDefault("trigger_file", ""),
-            TriggerDirectoryWritable = said.ContainsKey("writable"),
-            DetachObstacle = said.GetValueOrDefault("detach") switch
+            PostmasterRuns = said.Has("postmaster"),
+            Processes = said.SmallNumber("processes"),
+            ControlState = said.Words("control_state", 100),
+            LocalAnswer = said.SmallNumber("answer") is { } status ? Answer(status) : PortAnswer.Unknown,
+            StartBlocked = said.Has("blocked"),
+            BlockedByGuard = said.Text("blocked_by", 10) == "guard",
+            GuardBlock = GuardBlock.Parse(said.Text("guard_block", LongestBlock)),
+            StandbySignal = said.Has("standby_signal"),
+            HasTriggerFile = said.Has("trigger"),
+            History = TimelineHistory.Parse(said.Text("history", LongestHistory) ?? ""),
+            Mark = EpochMark.Parse(said.Text("epoch", LongestMark)),
+            TriggerFile = said.Words("trigger_file") ?? "",
+            TriggerDirectoryWritable = said.Has("writable"),
+            DetachObstacle = said.Text("detach", 20) switch
             {
                 "missing" => "there is no pgwatchdog.conf in its data directory",
                 "not_included" => "its postgresql.conf does not include pgwatchdog.conf",
                 "overridden" => "ALTER SYSTEM has set primary_conninfo, which overrides pgwatchdog.conf",
                 _ => "",
             },
-            FreeBytes = Number(said, "free_kilobytes") * 1024,
-            Filling = said.GetValueOrDefault("filling", ""),
-            StorageHangs = said.ContainsKey("storage"),
-            Job = Number(said, "job_epoch") is { } epoch
-                ? new HostJob(epoch, said.ContainsKey("job_running"), (int?)Number(said, "job_status"), said.GetValueOrDefault("job_words", ""))
+            FreeBytes = said.Number("free_kilobytes") is { } free and <= long.MaxValue / 1024 ? free * 1024 : null,
+            Filling = said.Words("filling") ?? "",
+            StorageHangs = said.Has("storage"),
+            Job = said.Number("job_epoch") is { } epoch
+                ? new HostJob(epoch, said.Has("job_running"), said.SmallNumber("job_status"), said.Words("job_words") ?? "")
                 : null,
         };
     }
@@ -185,7 +195,4 @@ public sealed class HostProber(ClusterAccess cluster, SshHosts hosts, TimeProvid
         2 or 124 => PortAnswer.Silent,
         _ => PortAnswer.Unknown,
     };
-
-    private static long? Number(Dictionary<string, string> said, string name) =>
-        said.TryGetValue(name, out var text) && long.TryParse(text, CultureInfo.InvariantCulture, out var number) ? number : null;
 }

@@ -4,6 +4,7 @@ using System.Net;
 using System.Net.Sockets;
 using System.Text.Json;
 using Npgsql;
+using PgReplWatchdog.Boundary;
 using PgReplWatchdog.Configuration;
 using PgReplWatchdog.Observing;
 using PgReplWatchdog.Topology;
@@ -13,7 +14,13 @@ namespace PgReplWatchdog.Probing;
 /// <summary>The session to one node, opened when it is needed and kept while it works: a new one costs the server a process.</summary>
 public sealed class NodeSession(ClusterAccess cluster, NodeSpec node) : IAsyncDisposable
 {
-    private readonly NpgsqlDataSource source = PostgresConnections.SourceFor(cluster, node);
+    /// <summary>Characters of all that one look is told by a server: some hundred standbys and slots.</summary>
+    private const int LookLimit = 64 * 1024;
+
+    /// <summary>For a session's last words to the server.</summary>
+    private static readonly TimeSpan Farewell = TimeSpan.FromSeconds(1);
+
+    private readonly PostgresSource source = new(cluster, node);
     private Session? kept;
     private readonly string name = PostgresConnections.NameOf(cluster.Spec);
     private string acknowledgement = PostgresConnections.NameOf(cluster.Spec);
@@ -28,7 +35,7 @@ public sealed class NodeSession(ClusterAccess cluster, NodeSpec node) : IAsyncDi
 
     /// <summary>
     /// Asks, and returns or throws within <paramref name="timeout"/>. The driver alone does not promise that: when a query is given up it first
-    /// tries to reach the server with a cancel request, and a silent host answers neither. Such a session is left to end by itself.
+    /// tries to reach the server with a cancel request, and a silent host answers neither. Such a session's socket ends with the time-out.
     /// </summary>
     public async Task<ServerFacts> AskAsync(TimeSpan timeout, TimeProvider clock, CancellationToken cancellation)
     {
@@ -102,6 +109,8 @@ public sealed class NodeSession(ClusterAccess cluster, NodeSpec node) : IAsyncDi
     {
         try
         {
+            using var asked = session.Wire.Ask(PostgresSource.AnswerLimit);
+            using var end = deadline.UnsafeRegister(static open => ((Wire)open!).Dispose(), session.Wire);
             session.Acknowledgement.TypedValue = Renews ? acknowledgement : name;
             await using var reader = await session.Question.ExecuteReaderAsync(deadline);
             await reader.NextResultAsync(deadline);
@@ -112,9 +121,13 @@ public sealed class NodeSession(ClusterAccess cluster, NodeSpec node) : IAsyncDi
                 await session.DisposeAsync();
             return facts;
         }
-        catch
+        catch (Exception failure)
         {
+            var why = session.Wire.Failure;
+            session.Wire.Dispose(); // what it is in the middle of ends with its socket
             await session.DisposeAsync();
+            if (why is not null && failure is not PostgresException)
+                throw PostgresSource.Because(why, failure);
             throw;
         }
     }
@@ -123,10 +136,11 @@ public sealed class NodeSession(ClusterAccess cluster, NodeSpec node) : IAsyncDi
     {
         var began = clock.GetTimestamp();
         var addresses = await Dns.GetHostAddressesAsync(node.Host, deadline);
-        var connection = source.CreateConnection();
+        var (connection, wire) = await source.OpenAsync(deadline);
         try
         {
-            await connection.OpenAsync(deadline);
+            using var asked = wire.Ask(PostgresSource.AnswerLimit);
+            using var end = deadline.UnsafeRegister(static open => ((Wire)open!).Dispose(), wire);
             var acknowledged = new NpgsqlParameter<string> { TypedValue = name };
             var question = new NpgsqlBatch(connection)
             {
@@ -139,10 +153,11 @@ public sealed class NodeSession(ClusterAccess cluster, NodeSpec node) : IAsyncDi
             await question.PrepareAsync(deadline);
             // Before 12 the server logs each connection that says nothing.
             var proof = connection.PostgreSqlVersion.Major >= 12 ? ProveAsync(addresses) : Task.FromResult(false);
-            return new Session(connection, question, acknowledged, addresses, proof, began);
+            return new Session(connection, wire, question, acknowledged, addresses, proof, began);
         }
         catch
         {
+            wire.Dispose();
             await connection.DisposeAsync();
             throw;
         }
@@ -150,6 +165,7 @@ public sealed class NodeSession(ClusterAccess cluster, NodeSpec node) : IAsyncDi
 
     private ServerFacts Facts(NpgsqlDataReader reader)
     {
+        RequireSmall(reader);
         var inRecovery = reader.GetBoolean(reader.GetOrdinal("in_recovery"));
         var replayed = Position(reader, "replay_lsn");
         var order = Text(reader, "guard_order")?.Split(' '); // ID OWNER
@@ -201,6 +217,17 @@ public sealed class NodeSession(ClusterAccess cluster, NodeSpec node) : IAsyncDi
         return reader.IsDBNull(ordinal) ? null : reader.GetString(ordinal);
     }
 
+    /// <summary>Everything that is told is kept for replay, and shown.</summary>
+    /// <exception cref="InvalidDataException">It is more than any honest answer.</exception>
+    private static void RequireSmall(NpgsqlDataReader reader)
+    {
+        var length = 0;
+        for (var column = 0; column < reader.FieldCount; column++)
+            length += reader.IsDBNull(column) ? 0 : reader.GetFieldType(column) == typeof(string) ? reader.GetString(column).Length : 0;
+        if (length > LookLimit)
+            throw new InvalidDataException($"it answered with {length} characters, and the limit is {LookLimit}");
+    }
+
     private static Lsn? Position(NpgsqlDataReader reader, string column) => Text(reader, column) is { } text ? Lsn.Parse(text) : null;
 
     private static ImmutableArray<T> List<T>(NpgsqlDataReader reader, string column) =>
@@ -212,11 +239,7 @@ public sealed class NodeSession(ClusterAccess cluster, NodeSpec node) : IAsyncDi
             await session.DisposeAsync();
     }
 
-    public async ValueTask DisposeAsync()
-    {
-        await LeaveAsync();
-        await source.DisposeAsync();
-    }
+    public ValueTask DisposeAsync() => LeaveAsync();
 
     /// <summary>A relay on the way may keep from the server that its client says nothing any more.</summary>
     private async Task<bool> ProveAsync(IPAddress[] addresses)
@@ -234,7 +257,7 @@ public sealed class NodeSession(ClusterAccess cluster, NodeSpec node) : IAsyncDi
     }
 
     private sealed record Session(
-        NpgsqlConnection Connection, NpgsqlBatch Question, NpgsqlParameter<string> Acknowledgement, IPAddress[] Addresses, Task<bool> Proof,
+        NpgsqlConnection Connection, Wire Wire, NpgsqlBatch Question, NpgsqlParameter<string> Acknowledgement, IPAddress[] Addresses, Task<bool> Proof,
         long OpenedAt) : IAsyncDisposable
     {
         /// <summary>Seen when the session was opened.</summary>
@@ -244,6 +267,7 @@ public sealed class NodeSession(ClusterAccess cluster, NodeSpec node) : IAsyncDi
         {
             await Question.DisposeAsync();
             await Connection.DisposeAsync();
+            Wire.EndIn(Farewell);
         }
     }
 }

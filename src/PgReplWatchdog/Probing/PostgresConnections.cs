@@ -1,3 +1,6 @@
+using System.Globalization;
+using System.Net;
+using System.Net.Sockets;
 using Npgsql;
 using PgReplWatchdog.Configuration;
 using PgReplWatchdog.Topology;
@@ -21,9 +24,22 @@ public static class PostgresConnections
     private const int ConnectSeconds = 5;
     private const int CommandSeconds = 30;
 
-    public static NpgsqlDataSource SourceFor(ClusterAccess cluster, NodeSpec node)
+    /// <summary>Where the driver's connection to that host and port arrives (unix(7), abstract socket).</summary>
+    public static EndPoint DoorOf(string host, int port)
     {
-        var builder = new NpgsqlDataSourceBuilder(StringFor(cluster, node));
+        ArgumentNullException.ThrowIfNull(host);
+        return new UnixDomainSocketEndPoint(string.Create(CultureInfo.InvariantCulture, $"\0{host[1..]}/.s.PGSQL.{port}"));
+    }
+
+    /// <param name="cluster">The cluster.</param>
+    /// <param name="node">Whose server it is.</param>
+    /// <param name="door">The driver connects there, and to no other place.</param>
+    public static NpgsqlDataSource SourceFor(ClusterAccess cluster, NodeSpec node, string door)
+    {
+        ArgumentNullException.ThrowIfNull(cluster);
+        ArgumentNullException.ThrowIfNull(node);
+        var builder = new NpgsqlDataSourceBuilder(StringFor(cluster, node, door));
+        builder.UseSslClientAuthenticationOptionsCallback(options => options.TargetHost = node.Host);
         builder.ConfigureTypeLoading(types => types.EnableTypeLoading(false)); // spares a query on each new session; no type of ours needs it
         builder.UsePhysicalConnectionInitializer(
             connection => throw new NotSupportedException("sessions are opened asynchronously"),
@@ -45,9 +61,9 @@ public static class PostgresConnections
         return new PostgresVersion((major * 10000) + (major < 10 ? minor * 100 : minor));
     }
 
-    private static string StringFor(ClusterAccess cluster, NodeSpec node) => new NpgsqlConnectionStringBuilder
+    private static string StringFor(ClusterAccess cluster, NodeSpec node, string door) => new NpgsqlConnectionStringBuilder
     {
-        Host = node.Host,
+        Host = door,
         Port = node.Port,
         Database = cluster.Spec.Roles.Database,
         Username = cluster.Spec.Roles.Watchdog,

@@ -1,4 +1,5 @@
 using PgReplWatchdog.Acting.Ssh;
+using PgReplWatchdog.Boundary;
 using PgReplWatchdog.Configuration;
 using PgReplWatchdog.Observing;
 
@@ -86,7 +87,7 @@ public sealed class PostgresProber : IProber, IAsyncDisposable
         catch (Exception failure)
         {
             var (reach, detail) = ProbeFailure.Classify(failure, session.Node.Host, session.Node.Port, limit);
-            return (new NodeObservation(session.Node.Name, reach, detail, null), reach == Reach.Unreachable ? asked : clock.GetElapsedTime(start));
+            return (new NodeObservation(session.Node.Name, reach, Sentence.Of(detail), null), reach == Reach.Unreachable ? asked : clock.GetElapsedTime(start));
         }
     }
 

@@ -82,7 +82,7 @@ public sealed class PrimaryCopy(ClusterAccess cluster, SetupHosts hosts, TimePro
         string label, map;
         try
         {
-            await using var source = PostgresConnections.SourceFor(cluster, cluster.Spec.Node(copy.From));
+            var source = new PostgresSource(cluster, cluster.Spec.Node(copy.From));
             await using var session = await source.OpenConnectionAsync(cancellation);
             var version = PostgresConnections.VersionOf(session);
             (label, map) = version.HasNonExclusiveBackup
@@ -169,7 +169,7 @@ public sealed class PrimaryCopy(ClusterAccess cluster, SetupHosts hosts, TimePro
 
     private async Task<bool> WatchBaseBackupAsync(SetupStep.CopyFromPrimary copy, CancellationToken cancellation)
     {
-        await using var source = PostgresConnections.SourceFor(cluster, cluster.Spec.Node(copy.From));
+        var source = new PostgresSource(cluster, cluster.Spec.Node(copy.From));
         await using var connection = await source.OpenConnectionAsync(cancellation);
         if (connection.PostgreSqlVersion.Major < 13)
             return false;

@@ -119,7 +119,7 @@ public sealed class SetupRunner(ClusterAccess cluster, SetupHosts hosts, TimePro
     /// <summary>A standby that was started may be anything; one that the primary streams to is one.</summary>
     private async Task ProveAsync(SetupStep.ProveStreaming prove, CancellationToken cancellation)
     {
-        await using var source = PostgresConnections.SourceFor(cluster, cluster.Spec.Node(prove.Primary));
+        var source = new PostgresSource(cluster, cluster.Spec.Node(prove.Primary));
         var last = "no walsender for it";
         try
         {

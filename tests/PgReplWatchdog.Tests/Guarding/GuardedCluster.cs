@@ -96,7 +96,7 @@ internal sealed class GuardedCluster : IAsyncDisposable
     }
 
     /// <summary>A watchdog's session to a node: what it tells of the position that it sees, for as long as that goes.</summary>
-    public async Task<ActingWatchdog> WatchAsync(LabHost host, Func<string, string>? telling = null) => await ActingWatchdog.StartAsync(PostgresConnections.SourceFor(access, Node(host)), telling ?? (seen => seen));
+    public async Task<ActingWatchdog> WatchAsync(LabHost host, Func<string, string>? telling = null) => await ActingWatchdog.StartAsync(new PostgresSource(access, Node(host)), telling ?? (seen => seen));
 
     public ValueTask DisposeAsync() => cluster.DisposeAsync();
 }
@@ -105,17 +105,12 @@ internal sealed class GuardedCluster : IAsyncDisposable
 internal sealed class ActingWatchdog : IAsyncDisposable
 {
     private readonly CancellationTokenSource stop = new();
-    private readonly NpgsqlDataSource source;
     private readonly Task work;
 
-    private ActingWatchdog(NpgsqlDataSource source, NpgsqlConnection connection, Func<string, string> telling)
-    {
-        this.source = source;
-        work = TellAsync(connection, telling, stop.Token);
-    }
+    private ActingWatchdog(NpgsqlConnection connection, Func<string, string> telling) => work = TellAsync(connection, telling, stop.Token);
 
-    public static async Task<ActingWatchdog> StartAsync(NpgsqlDataSource source, Func<string, string> telling) =>
-        new(source, await source.OpenConnectionAsync(TestContext.Current.CancellationToken), telling);
+    public static async Task<ActingWatchdog> StartAsync(PostgresSource source, Func<string, string> telling) =>
+        new(await source.OpenConnectionAsync(TestContext.Current.CancellationToken), telling);
 
     private static async Task TellAsync(NpgsqlConnection connection, Func<string, string> telling, CancellationToken cancellation)
     {
@@ -142,7 +137,6 @@ internal sealed class ActingWatchdog : IAsyncDisposable
     {
         await stop.CancelAsync();
         await Task.WhenAny(work, Task.Delay(TimeSpan.FromSeconds(1)));
-        await source.DisposeAsync();
         stop.Dispose();
     }
 }

@@ -1,7 +1,10 @@
 using System.Diagnostics;
 using System.Globalization;
+using System.Net;
 using System.Net.Sockets;
+using System.Security.Cryptography;
 using System.Text;
+using PgReplWatchdog.Boundary;
 using PgReplWatchdog.Configuration;
 using Renci.SshNet;
 using Renci.SshNet.Common;
@@ -13,7 +16,8 @@ public sealed record SshResult(int? ExitStatus, string Output, string Error);
 
 /// <summary>
 /// Runs shell commands on one host: key authentication, a pinned host key, a deadline on everything. The connection is kept
-/// between commands and opened again when it broke.
+/// between commands and opened again when it broke. An answer is bounded (<see cref="Wire"/>), and it begins where the script
+/// does: what a login shell prints before that is none. Whatever a host does is an <see cref="SshFailureException"/>.
 /// </summary>
 public sealed class SshHost(ClusterAccess cluster, HostAccess host) : IDisposable
 {
@@ -23,6 +27,22 @@ public sealed class SshHost(ClusterAccess cluster, HostAccess host) : IDisposabl
     private static readonly TimeSpan Grace = TimeSpan.FromMilliseconds(10);
 
     private static readonly TimeSpan KeepAlive = TimeSpan.FromSeconds(15);
+
+    /// <summary>Bytes of an answer on each of standard output and standard error, where the caller asks for no more.</summary>
+    public const int AnswerLimit = 64 * 1024;
+
+    /// <summary>Bytes of a key exchange and a login.</summary>
+    private const int LoginLimit = 64 * 1024;
+
+    /// <summary>Of what is asked for, what the protocol adds in packets and window adjustments.</summary>
+    private const int OverheadShare = 8;
+
+    private const int FrameBytes = 16;
+
+    /// <summary>For the library's goodbye.</summary>
+    private static readonly TimeSpan Farewell = TimeSpan.FromSeconds(1);
+
+    private const int ShownOfGreeting = 100;
 
     /// <summary>Two clocks go apart by seconds a day, and a connection is kept for weeks.</summary>
     private static readonly TimeSpan ClockAge = TimeSpan.FromMinutes(1);
@@ -36,10 +56,10 @@ public sealed class SshHost(ClusterAccess cluster, HostAccess host) : IDisposabl
     public HostAccess Host => host;
 
     /// <summary>The login may be another account than PostgreSQL's.</summary>
-    private string AsServer(string script)
+    private string AsServer(string script, string frame)
     {
         var become = user == cluster.ServerAccount ? "" : user == "root" ? $"runuser -u {cluster.ServerAccount} -- " : $"sudo -n -u {cluster.ServerAccount} ";
-        return $"cd / && exec {become}/bin/sh -c {Shell.Quote(script)} sh \"${{SSH_CONNECTION%% *}}\"";
+        return $"cd / && exec {become}/bin/sh -c {Shell.Quote($"echo {frame}; echo {frame} >&2\n{script}")} sh \"${{SSH_CONNECTION%% *}}\"";
     }
 
     /// <summary>
@@ -49,8 +69,10 @@ public sealed class SshHost(ClusterAccess cluster, HostAccess host) : IDisposabl
     /// of its own, which is none of the pool: looks wait for those.
     /// </summary>
     /// <exception cref="SshFailureException">The host could not be reached, or the deadline passed.</exception>
-    public Task<SshResult> RunAsync(string script, TimeSpan timeout, CancellationToken cancellation, string? input = null, Encoding? encoding = null) =>
-        RunFedAsync(script, timeout, input is null ? null : (stream, deadline) => stream.WriteAsync((encoding ?? Encoding.UTF8).GetBytes(input), deadline).AsTask(), encoding, cancellation);
+    public Task<SshResult> RunAsync(string script, TimeSpan timeout, CancellationToken cancellation, string? input = null, Encoding? encoding = null,
+        int limit = AnswerLimit) =>
+        RunFedAsync(script, timeout, input is null ? null : (stream, deadline) => stream.WriteAsync((encoding ?? Encoding.UTF8).GetBytes(input), deadline).AsTask(),
+            encoding, limit, cancellation);
 
     /// <summary>The script's standard input ends when <paramref name="until"/> does, or this process, or the connection: so it can undo what must not outlive them.</summary>
     public Task<SshResult> RunUntilAsync(string script, Task until, TimeSpan timeout, CancellationToken cancellation) =>
@@ -58,11 +80,12 @@ public sealed class SshHost(ClusterAccess cluster, HostAccess host) : IDisposabl
         {
             await until.WaitAsync(deadline);
             await stream.WriteAsync("\n"u8.ToArray(), deadline); // the library ends an input only if something was written to it
-        }, null, cancellation);
+        }, null, AnswerLimit, cancellation);
 
-    private async Task<SshResult> RunFedAsync(string script, TimeSpan timeout, Func<Stream, CancellationToken, Task>? feed, Encoding? encoding, CancellationToken cancellation)
+    private async Task<SshResult> RunFedAsync(
+        string script, TimeSpan timeout, Func<Stream, CancellationToken, Task>? feed, Encoding? encoding, int limit, CancellationToken cancellation)
     {
-        var running = Task.Factory.StartNew(() => ExecuteAsync(script, timeout, feed, encoding, cancellation),
+        var running = Task.Factory.StartNew(() => ExecuteAsync(script, timeout, feed, encoding ?? Encoding.UTF8, limit, cancellation),
             CancellationToken.None, TaskCreationOptions.LongRunning, TaskScheduler.Default).Unwrap();
         try
         {
@@ -76,7 +99,8 @@ public sealed class SshHost(ClusterAccess cluster, HostAccess host) : IDisposabl
         }
     }
 
-    private async Task<SshResult> ExecuteAsync(string script, TimeSpan timeout, Func<Stream, CancellationToken, Task>? feed, Encoding? encoding, CancellationToken cancellation)
+    private async Task<SshResult> ExecuteAsync(
+        string script, TimeSpan timeout, Func<Stream, CancellationToken, Task>? feed, Encoding encoding, int limit, CancellationToken cancellation)
     {
         using var deadline = CancellationTokenSource.CreateLinkedTokenSource(cancellation);
         deadline.CancelAfter(timeout);
@@ -85,8 +109,9 @@ public sealed class SshHost(ClusterAccess cluster, HostAccess host) : IDisposabl
         try
         {
             connected = await ConnectAsync(deadline.Token, cancellation);
-            var text = AsServer(connected.Clock.Guarded(script, until));
-            using var command = connected.Client.CreateCommand(text, encoding ?? Encoding.UTF8);
+            using var asked = connected.Wire.Ask((2L * limit) + (limit / OverheadShare));
+            var frame = Convert.ToHexStringLower(RandomNumberGenerator.GetBytes(FrameBytes));
+            using var command = connected.Client.CreateCommand(AsServer(connected.Clock.Guarded(script, until), frame), encoding);
             var running = command.ExecuteAsync(deadline.Token);
             if (feed is not null)
             {
@@ -95,29 +120,60 @@ public sealed class SshHost(ClusterAccess cluster, HostAccess host) : IDisposabl
             }
             await running;
             if (command.ExitStatus != HostClock.TooLate)
-                return new SshResult(command.ExitStatus, command.Result, command.Error);
+                return Within(command, frame, encoding, limit);
             Drop(connected); // in time here and too late there: the host's clock has jumped, and is read anew
-            throw new SshFailureException(SshFailureKind.TimedOut, $"{host.Node.Name}: {command.Error.Trim()}");
+            throw new SshFailureException(SshFailureKind.TimedOut, $"{host.Node.Name}: {After(command.Error, frame)?.Trim()}");
         }
         catch (OperationCanceledException) when (!cancellation.IsCancellationRequested)
         {
             Drop(connected); // a connection into silence looks open for a quarter of an hour
             throw TimedOut(timeout);
         }
-        catch (Exception failure) when (failure is SshException or SocketException or IOException or ObjectDisposedException or InvalidOperationException or UnauthorizedAccessException)
+        // Whatever a host makes of the library is an answer: it throws what its reader throws.
+        catch (Exception failure) when (failure is not (SshFailureException or OperationCanceledException))
         {
+            var why = (connected?.Wire.Failure ?? failure) switch
+            {
+                TooMuchSaidException said => said.Message,
+                SshException or SocketException or IOException or ObjectDisposedException => failure.Message,
+                _ => $"the answer cannot be understood: {failure.GetType().Name}, {failure.Message}",
+            };
             Drop(connected);
-            throw new SshFailureException(SshFailureKind.CutOff, $"{host.Node.Name}: the SSH connection broke ({failure.Message})", failure);
+            throw new SshFailureException(SshFailureKind.CutOff, $"{host.Node.Name}: the SSH connection broke ({why})", failure);
         }
+    }
+
+    /// <exception cref="SshFailureException">There is no answer, or too much of one.</exception>
+    private SshResult Within(SshCommand command, string frame, Encoding encoding, int limit)
+    {
+        var (output, error) = (command.Result, command.Error);
+        if (After(output, frame) is not { } answer)
+        {
+            // Sudo, or the login shell, has said why.
+            throw command.ExitStatus is { } status and not 0 ? Failed(new SshResult(status, output, error)) : new SshFailureException(SshFailureKind.CommandFailed,
+                $"{host.Node.Name}: the script was not run: the login shell of {user} ran something else, which printed \"{Sentence.Of($"{output}{error}".Trim(), ShownOfGreeting)}\"; "
+                + "let that account run commands over SSH (its login shell, sshd's ForceCommand)");
+        }
+        if (encoding.GetByteCount(answer) > limit)
+            throw new SshFailureException(SshFailureKind.CommandFailed, $"{host.Node.Name}: the answer has more than {limit / 1024} KiB");
+        return new SshResult(command.ExitStatus, answer, After(error, frame) ?? error);
+    }
+
+    /// <summary>What the script printed itself; null where it was never begun.</summary>
+    private static string? After(string said, string frame)
+    {
+        var at = said.IndexOf(frame + '\n', StringComparison.Ordinal);
+        return at < 0 ? null : said[(at + frame.Length + 1)..];
     }
 
     private SshFailureException TimedOut(TimeSpan timeout) =>
         new(SshFailureKind.TimedOut, $"{host.Node.Name}: the host did not finish a command within {timeout.TotalSeconds:0.##} s");
 
     /// <summary>As <see cref="RunAsync"/>, but anything other than exit status 0 is a failure, told with what the command said.</summary>
-    public async Task<string> RequireAsync(string script, TimeSpan timeout, CancellationToken cancellation, string? input = null, Encoding? encoding = null)
+    public async Task<string> RequireAsync(string script, TimeSpan timeout, CancellationToken cancellation, string? input = null, Encoding? encoding = null,
+        int limit = AnswerLimit)
     {
-        var result = await RunAsync(script, timeout, cancellation, input, encoding);
+        var result = await RunAsync(script, timeout, cancellation, input, encoding, limit);
         return result.ExitStatus == 0 ? result.Output : throw Failed(result);
     }
 
@@ -142,7 +198,7 @@ public sealed class SshHost(ClusterAccess cluster, HostAccess host) : IDisposabl
                     return kept;
                 try
                 {
-                    kept.Clock = await ReadClockAsync(kept.Client, deadline);
+                    kept.Clock = await ReadClockAsync(kept.Client, kept.Wire, deadline);
                     return kept;
                 }
                 catch
@@ -164,7 +220,17 @@ public sealed class SshHost(ClusterAccess cluster, HostAccess host) : IDisposabl
     private async Task<Connection> OpenAsync(CancellationToken deadline, CancellationToken cancellation)
     {
         using var key = new PrivateKeyFile(keyFile);
-        var target = new Renci.SshNet.ConnectionInfo(host.Node.Host, host.SshPort, user, new PrivateKeyAuthenticationMethod(user, key)) { Timeout = ConnectTimeout };
+        Wire wire;
+        try
+        {
+            wire = await Wire.OpenAsync(host.Node.Host, host.SshPort, new IPEndPoint(IPAddress.Loopback, 0), deadline);
+        }
+        catch (Exception failure) when (!cancellation.IsCancellationRequested)
+        {
+            throw Explain(failure, null);
+        }
+        var door = (IPEndPoint)wire.Door;
+        var target = new Renci.SshNet.ConnectionInfo(door.Address.ToString(), door.Port, user, new PrivateKeyAuthenticationMethod(user, key)) { Timeout = ConnectTimeout };
         var fresh = new SshClient(target) { KeepAliveInterval = KeepAlive };
         string? refusedKey = null;
         fresh.HostKeyReceived += (_, offered) =>
@@ -175,26 +241,32 @@ public sealed class SshHost(ClusterAccess cluster, HostAccess host) : IDisposabl
         };
         try
         {
+            using var asked = wire.Ask(LoginLimit);
+            // The library looks at its cancellation between two messages, and a host may never end one.
+            using var end = deadline.UnsafeRegister(static open => ((Wire)open!).Dispose(), wire);
             await fresh.ConnectAsync(deadline);
-            return new Connection(fresh, await ReadClockAsync(fresh, deadline));
+            wire.CloseDoor();
+            return new Connection(fresh, wire, await ReadClockAsync(fresh, wire, deadline));
         }
         catch (Exception failure)
         {
-            fresh.Dispose();
+            wire.Dispose();
+            _ = Task.Factory.StartNew(fresh.Dispose, CancellationToken.None, TaskCreationOptions.LongRunning, TaskScheduler.Default);
             if (cancellation.IsCancellationRequested)
                 throw;
-            throw Explain(failure, refusedKey);
+            throw Explain(deadline.IsCancellationRequested ? new OperationCanceledException(deadline) : wire.Failure ?? failure, refusedKey);
         }
     }
 
-    private async Task<HostClock> ReadClockAsync(SshClient fresh, CancellationToken deadline)
+    private async Task<HostClock> ReadClockAsync(SshClient fresh, Wire wire, CancellationToken deadline)
     {
+        using var asked = wire.Ask(AnswerLimit);
         var askedAt = Stopwatch.GetTimestamp();
         using var question = fresh.CreateCommand(HostClock.Question);
         await question.ExecuteAsync(deadline);
         // Without it no script could know that it is late, and no fence could see a process.
         return HostClock.Read(question.Result, askedAt) ?? throw new SshFailureException(SshFailureKind.CommandFailed,
-            $"{host.Node.Name}: {user} cannot read /proc/uptime there ({question.Error.Trim()}); the watchdog does nothing on a host without /proc");
+            $"{host.Node.Name}: {user} cannot read /proc/uptime there ({Sentence.Of(question.Error.Trim())}); the watchdog does nothing on a host without /proc");
     }
 
     private SshFailureException Explain(Exception failure, string? refusedKey) => failure switch
@@ -217,7 +289,10 @@ public sealed class SshHost(ClusterAccess cluster, HostAccess host) : IDisposabl
     private void Drop(Connection? used)
     {
         if (used is not null && ReferenceEquals(Interlocked.CompareExchange(ref client, null, used), used))
-            _ = Task.Factory.StartNew(used.Client.Dispose, CancellationToken.None, TaskCreationOptions.LongRunning, TaskScheduler.Default); // it says goodbye, and waits for an answer
+        {
+            // The library says goodbye and waits for an answer: on a thread of its own, and over a wire that ends soon.
+            _ = Task.Factory.StartNew(used.End, CancellationToken.None, TaskCreationOptions.LongRunning, TaskScheduler.Default);
+        }
     }
 
     public void Dispose()
@@ -227,9 +302,18 @@ public sealed class SshHost(ClusterAccess cluster, HostAccess host) : IDisposabl
     }
 
     /// <summary>An open connection, and its host's clock.</summary>
-    private sealed class Connection(SshClient client, HostClock clock)
+    private sealed class Connection(SshClient client, Wire wire, HostClock clock)
     {
         public SshClient Client => client;
+        public Wire Wire => wire;
         public HostClock Clock { get; set; } = clock;
+
+        public void End()
+        {
+            using var farewell = new CancellationTokenSource(Farewell);
+            using var end = farewell.Token.UnsafeRegister(static open => ((Wire)open!).Dispose(), wire);
+            client.Dispose();
+            wire.Dispose();
+        }
     }
 }

@@ -1,0 +1,45 @@
+using System.Globalization;
+
+namespace PgReplWatchdog.Boundary;
+
+/// <summary>
+/// What a script on a host printed, as "name=value", one a line. Names that nobody asks for are ignored, and so are
+/// lines without a name. Of a name that comes twice the first value counts. A value that is no number, or longer than
+/// it can be, is one that was not given.
+/// </summary>
+public sealed class HostAnswer
+{
+    /// <summary>Lines of an answer that are looked at; an honest one has fewer than a hundred.</summary>
+    private const int MostLines = 1_000;
+
+    private readonly Dictionary<string, string> values = [];
+
+    /// <param name="output">What the script printed.</param>
+    public HostAnswer(string output)
+    {
+        ArgumentNullException.ThrowIfNull(output);
+        foreach (var line in output.Split('\n', MostLines + 1).Take(MostLines))
+        {
+            var at = line.IndexOf('=', StringComparison.Ordinal);
+            if (at > 0)
+                values.TryAdd(line[..at], line[(at + 1)..].Trim());
+        }
+    }
+
+    /// <summary>The name was printed, whatever its value.</summary>
+    public bool Has(string name) => values.ContainsKey(name);
+
+    /// <summary>The value for a person's eyes, cut to <paramref name="limit"/> characters; null where it was not given.</summary>
+    public string? Words(string name, int limit = Sentence.Limit) =>
+        values.TryGetValue(name, out var text) ? Sentence.Of(text, limit) : null;
+
+    /// <summary>The value as it is; null where it was not given or is longer than <paramref name="limit"/> characters.</summary>
+    public string? Text(string name, int limit) => values.TryGetValue(name, out var text) && text.Length <= limit ? text : null;
+
+    /// <summary>A whole number that is not negative; null where none was given.</summary>
+    public long? Number(string name) =>
+        values.TryGetValue(name, out var text) && long.TryParse(text, NumberStyles.None, CultureInfo.InvariantCulture, out var number) ? number : null;
+
+    /// <summary>The same where only a small one is meant, such as an exit status.</summary>
+    public int? SmallNumber(string name) => Number(name) is { } number and <= int.MaxValue ? (int)number : null;
+}
