@@ -58,7 +58,7 @@ public sealed class Salvage(ClusterAccess cluster, SshHosts hosts, TimeProvider 
         var standby = hosts[salvage.To];
         foreach (var part in Parts(salvage.After, end, salvage.Timeline, segmentBytes))
         {
-            var pages = await dead.RequireAsync(HostCommands.ReadWal(dead.Host, part.Segment, part.FirstPage, part.Pages), limit, deadline.Token, encoding: Bytes);
+            var pages = await dead.RequireAsync(HostCommands.ReadWal(dead.Host, part.Segment, part.FirstPage, part.Pages), limit, deadline.Token, encoding: Bytes, limit: (int)(part.Pages * PageBytes));
             await standby.RequireAsync(HostCommands.WriteWal(hosts.At(salvage.To, epoch), part.Segment, part.FirstPage, segmentBytes), limit, deadline.Token, pages, Bytes);
         }
         var signals = (int)(limit.TotalMilliseconds / WakeInterval);

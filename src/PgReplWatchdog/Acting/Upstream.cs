@@ -72,7 +72,6 @@ public sealed class Upstream(ClusterAccess cluster, SshHosts hosts, long epoch, 
 
     private static string Start(NodeSpec node, long epoch, IEnumerable<string> arguments)
     {
-        var script = $"{node.StateDirectory.Replace("'", "'\\''", StringComparison.Ordinal)}/rejoin.sh";
         return Shell.Script($$"""
             cd {0} || exit 1
             if [ -r job ] && read -r epoch pid < job && grep -q rejoin "/proc/$pid/cmdline" 2>/dev/null; then
@@ -94,15 +93,15 @@ public sealed class Upstream(ClusterAccess cluster, SshHosts hosts, long epoch, 
             fi
             cat > rejoin.sh.new && mv -f rejoin.sh.new rejoin.sh && rm -f job job.status || exit 1
             # It puts itself on record before it does anything: where a full disk does not let it, it has not begun.
-            setsid /bin/sh -c 'echo "{{epoch}} $$" > job || exit 1; /bin/sh {{script}} "$@"; echo $? > job.status' \
-              rejoin {{string.Join(' ', arguments.Select(Shell.Quote))}} > job.log 2>&1 < /dev/null &
+            setsid /bin/sh -c 'echo "{{epoch}} $$" > job || exit 1; /bin/sh ./rejoin.sh "$@"; echo $? > job.status' \
+              rejoin {1} > job.log 2>&1 < /dev/null &
             round=0
             until [ -s job ]; do
               [ $round -lt 40 ] || { echo "the work could not be put on record in" {0} >&2; exit 1; }
               round=$((round + 1))
               sleep 0.05
             done
-            """, node.StateDirectory);
+            """, node.StateDirectory, ShellWord.List(arguments));
     }
 
     private async Task CreateSlotAsync(NodeSpec primary, NodeSpec node, PostgresVersion version, CancellationToken cancellation)

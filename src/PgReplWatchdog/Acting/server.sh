@@ -70,7 +70,7 @@ last_words() { # LINES
   current=$(sed -n 's/^stderr //p' "$data/current_logfiles" 2> /dev/null)
   case $current in '') current=$log ;; /*) ;; *) current=$data/$current ;; esac
   [ -s "$current" ] || current=$(ls -t "$log" "$data"/log/*.log "$data"/pg_log/*.log 2> /dev/null | head -n 1)
-  [ -z "$current" ] || tail -n "$1" "$current"
+  [ -z "$current" ] || tail -c 65536 "$current" | tail -n "$1" | cut -c 1-1000
 }
 
 # The service manager's start may come back before PostgreSQL accepts connections, and with success where it has not even started.

@@ -28,6 +28,7 @@ public sealed class Wire : IDisposable
     private readonly Lock guard = new();
     private readonly List<Socket> sockets = [];
     private readonly CancellationTokenSource ended = new();
+    private readonly TaskCompletionSource end = new(TaskCreationOptions.RunContinuationsAsynchronously);
     private readonly CancellationTokenSource idle = new(IdleLimit);
     private readonly IPAddress[] addresses;
     private readonly int port;
@@ -51,6 +52,9 @@ public sealed class Wire : IDisposable
 
     /// <summary>Why the wire has ended by itself; null while it has not.</summary>
     public Exception? Failure { get; private set; }
+
+    /// <summary>Completes when nothing can arrive any more. A library does not always notice.</summary>
+    public Task Ended => end.Task;
 
     /// <summary>Where the library has to connect to.</summary>
     public EndPoint Door => door.LocalEndPoint!;
@@ -121,6 +125,7 @@ public sealed class Wire : IDisposable
                 socket.Dispose();
             sockets.Clear();
         }
+        end.TrySetResult();
         ended.Cancel();
         idle.Dispose();
         last?.Dispose();
@@ -184,6 +189,8 @@ public sealed class Wire : IDisposable
                 if (!over)
                     Failure ??= broken;
             }
+            if (broken is TooMuchSaidException)
+                Dispose();
         }
         finally
         {

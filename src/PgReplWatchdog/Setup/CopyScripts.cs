@@ -13,9 +13,9 @@ public static class CopyScripts
     public static string TablespaceFacts(NodeSpec node, IEnumerable<string> paths)
     {
         ArgumentNullException.ThrowIfNull(node);
-        return Shell.Script($$"""
+        return Shell.Script("""
             index=0
-            for path in {{Words(paths)}}; do
+            for path in {2}; do
               if [ -d "$path" ]; then
                 if entries=$(ls -A "$path" 2> /dev/null); then
                   [ -z "$entries" ] && echo "entries$index=0" || echo "entries$index=$(echo "$entries" | wc -l)"
@@ -41,7 +41,7 @@ public static class CopyScripts
               elif grep -qsxF -- "$path" {1}/copy.tablespaces; then echo "claimed$index=yes"; fi
               index=$((index + 1))
             done
-            """, node.DataDirectory, node.StateDirectory);
+            """, node.DataDirectory, node.StateDirectory, ShellWord.List(paths));
     }
 
     /// <summary>
@@ -73,15 +73,15 @@ public static class CopyScripts
         ArgumentNullException.ThrowIfNull(host);
         ArgumentNullException.ThrowIfNull(copy);
         var moved = copy.Tablespaces.Where(tablespace => tablespace.From != tablespace.To).SelectMany(tablespace => new[] { "-T", $"{Escape(tablespace.From)}={Escape(tablespace.To)}" });
-        return Copying(copy.Into, Shell.Script($$"""
+        return Copying(copy.Into, Shell.Script("""
             rm -rf {1} || exit 1
-            for target in {{Words(copy.Tablespaces.Select(tablespace => tablespace.To))}}; do
+            for target in {4}; do
               grep -qxF -- "$target" {1}.tablespaces || { echo "$target was not prepared for the copy: run setup again" >&2; exit 1; }
               find "$target" -mindepth 1 -delete || exit 1
             done
             export PGPASSFILE={2}
-            exec {0}/pg_basebackup -w -D {1} -d {3} -X stream -c fast {{Words(moved)}}
-            """, host.BinDirectory, copy.Into, host.Node.PassFile, connection));
+            exec {0}/pg_basebackup -w -D {1} -d {3} -X stream -c fast {5}
+            """, host.BinDirectory, copy.Into, host.Node.PassFile, connection, ShellWord.List(copy.Tablespaces.Select(tablespace => tablespace.To)), ShellWord.List(moved)));
     }
 
     /// <summary>Makes the key that opens the primary's host for the copy.</summary>
@@ -146,7 +146,8 @@ public static class CopyScripts
     public static string Size(SetupStep.CopyFromPrimary copy)
     {
         ArgumentNullException.ThrowIfNull(copy);
-        return $"du -sk {Words([copy.Into, .. copy.Tablespaces.Select(tablespace => tablespace.To)])} 2> /dev/null | awk '{{ sum += $1 }} END {{ print sum + 0 }}'";
+        return Shell.Script("du -sk {0} 2> /dev/null | awk '{ sum += $1 } END { print sum + 0 }'",
+            ShellWord.List([copy.Into, .. copy.Tablespaces.Select(tablespace => tablespace.To)]));
     }
 
     /// <summary>Sets keys to the file in which sshd looks for this account's; the environment's HOME may be another account's. remove takes out the lines that end with a mark.</summary>
@@ -161,8 +162,6 @@ public static class CopyScripts
         }
 
         """;
-
-    private static string Words(IEnumerable<string> words) => string.Join(' ', words.Select(Shell.Quote));
 
     private static string Escape(string path) => path.Replace("=", "\\=", StringComparison.Ordinal);
 }

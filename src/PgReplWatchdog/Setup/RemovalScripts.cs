@@ -50,9 +50,9 @@ public static class RemovalScripts
     {
         var directory = host.Node.StateDirectory;
         var passFile = host.Node.PassFile[(directory.Length + 1)..];
-        var others = string.Concat(keep.Append("server.conf").Select(name => Shell.Script(" ! -name {0}", name)));
+        var others = ShellWord.List(keep.Append("server.conf").SelectMany(name => new[] { "!", "-name", name }));
         return (keep.Contains(passFile) ? "" : Shell.OnServer(host, "write_home_passfile without || exit 1\n"))
-            + Shell.Script($"[ -d {{0}} ] || exit 0\nfind {{0}} -mindepth 1 -maxdepth 1{others} -exec rm -rf {{}} + && rm -f {{0}}/server.conf || exit 1\n", directory)
+            + Shell.Script("[ -d {0} ] || exit 0\nfind {0} -mindepth 1 -maxdepth 1 {1} -exec rm -rf {} + && rm -f {0}/server.conf || exit 1\n", directory, others)
             + (keep.Count > 0 ? "" : CopyScripts.FindKeys + Shell.Script("""
                 # The other nodes' keys for the archive here.
                 if [ -e "$keys" ] && grep -qF {1} "$keys"; then

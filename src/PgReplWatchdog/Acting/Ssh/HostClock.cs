@@ -12,8 +12,8 @@ namespace PgReplWatchdog.Acting.Ssh;
 /// <param name="AskedAt">When the question was sent: a timestamp of <see cref="Stopwatch"/>.</param>
 public sealed record HostClock(long Uptime, long AskedAt)
 {
-    /// <summary>It works in every login shell.</summary>
-    public const string Question = "cat /proc/uptime";
+    /// <summary>It works in every login shell. What the shell prints before may have no end of line.</summary>
+    public const string Question = "echo; cat /proc/uptime";
 
     /// <summary>The exit status of a script that arrived too late.</summary>
     public const int TooLate = 79;

@@ -1,11 +1,21 @@
+using System.Globalization;
+using System.Text.RegularExpressions;
 using PgReplWatchdog.Configuration;
 
 namespace PgReplWatchdog.Acting.Ssh;
 
 /// <summary>The one place where words become arguments of a shell command.</summary>
-public static class Shell
+public static partial class Shell
 {
-    public static string Quote(string word) => $"'{word.Replace("'", "'\\''", StringComparison.Ordinal)}'";
+    /// <summary>The word as a shell reads it back: any character but NUL, which no argument can hold.</summary>
+    /// <exception cref="ArgumentException">There is a NUL in it.</exception>
+    public static string Quote(string word)
+    {
+        ArgumentNullException.ThrowIfNull(word);
+        if (word.Contains('\0', StringComparison.Ordinal))
+            throw new ArgumentException("a word of a shell command cannot hold a NUL character", nameof(word));
+        return $"'{word.Replace("'", "'\\''", StringComparison.Ordinal)}'";
+    }
 
     /// <summary>
     /// A function that prints the processes of PostgreSQL that work on the directory in $data: told by their working directory and their name, so that neither an
@@ -61,7 +71,7 @@ public static class Shell
     /// A script that does nothing on another node's host, since an address may have moved, nor by a record that is older than the host's
     /// (node.sh, docs/decisions/0014 and 0017).
     /// </summary>
-    public static string OnNode(HostAccess host, string script, params ReadOnlySpan<string> words)
+    public static string OnNode(HostAccess host, string script, params ReadOnlySpan<ShellWord> words)
     {
         ArgumentNullException.ThrowIfNull(host);
         return Script("state={0} wanted={1} epoch={2}\n", host.Node.StateDirectory, host.Node.Name, FormattableString.Invariant($"{host.Epoch}"))
@@ -69,17 +79,40 @@ public static class Shell
     }
 
     /// <summary>The same with the functions of server.sh, and $data, $bin and $log of the node's server.</summary>
-    public static string OnServer(HostAccess host, string script, params ReadOnlySpan<string> words)
+    public static string OnServer(HostAccess host, string script, params ReadOnlySpan<ShellWord> words)
     {
         ArgumentNullException.ThrowIfNull(host);
         return OnNode(host, "data={0} bin={1} log={2}\n", host.Node.DataDirectory, host.BinDirectory, host.ServerLog) + SqlText.Of("Acting.server.sh") + Script(script, words);
     }
 
-    /// <summary>A script with {0}, {1}, ... replaced by quoted words.</summary>
-    public static string Script(string script, params ReadOnlySpan<string> words)
+    /// <summary>
+    /// A script with {0}, {1}, ... replaced by quoted words, in one pass: what a word holds is never replaced again. A placeholder
+    /// without a word stays as it is.
+    /// </summary>
+    public static string Script(string script, params ReadOnlySpan<ShellWord> words)
     {
-        for (var index = 0; index < words.Length; index++)
-            script = script.Replace($"{{{index}}}", Quote(words[index]), StringComparison.Ordinal);
-        return script;
+        var given = words.ToArray();
+        return Placeholder().Replace(script, found =>
+            int.TryParse(found.Groups["index"].ValueSpan, NumberStyles.None, CultureInfo.InvariantCulture, out var index) && index < given.Length
+                ? given[index].Quoted : found.Value);
     }
+
+    [GeneratedRegex(@"\{(?<index>[0-9]+)\}", RegexOptions.ExplicitCapture)]
+    private static partial Regex Placeholder();
+}
+
+/// <summary>What stands for a placeholder of a script: one word, or several.</summary>
+public readonly record struct ShellWord
+{
+    private ShellWord(string quoted) => Quoted = quoted;
+
+    /// <summary>As a shell reads it.</summary>
+    public string Quoted { get; }
+
+    /// <summary>Any number of words, with blanks between them.</summary>
+    public static ShellWord List(IEnumerable<string> words) => new(string.Join(' ', words.Select(Shell.Quote)));
+
+    public static ShellWord FromString(string word) => new(Shell.Quote(word));
+
+    public static implicit operator ShellWord(string word) => FromString(word);
 }

@@ -118,6 +118,8 @@ public sealed class SshHost(ClusterAccess cluster, HostAccess host) : IDisposabl
                 await using var standardInput = command.CreateInputStream();
                 await feed(standardInput, deadline.Token);
             }
+            if (await Task.WhenAny(running, connected.Wire.Ended) != running)
+                throw new IOException("it has ended");
             await running;
             if (command.ExitStatus != HostClock.TooLate)
                 return Within(command, frame, encoding, limit);
