@@ -4,6 +4,7 @@
 # What set-up found of this server: where its configuration is, and the service manager's unit.
 config='' unit='' node=''
 [ ! -r "$state/server.conf" ] || . "$state/server.conf"
+case $unit in *[!A-Za-z0-9@._:\\-]*) echo "'$state/server.conf' names no unit of systemd: run setup" >&2; exit 1 ;; esac
 # An address that has moved leads to another node's host: what is meant for one node is not done to another.
 [ "${node:-$wanted}" = "$wanted" ] || {
   echo "this is the host of node $node, not of $wanted: correct Host of $wanted in the configuration." \

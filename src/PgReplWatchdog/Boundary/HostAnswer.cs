@@ -1,4 +1,6 @@
 using System.Globalization;
+using System.Net;
+using System.Text.RegularExpressions;
 
 namespace PgReplWatchdog.Boundary;
 
@@ -7,8 +9,15 @@ namespace PgReplWatchdog.Boundary;
 /// lines without a name. Of a name that comes twice the first value counts. A value that is no number, or longer than
 /// it can be, is one that was not given.
 /// </summary>
-public sealed class HostAnswer
+public sealed partial class HostAnswer
 {
+    /// <summary>PATH_MAX (limits.h).</summary>
+    private const int LongestPath = 4096;
+
+    private const int LongestUnit = 255;
+
+    private const int ShownOfNonsense = 100;
+
     /// <summary>Lines of an answer that are looked at; an honest one has fewer than a hundred.</summary>
     private const int MostLines = 1_000;
 
@@ -42,4 +51,39 @@ public sealed class HostAnswer
 
     /// <summary>The same where only a small one is meant, such as an exit status.</summary>
     public int? SmallNumber(string name) => Number(name) is { } number and <= int.MaxValue ? (int)number : null;
+
+    /// <summary>An absolute path without control characters.</summary>
+    /// <exception cref="InvalidDataException">None was given.</exception>
+    public string Path(string name) => Text(name, LongestPath) is { } text && IsPath(text) ? text : throw Missing(name, "an absolute path");
+
+    /// <summary>An address, written anew from what was read: the text of one host goes into another one's pg_hba.conf.</summary>
+    /// <exception cref="InvalidDataException">None was given.</exception>
+    public string Address(string name) =>
+        IPAddress.TryParse(values.GetValueOrDefault(name), out var address) ? $"{address}" : throw Missing(name, "an address");
+
+    /// <summary>A unit of systemd; null where none was given. Root manages what has this name.</summary>
+    /// <exception cref="InvalidDataException">It is no unit's name.</exception>
+    public string? Unit(string name)
+    {
+        if (!values.TryGetValue(name, out var text) || text.Length == 0)
+            return null;
+        return text.Length <= LongestUnit && UnitName().IsMatch(text) ? text : throw Missing(name, "a unit that ends in .service");
+    }
+
+    /// <summary>Absolute, no longer than a path can be, and without control characters.</summary>
+    public static bool IsPath(string text)
+    {
+        ArgumentNullException.ThrowIfNull(text);
+        return text.StartsWith('/') && text.Length <= LongestPath && !text.Any(char.IsControl);
+    }
+
+    private InvalidDataException Missing(string name, string wanted)
+    {
+        var given = values.TryGetValue(name, out var text) ? $"'{Sentence.Of(text, ShownOfNonsense)}'" : "nothing";
+        return new InvalidDataException($"{name} has to be {wanted}, and the host gives {given}");
+    }
+
+    /// <summary>As the setting ServiceUnit has it.</summary>
+    [GeneratedRegex(@"\A[A-Za-z0-9@._\\:-]+\.service\z")]
+    private static partial Regex UnitName();
 }

@@ -114,10 +114,10 @@ public static partial class CrossChecks
             ? new DnsEndPoint(uri.DnsSafeHost, uri.Port)
             : null;
 
-    [GeneratedRegex("^/[ -<>-~]*[!-.0-<>-~]=/[ -<>-~]*[!-.0-<>-~]$")]
+    [GeneratedRegex(@"^/[ -<>-~]*[!-.0-<>-~]=/[ -<>-~]*[!-.0-<>-~]\z")]
     private static partial Regex Mapping();
 
-    [GeneratedRegex("^SHA256:[A-Za-z0-9+/]{43}$")]
+    [GeneratedRegex(@"^SHA256:[A-Za-z0-9+/]{43}\z")]
     private static partial Regex Fingerprint();
 
     private static bool Duplicates(string path, string what, IEnumerable<string> values, List<string> errors)

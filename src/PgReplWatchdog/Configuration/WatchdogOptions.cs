@@ -236,7 +236,7 @@ public sealed class NodeOptions
     public string Name { get; set; } = "";
 
     /// <summary>Address or name under which the watchdog and the other nodes reach it.</summary>
-    [Required, RegularExpression(@"^[A-Za-z0-9.:_-]+$", ErrorMessage = "give an address or a host name")]
+    [Required, RegularExpression("^[A-Za-z0-9:_][A-Za-z0-9.:_-]*$", ErrorMessage = "give an address or a host name")]
     public string Host { get; set; } = "";
 
     /// <summary>PostgreSQL's port.</summary>

@@ -1,5 +1,4 @@
 using System.Globalization;
-using System.Security.Cryptography;
 using System.Text;
 using PgReplWatchdog.Acting.Ssh;
 using PgReplWatchdog.Configuration;
@@ -50,7 +49,9 @@ public sealed class ArchiveFiles(ClusterAccess cluster, SetupHosts hosts)
         {
             var scanned = await hosts[node].RequireAsync(
                 Shell.Script("ssh-keyscan -T 5 -p {0} {1} 2> /dev/null || true", peer.SshPort.ToString(CultureInfo.InvariantCulture), peer.Node.Host), Limit, cancellation);
-            var pinned = scanned.Split('\n').Select(line => line.Trim().Split(' ')).Where(words => words.Length == 3 && IsPinned(peer, words[2])).ToList();
+            // "HOST TYPE BASE64", a line each.
+            var pinned = scanned.Split('\n').Select(line => PublicKey.Parse(line[(line.IndexOf(' ', StringComparison.Ordinal) + 1)..])).OfType<PublicKey>()
+                .Where(key => IsPinned(peer, key)).ToList();
             if (pinned.Count == 0)
             {
                 throw new SshFailureException(SshFailureKind.CommandFailed, scanned.Trim().Length == 0
@@ -58,14 +59,15 @@ public sealed class ArchiveFiles(ClusterAccess cluster, SetupHosts hosts)
                     : $"{node}: none of the host keys that {peer.Node.Host}, port {peer.SshPort}, shows from there "
                         + $"is in HostKeyFingerprints of {peer.Node.Name}: it is another host, or the setting is wrong");
             }
-            foreach (var words in pinned)
-                known.Append(CultureInfo.InvariantCulture, $"{peer.Node.Name} {words[1]} {words[2]}\n");
+            foreach (var key in pinned)
+                known.Append(CultureInfo.InvariantCulture, $"{peer.Node.Name} {key}\n");
         }
         await hosts.WriteFileAsync(node, KnownHosts(Node(node)), known.ToString(), cancellation);
-        var keys = new Dictionary<string, string>();
+        var keys = new Dictionary<string, PublicKey>();
         foreach (var peer in Peers(node))
             keys[peer.Node.Name] = await PublicKeyAsync(peer.Node, cancellation)
-                ?? throw new SshFailureException(SshFailureKind.CommandFailed, $"{peer.Node.Name}: there is no {Key(peer.Node)}.pub; run setup again");
+                ?? throw new SshFailureException(SshFailureKind.CommandFailed,
+                    $"{peer.Node.Name}: there is no public key in {Key(peer.Node)}.pub; remove {peer.Node.ArchiveSsh} there, then run setup again");
         var path = await AuthorizedKeysAsync(node, cancellation);
         await hosts[node].RequireAsync(Shell.Script("umask 077; mkdir -p {0}", path[..path.LastIndexOf('/')]), Limit, cancellation);
         await hosts.WriteFileAsync(node, path, WithKeys(await hosts.ReadFileAsync(node, path, cancellation) ?? "", Node(node), keys), cancellation);
@@ -88,7 +90,7 @@ public sealed class ArchiveFiles(ClusterAccess cluster, SetupHosts hosts)
     /// <summary>Whether all of it is there, on each node.</summary>
     public async Task<ImmutableArray<NodeFacts>> CompareAsync(IReadOnlyList<NodeFacts> facts, CancellationToken cancellation)
     {
-        var keys = new Dictionary<string, string>();
+        var keys = new Dictionary<string, PublicKey>();
         foreach (var node in cluster.Spec.Nodes)
         {
             if (await PublicKeyAsync(node, cancellation) is { } key)
@@ -107,10 +109,10 @@ public sealed class ArchiveFiles(ClusterAccess cluster, SetupHosts hosts)
         && await hosts.ReadFileAsync(node.Name, SshConfiguration(node), cancellation) == SshText(node)
         && (await hosts[node.Name].RunAsync(Shell.Script("[ -d {0}/incoming ] && [ -s {1} ]", node.ArchiveDirectory, Key(node)), Limit, cancellation)).ExitStatus == 0;
 
-    private async Task<bool> KnowsPeersAsync(string node, Dictionary<string, string> keys, CancellationToken cancellation)
+    private async Task<bool> KnowsPeersAsync(string node, Dictionary<string, PublicKey> keys, CancellationToken cancellation)
     {
         var known = (await hosts.ReadFileAsync(node, KnownHosts(Node(node)), cancellation) ?? "").Split('\n', StringSplitOptions.RemoveEmptyEntries).Select(line => line.Split(' ')).ToList();
-        if (!Peers(node).All(peer => known.Any(words => words[0] == peer.Node.Name && words.Length == 3 && IsPinned(peer, words[2]))))
+        if (!Peers(node).All(peer => known.Any(words => words[0] == peer.Node.Name && PublicKey.Parse(string.Join(' ', words[1..])) is { } key && IsPinned(peer, key))))
             return false;
         var authorized = await hosts.ReadFileAsync(node, await AuthorizedKeysAsync(node, cancellation), cancellation) ?? "";
         return WithKeys(authorized, Node(node), keys.Where(key => key.Key != node).ToDictionary()) == authorized;
@@ -123,18 +125,14 @@ public sealed class ArchiveFiles(ClusterAccess cluster, SetupHosts hosts)
         printf '%s/.ssh/authorized_keys' "$home"
         """, Limit, cancellation)).Trim();
 
-    private async Task<string?> PublicKeyAsync(NodeSpec node, CancellationToken cancellation) =>
-        (await hosts.ReadFileAsync(node.Name, Key(node) + ".pub", cancellation))?.Trim().Split(' ') is [var type, var key, ..] ? $"{type} {key}" : null;
+    /// <summary>Null where there is none. What the file holds beside a key is dropped.</summary>
+    private async Task<PublicKey?> PublicKeyAsync(NodeSpec node, CancellationToken cancellation) =>
+        PublicKey.Parse(await hosts.ReadFileAsync(node.Name, Key(node) + ".pub", cancellation));
 
-    private static bool IsPinned(HostAccess host, string key)
-    {
-        var bytes = new byte[key.Length];
-        return Convert.TryFromBase64String(key, bytes, out var length)
-            && host.HostKeyFingerprints.Contains("SHA256:" + Convert.ToBase64String(SHA256.HashData(bytes.AsSpan(0, length))).TrimEnd('='));
-    }
+    private static bool IsPinned(HostAccess host, PublicKey key) => host.HostKeyFingerprints.Contains(key.Fingerprint);
 
     /// <summary>A line a peer, told by its comment; whatever else is there stays (sshd(8), "AUTHORIZED_KEYS FILE FORMAT").</summary>
-    private string WithKeys(string text, NodeSpec node, IReadOnlyDictionary<string, string> keys)
+    private string WithKeys(string text, NodeSpec node, IReadOnlyDictionary<string, PublicKey> keys)
     {
         var mark = $" pgwatchdog-archive:{cluster.Spec.Name}:";
         var kept = text.Split('\n').Where(line => line.Length > 0 && !(line.Contains(mark, StringComparison.Ordinal) && line.EndsWith($":{node.Name}", StringComparison.Ordinal)));

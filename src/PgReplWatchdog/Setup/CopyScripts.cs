@@ -103,17 +103,20 @@ public static class CopyScripts
     }
 
     /// <summary>Lets the standby's key in on the primary's host, from the standby's address, for <see cref="SourcePath"/> and nothing else.</summary>
-    public static string Authorise(NodeSpec primary, NodeSpec standby, string mark, string publicKey)
+    public static string Authorise(NodeSpec primary, NodeSpec standby, string mark, PublicKey publicKey)
     {
         ArgumentNullException.ThrowIfNull(standby);
+        ArgumentNullException.ThrowIfNull(publicKey);
         return FindKeys + Shell.Script("""
             from=$(getent ahosts {0} | cut -d ' ' -f 1 | sort -u | paste -s -d ,)
             [ -n "$from" ] || { echo {0}" does not resolve on this host: add it to the name service, or give an address as Host" >&2; exit 1; }
             umask 077
             mkdir -p "${keys%/*}" && touch "$keys" && remove {1} || exit 1
             [ -z "$(tail -c 1 "$keys")" ] || echo >> "$keys" || exit 1
-            printf 'restrict,from="%s",command="%s" %s %s\n' "$from" {2} {3} {1} >> "$keys"
-            """, standby.Host, mark, $"exec /bin/sh {Shell.Quote(SourcePath(primary, standby)).Replace("\"", "\\\"", StringComparison.Ordinal)}", publicKey);
+            before=$(wc -l < "$keys")
+            printf 'restrict,from="%s",command="%s" %s %s\n' "$from" {2} {3} {1} >> "$keys" || exit 1
+            [ "$(wc -l < "$keys")" -eq $((before + 1)) ] || { remove {1}; echo "$keys has other lines than were written: nothing is copied" >&2; exit 1; }
+            """, standby.Host, mark, $"exec /bin/sh {Shell.Quote(SourcePath(primary, standby)).Replace("\"", "\\\"", StringComparison.Ordinal)}", publicKey.ToString());
     }
 
     /// <summary>Takes the key away again when its standard input ends, and ends a backup that does not end by itself.</summary>

@@ -1,6 +1,7 @@
 using System.Globalization;
 using System.Text.Json;
 using PgReplWatchdog.Acting.Ssh;
+using PgReplWatchdog.Boundary;
 using PgReplWatchdog.Configuration;
 using PgReplWatchdog.Planning;
 using PgReplWatchdog.Topology;
@@ -14,6 +15,11 @@ namespace PgReplWatchdog.Setup;
 public sealed class FactsGatherer(ClusterAccess cluster, SetupHosts hosts, params ImmutableArray<string> overwrite)
 {
     private static readonly TimeSpan Limit = TimeSpan.FromSeconds(30);
+
+    /// <summary>Characters of the names of all files in the state directory.</summary>
+    private const int LongestList = 16_000;
+
+    private const int ShownOfNonsense = 100;
 
     /// <summary>All nodes at once.</summary>
     /// <exception cref="SshFailureException">A host could not be asked; all such hosts in one message.</exception>
@@ -32,39 +38,54 @@ public sealed class FactsGatherer(ClusterAccess cluster, SetupHosts hosts, param
         }
     }
 
+    /// <exception cref="SshFailureException">The host could not be asked, or its answer cannot be understood.</exception>
     private async Task<NodeFacts> GatherAsync(NodeSpec node, CancellationToken cancellation)
     {
+        try
+        {
+            return await AskHostAsync(node, cancellation);
+        }
+        // Whatever a host answers: a set-up that goes by what it has not understood would write it down somewhere.
+        catch (Exception failure) when (failure is not (SshFailureException or OperationCanceledException))
+        {
+            throw new SshFailureException(SshFailureKind.CommandFailed,
+                $"{node.Name}: what its host or its server says cannot be understood, and nothing was changed: {failure.Message}", failure);
+        }
+    }
+
+    private async Task<NodeFacts> AskHostAsync(NodeSpec node, CancellationToken cancellation)
+    {
         var host = hosts[node.Name];
-        var said = Lines(await host.RequireAsync(SetupScripts.Facts(host.Host), Limit, cancellation));
-        var config = said["config_directory"];
+        var said = new HostAnswer(await host.RequireAsync(SetupScripts.Facts(host.Host), Limit, cancellation));
+        var config = said.Path("config_directory");
         var facts = new NodeFacts(node.Name)
         {
-            DataDirectoryEntries = Number(said, "entries"),
-            ImmovableBecause = said.GetValueOrDefault("immovable"),
-            Version = PostgresVersion.Parse(said.GetValueOrDefault("version")),
-            ProgramVersion = PostgresVersion.Parse(said.GetValueOrDefault("program_version")),
-            ControlState = said.GetValueOrDefault("control_state"),
-            SystemIdentifier = said.TryGetValue("system_identifier", out var system) ? ulong.Parse(system, CultureInfo.InvariantCulture) : null,
-            NextOid = (uint?)Number(said, "next_oid"),
-            Running = said.ContainsKey("running"),
-            StandbySignal = said.ContainsKey("standby_signal"),
-            StateDirectoryExists = said.ContainsKey("state_directory"),
-            StateFiles = [.. said.GetValueOrDefault("state_files", "").Split('/', StringSplitOptions.RemoveEmptyEntries)],
-            DiskMegabytes = Number(said, "disk"),
-            ArchiveLacks = [.. said.GetValueOrDefault("archive_lacks", "").Split(' ', StringSplitOptions.RemoveEmptyEntries)],
-            HasRsync = said.ContainsKey("rsync"),
-            WatchdogAddress = said["watchdog_address"],
+            DataDirectoryEntries = said.SmallNumber("entries"),
+            ImmovableBecause = said.Words("immovable"),
+            Version = PostgresVersion.Parse(said.Text("version", 100)),
+            ProgramVersion = PostgresVersion.Parse(said.Text("program_version", 100)),
+            ControlState = said.Words("control_state", 100),
+            SystemIdentifier = ulong.TryParse(said.Text("system_identifier", 20), CultureInfo.InvariantCulture, out var system) ? system : null,
+            NextOid = said.Number("next_oid") is { } oid and <= uint.MaxValue ? (uint)oid : null,
+            Running = said.Has("running"),
+            StandbySignal = said.Has("standby_signal"),
+            StateDirectoryExists = said.Has("state_directory"),
+            StateFiles = [.. (said.Text("state_files", LongestList) ?? "").Split('/', StringSplitOptions.RemoveEmptyEntries)],
+            DiskMegabytes = said.SmallNumber("disk"),
+            ArchiveLacks = [.. (said.Words("archive_lacks") ?? "").Split(' ', StringSplitOptions.RemoveEmptyEntries)],
+            HasRsync = said.Has("rsync"),
+            WatchdogAddress = said.Address("watchdog_address"),
             ConfigFile = config + "/postgresql.conf",
             HbaFile = config + "/pg_hba.conf",
-            Unit = said.GetValueOrDefault("unit"),
-            StartsUnasked = said.ContainsKey("starts_unasked"),
+            Unit = said.Unit("unit"),
+            StartsUnasked = said.Has("starts_unasked"),
             ManagedText = await hosts.ReadFileAsync(node.Name, $"{node.DataDirectory}/{ConfigurationText.ManagedFileName}", cancellation),
             RecoveryText = await hosts.ReadFileAsync(node.Name, node.DataDirectory + "/recovery.conf", cancellation),
             ServerText = await hosts.ReadFileAsync(node.Name, node.ServerConfiguration, cancellation),
             PassFileCurrent = await hosts.ReadFileAsync(node.Name, node.PassFile, cancellation)
                 == PassFile.Text(SetupPlanner.PassFileEntries(cluster.Spec, node), cluster.Spec.Roles.Replication, cluster.ReplicationPassword)
-                && !said.ContainsKey("missing_in_home"),
-            GuardCurrent = said.ContainsKey("guard_runs")
+                && !said.Has("missing_in_home"),
+            GuardCurrent = said.Has("guard_runs")
                 && await hosts.ReadFileAsync(node.Name, node.Guard, cancellation) == GuardFiles.Script
                 && await hosts.ReadFileAsync(node.Name, node.GuardConfiguration, cancellation) == GuardFiles.Configuration(cluster.Spec, host.Host),
         };
@@ -91,11 +112,11 @@ public sealed class FactsGatherer(ClusterAccess cluster, SetupHosts hosts, param
             if (paths.Count == 0)
                 return node;
             var host = hosts[node.Node];
-            var said = Lines(await host.RequireAsync(CopyScripts.TablespaceFacts(host.Host.Node, paths), Limit, cancellation));
+            var said = new HostAnswer(await host.RequireAsync(CopyScripts.TablespaceFacts(host.Host.Node, paths), Limit, cancellation));
             return node with
             {
-                TablespaceDirectories = [.. paths.Select((path, index) => new TablespaceDirectory(path, Number(said, $"entries{index}"), said.ContainsKey($"writable{index}"),
-                    said.GetValueOrDefault($"immovable{index}"), said.ContainsKey($"own{index}"), said.ContainsKey($"claimed{index}")))],
+                TablespaceDirectories = [.. paths.Select((path, index) => new TablespaceDirectory(path, said.SmallNumber($"entries{index}"), said.Has($"writable{index}"),
+                    said.Words($"immovable{index}"), said.Has($"own{index}"), said.Has($"claimed{index}")))],
             };
         }))];
     }
@@ -111,13 +132,13 @@ public sealed class FactsGatherer(ClusterAccess cluster, SetupHosts hosts, param
         return facts with
         {
             InRecovery = answer.InRecovery,
-            ConfigFile = settings["config_file"].Value,
-            HbaFile = settings["hba_file"].Value,
+            ConfigFile = Path("config_file", settings["config_file"].Value),
+            HbaFile = Path("hba_file", settings["hba_file"].Value),
             Settings = settings,
             Slots = answer.Slots,
             LostSlots = answer.LostSlots,
             StreamingStandbys = answer.StreamingStandbys,
-            Tablespaces = answer.Tablespaces,
+            Tablespaces = [.. answer.Tablespaces.Select(tablespace => tablespace with { Location = Path("a tablespace's directory", tablespace.Location) })],
             DataBytes = answer.DataBytes,
             DirectoryBytes = answer.DirectoryBytes,
             WalBytes = answer.WalBytes,
@@ -150,11 +171,9 @@ public sealed class FactsGatherer(ClusterAccess cluster, SetupHosts hosts, param
         : !PasswordVerifier.Matches(version, name, role.Verifier, password) ? RoleState.PasswordDiffers
         : RoleState.AsWanted;
 
-    private static Dictionary<string, string> Lines(string output) => output.Split('\n', StringSplitOptions.RemoveEmptyEntries)
-        .Select(line => line.Split('=', 2)).Where(pair => pair.Length == 2).ToDictionary(pair => pair[0], pair => pair[1].Trim());
-
-    private static int? Number(Dictionary<string, string> said, string name) =>
-        said.TryGetValue(name, out var text) && int.TryParse(text, CultureInfo.InvariantCulture, out var number) ? number : null;
+    /// <summary>A path of this server's that another host may be told.</summary>
+    private static string Path(string what, string text) =>
+        HostAnswer.IsPath(text) ? text : throw new InvalidDataException($"{what} is no absolute path without control characters: '{Sentence.Of(text, ShownOfNonsense)}'");
 
     private sealed record ServerAnswer(
         bool InRecovery, ImmutableArray<SettingAnswer> Settings, ImmutableArray<RoleAnswer> Roles,

@@ -1,5 +1,6 @@
 using System.Globalization;
 using System.Text;
+using System.Text.RegularExpressions;
 using Npgsql;
 using PgReplWatchdog.Acting.Ssh;
 using PgReplWatchdog.Configuration;
@@ -14,12 +15,15 @@ namespace PgReplWatchdog.Setup;
 /// <param name="hosts">Its hosts.</param>
 /// <param name="clock">For the pauses between two looks at the progress.</param>
 /// <param name="progress">Bytes copied and bytes in all.</param>
-public sealed class PrimaryCopy(ClusterAccess cluster, SetupHosts hosts, TimeProvider clock, Action<long, long?> progress)
+public sealed partial class PrimaryCopy(ClusterAccess cluster, SetupHosts hosts, TimeProvider clock, Action<long, long?> progress)
 {
     private static readonly TimeSpan Limit = TimeSpan.FromSeconds(60);
     private static readonly TimeSpan CopyLimit = TimeSpan.FromHours(24);
     private static readonly TimeSpan PollInterval = TimeSpan.FromMilliseconds(100);
     private static readonly TimeSpan SizeInterval = TimeSpan.FromSeconds(1);
+
+    /// <summary>Characters.</summary>
+    private const int LongestLabel = 4096;
 
     /// <summary>The checkpoint with which a backup begins; with much to write it takes minutes.</summary>
     private const int BackupSeconds = 3600;
@@ -58,14 +62,16 @@ public sealed class PrimaryCopy(ClusterAccess cluster, SetupHosts hosts, TimePro
     {
         var (primary, standby) = (hosts[copy.From], hosts[copy.Node]);
         var mark = $"pgwatchdog-copy-{cluster.Spec.Name}-{copy.Node}";
-        var key = await standby.RequireAsync(CopyScripts.MakeKey(cluster, copy), Limit, cancellation);
+        var made = await standby.RequireAsync(CopyScripts.MakeKey(cluster, copy), Limit, cancellation);
+        var key = PublicKey.Parse(made)
+            ?? throw new SshFailureException(SshFailureKind.CommandFailed, $"{copy.Node}: ssh-keygen made no key that can be understood; nothing was written to {copy.From}");
         await hosts.WriteFileAsync(copy.From, CopyScripts.SourcePath(primary.Host.Node, standby.Host.Node), CopyScripts.Source(primary.Host.Node), cancellation);
         var copied = new TaskCompletionSource();
         var revoking = primary.RunUntilAsync(CopyScripts.RevokeAtEnd(primary.Host, standby.Host.Node, mark), copied.Task, CopyLimit, CancellationToken.None);
         SshResult revoked;
         try
         {
-            await primary.RequireAsync(CopyScripts.Authorise(primary.Host.Node, standby.Host.Node, mark, key.Trim()), Limit, cancellation);
+            await primary.RequireAsync(CopyScripts.Authorise(primary.Host.Node, standby.Host.Node, mark, key), Limit, cancellation);
             await BackUpAsync(copy, standby, cancellation);
         }
         finally
@@ -95,7 +101,7 @@ public sealed class PrimaryCopy(ClusterAccess cluster, SetupHosts hosts, TimePro
                 $"{copy.From}: the session that holds the backup failed, and the backup with it ({failure.Message}); what was copied stays, and the next run goes on from it", failure);
         }
         await WriteAsync(copy, "tablespace_map", Map(copy, map), cancellation);
-        await WriteAsync(copy, "backup_label", label, cancellation); // last: without it no copy is whole
+        await WriteAsync(copy, "backup_label", Label(copy, label), cancellation); // last: without it no copy is whole
     }
 
     private static async Task<(string Label, string Map)> InSessionAsync(NpgsqlConnection session, PostgresVersion version, Func<Task> copyAsync, CancellationToken cancellation)
@@ -125,6 +131,15 @@ public sealed class PrimaryCopy(ClusterAccess cluster, SetupHosts hosts, TimePro
         await primary.RequireAsync(CopyScripts.EndBackup(primary.Host), Limit, cancellation);
         return (label, map);
     }
+
+    /// <summary>It becomes a file of another host. PostgreSQL's own has nine lines at most (xlogbackup.c).</summary>
+    private static string Label(SetupStep.CopyFromPrimary copy, string label) =>
+        label.Length <= LongestLabel && BackupLabel().IsMatch(label) ? label
+        : throw new SshFailureException(SshFailureKind.CommandFailed, $"{copy.From}: its server gave a backup_label that PostgreSQL does not write; nothing was written to {copy.Node}");
+
+    [GeneratedRegex(@"\A(START WAL LOCATION|CHECKPOINT LOCATION|BACKUP METHOD|BACKUP FROM|START TIME|LABEL|START TIMELINE|INCREMENTAL FROM LSN|INCREMENTAL FROM TLI): [^\p{Cc}]{0,200}\n"
+        + @"([A-Z ]{5,30}: [^\p{Cc}]{0,200}\n){0,8}\z", RegexOptions.ExplicitCapture, matchTimeoutMilliseconds: 1000)]
+    private static partial Regex BackupLabel();
 
     /// <summary>As the server has it, with the directories of this node.</summary>
     private static string Map(SetupStep.CopyFromPrimary copy, string map)

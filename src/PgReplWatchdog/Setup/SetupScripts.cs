@@ -48,8 +48,7 @@ public static class SetupScripts
         config=${wanted_config:-${debian:-$data}}
         echo "config_directory=$config"
         if [ -d /run/systemd/system ] && [ "$wanted_unit" != none ]; then
-          # A running server is where its control group says.
-          [ -z "$postmaster" ] || unit=$(sed -n 's|^0::.*/\([^/]*postgres[^/]*\.service\)$|\1|p' "/proc/$postmaster/cgroup" | grep . || echo "$unit")
+          find_running_unit
           unit=${wanted_unit:-$unit}
           [ -z "$unit" ] || echo "unit=$unit"
           conditions=$(systemctl show -p ExecStartPre "$unit" 2> /dev/null || cat "/etc/systemd/system/$unit.d/"*.conf 2> /dev/null) || true

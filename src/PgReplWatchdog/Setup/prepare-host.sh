@@ -3,9 +3,11 @@
 # Printed by `pgwatchdog config host`. It makes the login account with the watchdog's public key, the sudoers file, and, with systemd, the guard's unit and
 # the condition under which PostgreSQL starts at boot. `pgwatchdog config host --remove` prints what takes it away again (the account stays).
 set -eu
+# The data directory goes into lines of systemd and of sudo.
+case {2} in *[[:cntrl:]]*) echo "a data directory with control characters cannot be prepared" >&2; exit 1 ;; esac
 login={0} account={1} data={2} key={3} unit={4} port={5}
 guard=$data.pgwatchdog/guard sudoers=/etc/sudoers.d/pgwatchdog-$port guard_unit=pgwatchdog-guard-$port.service
-systemd_text() { printf '%s' "$1" | sed 's/%/%%/g; s/\\/\\\\/g; s/"/\\"/g'; }
+systemd_text() { printf '%s' "$1" | sed 's/%/%%/g; s/\\/\\\\/g; s/"/\\"/g; s/\$/$$/g'; }
 [ "$(id -u)" -eq 0 ] || { echo "this has to be run as root" >&2; exit 1; }
 id "$account" > /dev/null || { echo "there is no account $account: install PostgreSQL first, or correct ServerAccount" >&2; exit 1; }
 
@@ -19,7 +21,11 @@ runuser -u "$login" -- /bin/sh -c '
   grep -qxF "$1" .ssh/authorized_keys || echo "$1" >> .ssh/authorized_keys' sh "$key"
 
 if [ -d /run/systemd/system ] && [ "$unit" != none ]; then
-  [ -n "$unit" ] || find_unit
+  if [ -z "$unit" ]; then
+    find_unit
+    find_running_unit
+    [ -z "$unit" ] || echo "found: PostgreSQL in $data is run by $unit ($(systemctl show -p FragmentPath --value "$unit" 2> /dev/null)); if that is wrong, give ServiceUnit and run this again"
+  fi
   [ -n "$unit" ] || echo "no systemd unit starts PostgreSQL in $data: give ServiceUnit if there is one" >&2
 else
   unit=none
@@ -77,7 +83,7 @@ END
 Wants=$guard_unit
 
 [Service]
-ExecStartPre=+/sbin/runuser -u $account -- /bin/sh -c "[ ! -e '$(systemd_text "$guard")' ] || exec /bin/sh '$(systemd_text "$guard")' boot-check 60"
+ExecStartPre=+/sbin/runuser -u $account -- /bin/sh -c "[ ! -e \\"\$\$1\\" ] || exec /bin/sh \\"\$\$1\\" boot-check 60" sh "$(systemd_text "$guard")"
 END
   fi
   systemctl daemon-reload

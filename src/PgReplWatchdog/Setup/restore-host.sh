@@ -8,6 +8,7 @@ if [ -d /run/systemd/system ]; then
 fi
 # The condition at boot of the unit whose sudoers file this was.
 unit=$(sed -n 's/.* start \([^ ]*\.service\)$/\1/p' "/etc/sudoers.d/pgwatchdog-$port" 2> /dev/null || true)
+case $unit in *[!A-Za-z0-9@._:\\-]*) echo "no unit is named in /etc/sudoers.d/pgwatchdog-$port: its condition at boot is left" >&2; unit='' ;; esac
 if [ -n "$unit" ]; then
   rm -f "/etc/systemd/system/$unit.d/pgwatchdog.conf"
   rmdir "/etc/systemd/system/$unit.d" 2> /dev/null || true
