@@ -198,7 +198,10 @@ public static partial class Failover
         }
         if (now.Observation.Host(procedure.From) is not { IsDead: true } || standby is null || Position(standby) is not { } position)
             return known ? Promote(now, Enter(now, procedure, ProcedureStep.Promote)) : NextStep.Wait(With(now, procedure));
-        return Do(now, procedure, new WatchdogAction.Salvage(procedure.From, procedure.To, standby.ReplayedLsn ?? position, position, standby.Timeline));
+        return Do(now, procedure, new WatchdogAction.Salvage(procedure.From, procedure.To, standby.ReplayedLsn ?? position, position, standby.Timeline)
+        {
+            SystemIdentifier = now.Memory.SystemIdentifier ?? standby.SystemIdentifier,
+        });
     }
 
     /// <summary>The first time: from here on the candidate is the intended primary, and the old one is fenced where it returns. On disk before anything is asked.</summary>

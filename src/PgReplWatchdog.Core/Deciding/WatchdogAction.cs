@@ -56,7 +56,11 @@ public abstract record WatchdogAction
     /// <param name="From">What it has replayed: the end of a record.</param>
     /// <param name="After">What it has received: bytes beyond count as salvaged.</param>
     /// <param name="Timeline">The timeline of both.</param>
-    public sealed record Salvage(string Node, string To, Lsn From, Lsn After, uint Timeline) : WatchdogAction;
+    public sealed record Salvage(string Node, string To, Lsn From, Lsn After, uint Timeline) : WatchdogAction
+    {
+        /// <summary>The cluster's, which the WAL has to be of.</summary>
+        public ulong SystemIdentifier { get; init; }
+    }
 
     /// <summary>Ask the node to promote itself until it is primary, within a limit.</summary>
     public sealed record Promote(string Node, PromotionMethod Method) : WatchdogAction

@@ -17,9 +17,11 @@ namespace PgReplWatchdog.Acting;
 /// </summary>
 public sealed class Salvage(ClusterAccess cluster, SshHosts hosts, TimeProvider clock)
 {
-    private const int PageBytes = 8192;
+    private const int PageBytes = WalPages.PageBytes;
     private const int WakeInterval = 50; // ms, of HostCommands.WakeStartup
-    private const int LongPageHeaderBytes = 40;
+
+    /// <summary>More than a standby that was streaming a moment ago can lack.</summary>
+    private const long MostBytes = 64L << 30;
 
     /// <summary>How pg_waldump ends where valid WAL does: at something that is no record, or with none at all after the position. Anything else is a failure to read.</summary>
     private static readonly string[] EndsAsWalDoes = ["error in WAL record at ", "could not find a valid record after "];
@@ -47,18 +49,23 @@ public sealed class Salvage(ClusterAccess cluster, SshHosts hosts, TimeProvider 
         _ = connecting.ContinueWith(static late => late.Exception, TaskScheduler.Default);
         var said = await dead.RequireAsync(HostCommands.FindEndOfWal(dead.Host, salvage.From, salvage.After, salvage.Timeline),
             limit, deadline.Token);
-        if (Line(said, "segment=") is not { } size || !long.TryParse(size, CultureInfo.InvariantCulture, out var segmentBytes))
-            throw new SshFailureException(SshFailureKind.CommandFailed, $"{salvage.Node}: pg_controldata does not tell the segment size");
+        if (!long.TryParse(Line(said, "segment="), NumberStyles.None, CultureInfo.InvariantCulture, out var segmentBytes) || !WalPages.IsSegmentSize(segmentBytes))
+            throw Failure($"{salvage.Node}: pg_controldata does not tell the segment size");
         var ending = Line(said, "said=") ?? "";
         if (!EndsAsWalDoes.Any(words => ending.Contains(words, StringComparison.Ordinal)))
-            throw new SshFailureException(SshFailureKind.CommandFailed, $"{salvage.Node}: pg_waldump did not come to the end of the WAL ({(ending.Length > 0 ? ending : "it said nothing")})");
+            throw Failure($"{salvage.Node}: pg_waldump did not come to the end of the WAL ({(ending.Length > 0 ? ending : "it said nothing")})");
         if (Line(said, "record=") is not { } last)
             return (0, " and replayed"); // no record follows what the standby has replayed
-        var (record, end) = Record(last);
+        var (record, end) = Record(last, salvage, segmentBytes);
         var standby = hosts[salvage.To];
+        var (origin, seen) = (new WalOrigin(salvage.Timeline, salvage.SystemIdentifier, segmentBytes), default(WalTrail));
         foreach (var part in Parts(salvage.After, end, salvage.Timeline, segmentBytes))
         {
-            var pages = await dead.RequireAsync(HostCommands.ReadWal(dead.Host, part.Segment, part.FirstPage, part.Pages), limit, deadline.Token, encoding: Bytes, limit: (int)(part.Pages * PageBytes));
+            var pages = await dead.RequireAsync(HostCommands.ReadWal(dead.Host, part.Segment, part.FirstPage, part.Pages), limit, deadline.Token,
+                encoding: Bytes, limit: (int)(part.Pages * PageBytes));
+            (var fault, seen) = WalPages.Check(Bytes.GetBytes(pages), part.Begin, part.Pages, origin, seen);
+            if (fault is not null)
+                throw Failure($"{salvage.Node}: {fault}; nothing of it was written to {salvage.To}");
             await standby.RequireAsync(HostCommands.WriteWal(hosts.At(salvage.To, epoch), part.Segment, part.FirstPage, segmentBytes), limit, deadline.Token, pages, Bytes);
         }
         var signals = (int)(limit.TotalMilliseconds / WakeInterval);
@@ -90,7 +97,8 @@ public sealed class Salvage(ClusterAccess cluster, SshHosts hosts, TimeProvider 
             var first = position % segmentBytes;
             var bytes = Math.Min(segmentBytes - first, stop - position);
             var perFile = 0x1_0000_0000 / segmentBytes;
-            yield return new WalPart(string.Create(CultureInfo.InvariantCulture, $"{timeline:X8}{segment / perFile:X8}{segment % perFile:X8}"), first / PageBytes, bytes / PageBytes);
+            var name = string.Create(CultureInfo.InvariantCulture, $"{timeline:X8}{segment / perFile:X8}{segment % perFile:X8}");
+            yield return new WalPart(name, first / PageBytes, bytes / PageBytes, new Lsn((ulong)position));
             position += bytes;
         }
     }
@@ -98,14 +106,20 @@ public sealed class Salvage(ClusterAccess cluster, SshHosts hosts, TimeProvider 
     private static string? Line(string said, string name) =>
         said.Split('\n').FirstOrDefault(line => line.StartsWith(name, StringComparison.Ordinal))?[name.Length..].Trim();
 
-    /// <summary>Its start, and its end: length, and a page header for each page that it may touch.</summary>
-    private static (Lsn Start, Lsn End) Record(string said)
+    /// <summary>Its start and its end, as a host tells them: in words that have to make sense, and not far from what the standby has.</summary>
+    private static (Lsn Start, Lsn End) Record(string said, WatchdogAction.Salvage salvage, long segmentBytes)
     {
-        var words = said.Split(' ');
-        var start = Lsn.Parse(words[0]);
-        var length = ulong.Parse(words[1], CultureInfo.InvariantCulture);
-        return (start, new Lsn(start.Value + length + (((length / PageBytes) + 2) * LongPageHeaderBytes)));
+        if (said.Split(' ') is not [var at, var bytes] || !Lsn.TryParse(at, out var start)
+            || !uint.TryParse(bytes, NumberStyles.None, CultureInfo.InvariantCulture, out var length) || !WalPages.IsRecordLength(length))
+            throw Failure($"{salvage.Node}: pg_waldump does not tell the last record's position and length");
+        var end = WalPages.EndOf(start, length, segmentBytes);
+        if (start < salvage.From || end <= start)
+            throw Failure($"{salvage.Node}: the last record is said to be at {start}, before what {salvage.To} has replayed");
+        return end.BytesSince(salvage.After) is var bytesBeyond && bytesBeyond <= MostBytes ? (start, end)
+            : throw Failure($"{salvage.Node}: the WAL is said to end at {end}, {bytesBeyond >> 30} GiB beyond what {salvage.To} has: no more than {MostBytes >> 30} GiB is copied");
     }
+
+    private static SshFailureException Failure(string words) => new(SshFailureKind.CommandFailed, words);
 
     /// <summary>False where it goes on for longer.</summary>
     private async Task<bool> IsReplayedAsync(Task<NpgsqlConnection> connecting, string node, Lsn record, CancellationToken deadline)
@@ -129,5 +143,5 @@ public sealed class Salvage(ClusterAccess cluster, SshHosts hosts, TimeProvider 
     }
 }
 
-/// <summary>Some pages of a WAL segment.</summary>
-public sealed record WalPart(string Segment, long FirstPage, long Pages);
+/// <summary>Some pages of a WAL segment, and the position of the first.</summary>
+public sealed record WalPart(string Segment, long FirstPage, long Pages, Lsn Begin);

@@ -187,7 +187,7 @@ public class FailoverTests
     public void Dead_primary_whose_host_answers_is_salvaged_without_a_freeze()
     {
         var next = Continue(UnderWay(ProcedureStep.Fence), At(3, Refused(), Deaf(at: Behind(64))).With(HostDead(blocked: true)));
-        Assert.Equal(new WatchdogAction.Salvage(Alpha, Beta, Behind(64), Behind(64), 1), next.Action);
+        Assert.Equal(new WatchdogAction.Salvage(Alpha, Beta, Behind(64), Behind(64), 1) { SystemIdentifier = OurSystem }, next.Action);
         Assert.Equal(Alpha, next.Memory.IntendedPrimary);
     }
 
@@ -225,7 +225,7 @@ public class FailoverTests
     {
         var seen = At(3, Refused(), Unreachable(Beta), Deaf(Gamma, Behind(8))).With(HostDead(blocked: true));
         var next = Continue(Tried(UnderWay(ProcedureStep.Salvage, FencedBy.Ssh), 1), Reporting(seen, nameof(WatchdogAction.Salvage), Alpha, bytes: 4096));
-        Assert.Equal(new WatchdogAction.Salvage(Alpha, Gamma, Behind(8), Behind(8), 1), next.Action);
+        Assert.Equal(new WatchdogAction.Salvage(Alpha, Gamma, Behind(8), Behind(8), 1) { SystemIdentifier = OurSystem }, next.Action);
         Assert.Null(next.Memory.Procedure!.SalvagedBytes);
     }
 

@@ -79,7 +79,7 @@ public class PassOverTests
     public void Next_one_gets_what_the_old_primary_has()
     {
         var next = Continue(PassingOver, At(12, Refused(), Refused(Beta), Deaf(Gamma, Behind(8))).With(Stopped(), HostDead(blocked: true)));
-        Assert.Equal(new WatchdogAction.Salvage(Alpha, Gamma, Behind(8), Behind(8), 1), next.Action);
+        Assert.Equal(new WatchdogAction.Salvage(Alpha, Gamma, Behind(8), Behind(8), 1) { SystemIdentifier = OurSystem }, next.Action);
         Assert.Equal((Alpha, 3L), (next.Memory.IntendedPrimary, next.Memory.Epoch));
         Assert.Equal([Beta], next.Memory.Replaced);
     }
