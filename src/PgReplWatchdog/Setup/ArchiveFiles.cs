@@ -136,17 +136,20 @@ public sealed class ArchiveFiles(ClusterAccess cluster, SetupHosts hosts)
     {
         var mark = $" pgwatchdog-archive:{cluster.Spec.Name}:";
         var kept = text.Split('\n').Where(line => line.Length > 0 && !(line.Contains(mark, StringComparison.Ordinal) && line.EndsWith($":{node.Name}", StringComparison.Ordinal)));
-        var command = $"/bin/sh {Shell.Quote(node.Archive)} serve".Replace("\"", "\\\"", StringComparison.Ordinal);
+        string Command(string peer) => $"/bin/sh {Shell.Quote(node.Archive)} serve {Shell.Quote(peer)}".Replace("\"", "\\\"", StringComparison.Ordinal);
         return string.Concat(kept.Concat(keys.OrderBy(key => key.Key, StringComparer.Ordinal).Select(key =>
-            $"restrict,command=\"{command}\"{From(Node(key.Key).Host)} {key.Value}{mark}{key.Key}:{node.Name}")).Select(line => line + "\n"));
+            $"restrict,command=\"{Command(key.Key)}\"{From(Node(key.Key).Host)} {key.Value}{mark}{key.Key}:{node.Name}")).Select(line => line + "\n"));
     }
 
     /// <summary>sshd compares addresses; a name it would have to look up backwards, which it does not by default.</summary>
     private static string From(string host) => Uri.CheckHostName(host) is UriHostNameType.IPv4 or UriHostNameType.IPv6 ? $",from=\"{host}\"" : "";
 
     /// <summary>Assignments for the shell.</summary>
-    private string ConfigurationOf(NodeSpec node) => Shell.Script("# Written by pgwatchdog setup, read by the archive script beside it.\ndirectory={0}\npeers={1}\nkeep={2}\n",
-        node.ArchiveDirectory, string.Join(' ', Peers(node.Name).Select(peer => peer.Node.Name)), cluster.Spec.Replication.ArchiveKeepMegabytes.ToString(CultureInfo.InvariantCulture));
+    private string ConfigurationOf(NodeSpec node) => Shell.Script(
+        "# Written by pgwatchdog setup, read by the archive script beside it.\ndirectory={0}\npeers={1}\nkeep={2}\nbin={3}\ndata={4}\naddresses={5}\n",
+        node.ArchiveDirectory, string.Join(' ', Peers(node.Name).Select(peer => peer.Node.Name)), cluster.Spec.Replication.ArchiveKeepMegabytes.ToString(CultureInfo.InvariantCulture),
+        cluster.Hosts[node.Name].BinDirectory, node.DataDirectory,
+        string.Join('\n', Peers(node.Name).Select(peer => string.Create(CultureInfo.InvariantCulture, $"{peer.Node.Name} {peer.Node.Port} {peer.Node.Host}"))));
 
     /// <summary>ssh_config(5): nothing of the account's own configuration, no key but this one, no host key that was not configured.</summary>
     private string SshText(NodeSpec node) => "# Written by pgwatchdog setup for the archive script.\n"
