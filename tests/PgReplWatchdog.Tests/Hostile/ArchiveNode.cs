@@ -107,6 +107,16 @@ internal sealed class ArchiveNode : IDisposable
         return Run("/bin/sh", [State("archive"), "fetch", name], "beta");
     }
 
+    /// <summary>What archive_command does where the other node's answer is that.</summary>
+    public (int Status, string Error) PushOwn(string name, string answer, int status)
+    {
+        Program("rsync", $"echo '{answer}' >&2\nexit {status}");
+        return Run("/bin/sh", [State("archive"), "push", Sent(Segment(name)), name], "beta");
+    }
+
+    /// <summary>The nodes that are left alone for a while, as if their hosts did not answer.</summary>
+    public int Away => Directory.GetFiles(State(""), "archive.away.*").Length;
+
     public string Sent(byte[] content)
     {
         File.WriteAllBytes(Path.Combine(root, "sent/file"), content);

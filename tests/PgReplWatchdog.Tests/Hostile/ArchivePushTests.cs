@@ -261,6 +261,17 @@ public sealed class ArchivePushTests : IDisposable
     }
 
     [Fact]
+    public void Node_that_refuses_is_asked_again_and_one_that_is_away_is_left_alone()
+    {
+        var push = alpha.PushOwn(Next, "pgwatchdog archive: 00 from alpha is refused: this standby follows nobody just now", 12);
+        Assert.Contains("no other node has taken", push.Error, StringComparison.Ordinal);
+        Assert.Equal((1, 0), (push.Status, alpha.Away));
+        push = alpha.PushOwn(Next, "ssh: connect to host 10.0.0.2 port 22: No route to host", 255);
+        Assert.Equal((1, 2), (push.Status, alpha.Away));
+        Assert.Contains("No route to host", push.Error, StringComparison.Ordinal);
+    }
+
+    [Fact]
     public void What_another_node_has_is_judged_before_it_is_kept()
     {
         alpha.Fetch(Next, alpha.Sent(new byte[SegmentBytes]));

@@ -126,6 +126,17 @@ public sealed class ArchivingTests
         }
         Assert.Equal("600", (await alpha.RunAsync($"stat -c %a {alpha.DataDirectory}.pgwatchdog/archive.ssh/key", Cancellation)).Trim());
         Assert.Contains("restrict,command=", await beta.RunAsync("cat ~/.ssh/authorized_keys", Cancellation), StringComparison.Ordinal);
+
+        // The running primary takes nothing from its standby; the line of a set-up that did not say whose key it is has to be written anew.
+        var toAlpha = $"cd /tmp && echo '1 0/0 no reason' > {beta.HomeDirectory}/false && rsync -W -e 'ssh -F {beta.DataDirectory}.pgwatchdog/archive.ssh/config' {beta.HomeDirectory}/false";
+        var told = await Assert.ThrowsAsync<LabException>(() => beta.RunAsync($"{toAlpha} alpha:00000002.history.{new string('0', 64)}", Cancellation));
+        Assert.Contains("this server is a primary: it takes WAL from nobody", told.Message, StringComparison.Ordinal);
+        Assert.Contains("beta 00000002.history this server is a primary", await alpha.RunAsync($"cat {alpha.DataDirectory}.pgwatchdog/archive.refused", Cancellation), StringComparison.Ordinal);
+        await beta.RunAsync("sed -i \"s/ serve 'alpha'/ serve/\" ~/.ssh/authorized_keys", Cancellation);
+        told = await Assert.ThrowsAsync<LabException>(() => alpha.RunAsync($"{ssh} check", Cancellation));
+        Assert.Contains("run pgwatchdog setup", told.Message, StringComparison.Ordinal);
+        await cluster.RequireAsync("setup");
+        await alpha.RunAsync($"{ssh} check", Cancellation);
     }
 
     [Fact]
