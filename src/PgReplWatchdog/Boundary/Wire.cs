@@ -174,23 +174,13 @@ public sealed class Wire : IDisposable
         Begun(1);
         try
         {
-            if (server is null)
-            {
-                server = await ConnectAsync(addresses, port, ended.Token);
-                if (!Keep(server))
-                    return;
-            }
-            await Task.WhenAll(PumpAsync(server, library, counted: true), PumpAsync(library, server, counted: false));
+            server ??= await ConnectAsync(addresses, port, ended.Token);
+            if (Keep(server))
+                await Task.WhenAll(PumpAsync(server, library, counted: true), PumpAsync(library, server, counted: false));
         }
-        catch (Exception broken) when (broken is SocketException or ObjectDisposedException or OperationCanceledException or TooMuchSaidException)
+        catch (Exception broken) when (broken is SocketException or ObjectDisposedException or OperationCanceledException)
         {
-            lock (guard)
-            {
-                if (!over)
-                    Failure ??= broken;
-            }
-            if (broken is TooMuchSaidException)
-                Dispose();
+            Fail(broken);
         }
         finally
         {
@@ -201,20 +191,44 @@ public sealed class Wire : IDisposable
         }
     }
 
-    /// <exception cref="TooMuchSaidException">More arrived than was asked for.</exception>
+    /// <summary>One way. One that breaks breaks the other. Never fails.</summary>
     private async Task PumpAsync(Socket from, Socket to, bool counted)
     {
         var buffer = new byte[BufferBytes];
-        while (await from.ReceiveAsync(buffer, ended.Token) is var count && count > 0)
+        try
         {
-            if (counted)
-                Count(count);
-            for (var sent = 0; sent < count;)
-                sent += await to.SendAsync(buffer.AsMemory(sent, count - sent), ended.Token);
+            while (await from.ReceiveAsync(buffer, ended.Token) is var count && count > 0)
+            {
+                if (counted)
+                    Count(count);
+                for (var sent = 0; sent < count;)
+                    sent += await to.SendAsync(buffer.AsMemory(sent, count - sent), ended.Token);
+            }
+            to.Shutdown(SocketShutdown.Send);
         }
-        to.Shutdown(SocketShutdown.Send);
+        catch (TooMuchSaidException said)
+        {
+            Fail(said);
+            Dispose();
+        }
+        catch (Exception broken) when (broken is SocketException or ObjectDisposedException or OperationCanceledException)
+        {
+            Fail(broken);
+            Forget(from);
+            Forget(to);
+        }
     }
 
+    private void Fail(Exception failure)
+    {
+        lock (guard)
+        {
+            if (!over)
+                Failure ??= failure;
+        }
+    }
+
+    /// <exception cref="TooMuchSaidException">More arrived than was asked for.</exception>
     private void Count(int bytes)
     {
         lock (guard)
@@ -243,13 +257,11 @@ public sealed class Wire : IDisposable
     {
         lock (guard)
         {
+            if (!over && !sockets.Contains(socket))
+                sockets.Add(socket);
             if (over)
-            {
                 socket.Dispose();
-                return false;
-            }
-            sockets.Add(socket);
-            return true;
+            return !over;
         }
     }
 

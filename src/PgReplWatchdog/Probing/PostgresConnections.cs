@@ -73,6 +73,7 @@ public static class PostgresConnections
         Enlist = false,
         SslMode = cluster.Spec.Replication.Tls == Tls.Required ? SslMode.Require : SslMode.Prefer,
         GssEncryptionMode = GssEncryptionMode.Disable,
+        RequireAuth = "!Password", // whoever takes a node's address could ask for it in clear
         Timeout = ConnectSeconds,
         CommandTimeout = CommandSeconds,
         Options = KeepAlive,

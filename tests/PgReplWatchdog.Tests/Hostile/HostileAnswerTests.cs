@@ -49,7 +49,7 @@ public sealed class HostileAnswerTests(HostileAnswerTests.Fixture fixture) : ICl
             server.Deed = null;
             Assert.Equal(Reach.Serving, (await LookAsync(prober)).Reach);
         }
-        Assert.DoesNotContain(fixture.Password, server.Learned ?? "", StringComparison.Ordinal);
+        Assert.DoesNotContain(fixture.Password, server.Learned, StringComparison.Ordinal);
     }
 
     [Theory]

@@ -37,8 +37,8 @@ internal sealed class HostilePostgres : IAsyncDisposable
     /// <summary>What it does; null: it is honest.</summary>
     public string? Deed { get; set; }
 
-    /// <summary>A password in a message of a client.</summary>
-    public string? Learned { get; private set; }
+    /// <summary>What clients answered when they were asked for a password.</summary>
+    public string Learned { get; private set; } = "";
 
     /// <summary>All that it does, by name.</summary>
     public static IReadOnlyList<string> Deeds { get; } =
@@ -186,7 +186,7 @@ internal sealed class HostilePostgres : IAsyncDisposable
     {
         var message = new byte[4096];
         var length = await stream.ReadAsync(message, stop.Token);
-        Learned = Encoding.ASCII.GetString(message, 0, length);
+        Learned += Encoding.ASCII.GetString(message, 0, length);
     }
 
     /// <summary>Until the guest hangs up.</summary>

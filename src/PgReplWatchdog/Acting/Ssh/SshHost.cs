@@ -106,12 +106,13 @@ public sealed class SshHost(ClusterAccess cluster, HostAccess host) : IDisposabl
         deadline.CancelAfter(timeout);
         var until = Stopwatch.GetTimestamp() + (long)(timeout.TotalSeconds * Stopwatch.Frequency);
         Connection? connected = null;
+        SshCommand? command = null;
         try
         {
             connected = await ConnectAsync(deadline.Token, cancellation);
             using var asked = connected.Wire.Ask((2L * limit) + (limit / OverheadShare));
             var frame = Convert.ToHexStringLower(RandomNumberGenerator.GetBytes(FrameBytes));
-            using var command = connected.Client.CreateCommand(AsServer(connected.Clock.Guarded(script, until), frame), encoding);
+            command = connected.Client.CreateCommand(AsServer(connected.Clock.Guarded(script, until), frame), encoding);
             var running = command.ExecuteAsync(deadline.Token);
             if (feed is not null)
             {
@@ -142,6 +143,13 @@ public sealed class SshHost(ClusterAccess cluster, HostAccess host) : IDisposabl
             };
             Drop(connected);
             throw new SshFailureException(SshFailureKind.CutOff, $"{host.Node.Name}: the SSH connection broke ({why})", failure);
+        }
+        finally
+        {
+            if (connected is not null && ReferenceEquals(client, connected))
+                command?.Dispose();
+            else if (command is not null) // the library says goodbye to a command, and waits for an answer
+                _ = Task.Factory.StartNew(command.Dispose, CancellationToken.None, TaskCreationOptions.LongRunning, TaskScheduler.Default);
         }
     }
 
