@@ -81,6 +81,7 @@ public static class LabConfiguration
     {
         var path = Path.Combine(directory, name);
         File.WriteAllText(path, password + "\n");
+        File.SetUnixFileMode(path, UnixFileMode.UserRead | UnixFileMode.UserWrite);
         return path;
     }
 }

@@ -10,6 +10,9 @@ public sealed record ClusterSpec(string Name, ImmutableArray<NodeSpec> Nodes, Po
     /// <summary>Archiving, encryption, limits.</summary>
     public ReplicationSettings Replication { get; init; } = new();
 
+    /// <summary>What the configuration allows that is not safe, in sentences: shown for as long as it does.</summary>
+    public ImmutableArray<string> Weaknesses { get; init; } = [];
+
     /// <summary>How set-up copies the primary.</summary>
     public CopyMethod CopyMethod { get; init; } = CopyMethod.BaseBackup;
 

@@ -8,6 +8,10 @@ namespace PgReplWatchdog.Acting;
 public static class LocalCommand
 {
     private const int OutputLimit = 500;
+
+    /// <summary>What of the service's environment a command gets. The rest may be settings with secrets in them.</summary>
+    private static readonly string[] Inherited = ["PATH", "HOME", "USER", "LOGNAME", "SHELL", "LANG", "LC_ALL", "TZ", "TMPDIR"];
+
     private static readonly TimeSpan OutputWait = TimeSpan.FromSeconds(1);
 
     /// <summary>Runs it, without a shell, with more in its environment. Null where it ended with status 0; else what was the matter.</summary>
@@ -16,6 +20,8 @@ public static class LocalCommand
         ArgumentNullException.ThrowIfNull(environment);
         var words = Procedures.Words(command);
         var start = new ProcessStartInfo(words[0], words[1..]) { RedirectStandardInput = true, RedirectStandardOutput = true, RedirectStandardError = true };
+        foreach (var name in start.Environment.Keys.Except(Inherited).ToList())
+            start.Environment.Remove(name);
         foreach (var (name, value) in environment)
             start.Environment[name] = value;
         Process? process;

@@ -39,14 +39,18 @@ public static partial class CrossChecks
         }
         if (options.Listen.Length == 0)
             return; // said already: it is missing
-        // A name other than localhost would make the server listen everywhere.
-        if (!Uri.TryCreate(options.Listen, UriKind.Absolute, out var listen) || (listen.Scheme != Uri.UriSchemeHttp && listen.Scheme != Uri.UriSchemeHttps)
-            || listen.PathAndQuery != "/" || (listen.HostNameType == UriHostNameType.Dns && listen.Host != "localhost"))
+        if (ListenAddress(options.Listen) is not { } listen)
         {
             errors.Add($"{Root}:{nameof(options.Listen)} is '{options.Listen}'; give an address with http or https and a port, such as http://127.0.0.1:9187");
             return;
         }
-        var encrypted = listen.Scheme == Uri.UriSchemeHttps;
+        var health = options.HealthListen.Length > 0 ? ListenAddress(options.HealthListen) : null;
+        if (options.HealthListen.Length > 0 && (health is null || health.Port == listen.Port))
+        {
+            errors.Add($"{Root}:{nameof(options.HealthListen)} is '{options.HealthListen}'; give an address with http or https and a port of its own, such as http://0.0.0.0:9189, "
+                + "or leave it empty");
+        }
+        var encrypted = listen.Scheme == Uri.UriSchemeHttps || health?.Scheme == Uri.UriSchemeHttps;
         foreach (var (name, file) in new[] { (nameof(options.CertificateFile), options.CertificateFile), (nameof(options.CertificateKeyFile), options.CertificateKeyFile) })
         {
             if (encrypted && file.Length == 0)
@@ -54,12 +58,17 @@ public static partial class CrossChecks
             else if (!encrypted && file.Length > 0)
                 errors.Add($"{Root}:{name} is '{file}', and {nameof(options.Listen)} is {options.Listen}; give {nameof(options.Listen)} with https, or leave the file out");
         }
-        if (options.ApiTokenFile.Length > 0 && !encrypted && !listen.IsLoopback)
+        if (options.ApiTokenFile.Length > 0 && listen.Scheme != Uri.UriSchemeHttps && !listen.IsLoopback)
         {
             errors.Add($"{Root}:{nameof(options.ApiTokenFile)} is '{options.ApiTokenFile}', and {nameof(options.Listen)} is {options.Listen}: the token would cross the network "
                 + $"in the clear; give {nameof(options.Listen)} with https or on 127.0.0.1");
         }
     }
+
+    /// <summary>Null where it is no address to listen on. A name other than localhost would make the server listen everywhere.</summary>
+    private static Uri? ListenAddress(string written) =>
+        Uri.TryCreate(written, UriKind.Absolute, out var listen) && (listen.Scheme == Uri.UriSchemeHttp || listen.Scheme == Uri.UriSchemeHttps)
+            && listen.PathAndQuery == "/" && (listen.HostNameType != UriHostNameType.Dns || listen.Host == "localhost") ? listen : null;
 
     private static void Check(string path, ClusterOptions cluster, List<string> errors)
     {

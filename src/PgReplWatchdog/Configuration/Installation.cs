@@ -12,6 +12,9 @@ public sealed record Installation(Uri Listen, string StateDirectory, ImmutableAr
     /// <summary>Whom the service tells.</summary>
     public NotificationAccess Notifications { get; init; } = new(new NotificationOptions(), null);
 
+    /// <summary>Where health checks and scrapes are answered apart from readers; null: with them.</summary>
+    public Uri? HealthListen { get; init; }
+
     /// <summary>Where HAProxy's agent-check asks; null: nowhere.</summary>
     public IPEndPoint? AgentListen { get; init; }
 
@@ -38,6 +41,9 @@ public sealed record ClusterAccess(
 {
     /// <summary>The account that PostgreSQL runs as; all that is done on a host is done as that one.</summary>
     public required string ServerAccount { get; init; }
+
+    /// <summary>Algorithms of SSH that are broken are accepted as well.</summary>
+    public bool SshLegacyAlgorithms { get; init; }
 
     /// <summary>Programs of the operator's own.</summary>
     public required Procedures Procedures { get; init; }

@@ -29,6 +29,7 @@ public static class InstallationLoader
         return errors.Count == 0
             ? new Installation(new Uri(options.Listen), options.StateDirectory, clusters)
             {
+                HealthListen = options.HealthListen.Length > 0 ? new Uri(options.HealthListen) : null,
                 AgentListen = CrossChecks.Agents(options.AgentListen),
                 ApiToken = token,
                 Certificate = certificate,
@@ -93,6 +94,7 @@ public static class InstallationLoader
                 host => host.ServerLog.Length > 0 ? host : host with { ServerLog = host.Node.StateDirectory + "/postgresql.log" }))
         {
             ServerAccount = options.ServerAccount.Length > 0 ? options.ServerAccount : options.SshUser,
+            SshLegacyAlgorithms = options.SshLegacyAlgorithms,
             Procedures = new Procedures(options.FenceCommand, options.FenceCommandTimeout, options.HookBefore, options.HookAfter, options.HookTimeout),
             FreezeWindows = new FreezeWindows(options.FreezeWindows),
             DriftCheckInterval = options.DriftCheckInterval,
@@ -128,6 +130,7 @@ public static class InstallationLoader
             BacksUp: options.CopyMethod == CopyMethod.Rsync))
         {
             CopyMethod = options.CopyMethod,
+            Weaknesses = options.SshLegacyAlgorithms ? [$"{nameof(options.SshLegacyAlgorithms)} is set: the hosts are asked with algorithms of SSH that are broken"] : [],
             Replication = new ReplicationSettings
             {
                 Archiving = options.Archiving,

@@ -61,7 +61,7 @@ internal sealed class SecretFiles(string configuration, List<string> errors)
     /// <summary>Null where none is configured, or the files hold none that can be used.</summary>
     public ServerCertificate? Certificate(string key, string path, string keyOfKey, string pathOfKey)
     {
-        var (certificate, privateKey) = (Read(key, path), Read(keyOfKey, pathOfKey));
+        var (certificate, privateKey) = (Read(key, path, isSecret: false), Read(keyOfKey, pathOfKey));
         if (certificate is null || privateKey is null)
             return null;
         try
@@ -81,13 +81,22 @@ internal sealed class SecretFiles(string configuration, List<string> errors)
     private const int TokenLength = 20;
     private const string GiveKey = "give one in OpenSSH or PEM format without a passphrase";
 
-    private string? Read(string key, string path)
+    /// <summary>What anybody but the owner of a file may do with it.</summary>
+    internal const UnixFileMode Others = UnixFileMode.GroupRead | UnixFileMode.GroupWrite | UnixFileMode.GroupExecute
+        | UnixFileMode.OtherRead | UnixFileMode.OtherWrite | UnixFileMode.OtherExecute;
+
+    private string? Read(string key, string path, bool isSecret = true)
     {
         if (path.Length == 0)
             return null; // said already: the setting is missing
         try
         {
-            return File.ReadAllText(Path.Combine(directory, path));
+            var full = Path.Combine(directory, path);
+            var text = File.ReadAllText(full);
+            // As ssh(1) does with a key. A credential of systemd shows its access list in the bits of the group.
+            if (isSecret && Environment.GetEnvironmentVariable("CREDENTIALS_DIRECTORY") is null && (File.GetUnixFileMode(full) & Others) != 0)
+                errors.Add($"{key}: {path} is a secret that others than its owner can read or change; chmod 600 {Acting.Ssh.Shell.Quote(full)}");
+            return text;
         }
         catch (Exception failure) when (failure is FileNotFoundException or DirectoryNotFoundException)
         {

@@ -13,6 +13,12 @@ public sealed class WatchdogOptions
     public string Listen { get; set; } = "http://127.0.0.1:9187";
 
     /// <summary>
+    /// Where /healthz, /metrics and the roles of nodes (/clusters/NAME/primary) are answered apart from page and API, such as http://0.0.0.0:9189: whatever readers
+    /// do, load balancers and Prometheus are answered. Empty: there is no such address, and Listen answers for all.
+    /// </summary>
+    public string HealthListen { get; set; } = "";
+
+    /// <summary>
     /// Where HAProxy's agent-check asks who is the primary, such as tcp://0.0.0.0:9188 (deploy/haproxy). It has no encryption, and tells
     /// nothing else. Empty: nowhere.
     /// </summary>
@@ -215,6 +221,9 @@ public sealed class ClusterOptions
     /// <summary>The private key for that account, in OpenSSH or PEM format, without a passphrase.</summary>
     [Required]
     public string SshKeyFile { get; set; } = "";
+
+    /// <summary>Also talk to an sshd that knows only algorithms which are broken: SHA-1, CBC, 3DES. `status` shows it.</summary>
+    public bool SshLegacyAlgorithms { get; set; }
 
     /// <summary>The servers; where both are new, set-up makes the first one that runs the primary.</summary>
     [Required, MinLength(2, ErrorMessage = "give at least two nodes, a primary and a standby")]

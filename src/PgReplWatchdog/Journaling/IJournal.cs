@@ -55,4 +55,4 @@ public sealed record JournalEntry(DateTimeOffset Time, EventKind Kind, string Se
 public sealed record Look(string Run, ClusterMemory Memory, ClusterObservation Observation, Verdict Verdict, string Action, ImmutableArray<WatchdogEvent> Events);
 
 /// <summary>The journal could not be written.</summary>
-public sealed class JournalUnwritableException(string message, Exception inner) : Exception(message, inner);
+public sealed class JournalUnwritableException(string message, Exception? inner = null) : Exception(message, inner);

@@ -3,7 +3,9 @@ using System.Security.Cryptography;
 using System.Text.Json;
 using Microsoft.Data.Sqlite;
 using Microsoft.Extensions.Logging.Abstractions;
+using PgReplWatchdog.Acting.Ssh;
 using PgReplWatchdog.Boundary;
+using PgReplWatchdog.Configuration;
 using PgReplWatchdog.Deciding;
 using PgReplWatchdog.Observing;
 using PgReplWatchdog.Remembering;
@@ -45,7 +47,8 @@ public sealed class SqliteJournal : IJournal, IDisposable
         people = SqliteText.Connection(file, busySeconds: 1);
         try
         {
-            Directory.CreateDirectory(stateDirectory);
+            Directory.CreateDirectory(stateDirectory, UnixFileMode.UserRead | UnixFileMode.UserWrite | UnixFileMode.UserExecute);
+            RequireOwn(stateDirectory);
             writer.Open();
             writer.Execute(SqlText.Of("Journaling.schema.sql"));
             reader.Open();
@@ -61,6 +64,13 @@ public sealed class SqliteJournal : IJournal, IDisposable
                 : "make StateDirectory writable for the watchdog's account")}", failure);
         }
         looks = new LookRecorder(stateDirectory, this.logger);
+    }
+
+    /// <exception cref="JournalUnwritableException">Others may read what is remembered, or change it.</exception>
+    private static void RequireOwn(string stateDirectory)
+    {
+        if ((File.GetUnixFileMode(stateDirectory) & SecretFiles.Others) != 0)
+            throw new JournalUnwritableException($"others than its owner may look into StateDirectory {stateDirectory}; chmod -R go-rwx {Shell.Quote(stateDirectory)}");
     }
 
     public static string FileIn(string stateDirectory) => Path.Combine(stateDirectory, "journal.db");

@@ -35,9 +35,9 @@ public static class ApiEndpoints
                 In(clusters, cluster, watchdog => Json(Readiness.Of(ClusterStatus.Of(watchdog)))))
             .Produces<Readiness>().ProducesProblem(StatusCodes.Status404NotFound).WithName("readiness").WithSummary("Were the primary to fail now: would a failover work, and what would it lose");
         read.MapGet("/events", (WatchedClusters clusters, IJournal journal, string? cluster, int? limit, long? after, long? before) =>
-                In(clusters, cluster, () => Json(new EventsDocument([.. journal.Recent(cluster, Math.Clamp(limit ?? EventsShown, 0, Endpoints.EventsLimit), after ?? 0, before ?? long.MaxValue)]))))
+                In(clusters, cluster, () => Json(new EventsDocument([.. journal.Recent(cluster, Math.Clamp(limit ?? EventsShown, 0, Endpoints.EventsAtOnce), after ?? 0, before ?? long.MaxValue)]))))
             .Produces<EventsDocument>().ProducesProblem(StatusCodes.Status404NotFound).WithName("events")
-            .WithSummary("What happened, newest first: at most limit (10, no more than 10000), only those newer than the event with the id after and older than the one with the id before");
+            .WithSummary("What happened, newest first: at most limit (10, no more than 1000), only those newer than the event with the id after and older than the one with the id before");
         read.MapGet("/failovers", (WatchedClusters clusters, IJournal journal, string? cluster) => In(clusters, cluster, () => Json(Failovers(clusters, journal, cluster))))
             .Produces<FailoversDocument>().ProducesProblem(StatusCodes.Status404NotFound).WithName("failovers").WithSummary("All failovers on record, newest first, without the events around them");
         read.MapGet("/clusters/{cluster}/failovers/{id}", (WatchedClusters clusters, IJournal journal, string cluster, string id) => In(clusters, cluster, _ =>

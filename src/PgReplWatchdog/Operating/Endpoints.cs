@@ -9,13 +9,17 @@ public static class Endpoints
     public const string StatusPath = ApiEndpoints.Path + "/status";
     public const string EventsPath = ApiEndpoints.Path + "/events";
 
-    /// <summary>No more than this are given at once.</summary>
+    /// <summary>No more than this are given in one answer: who takes it slowly keeps it in memory.</summary>
+    public const int EventsAtOnce = 1_000;
+
+    /// <summary>No more than this are printed by a command.</summary>
     public const int EventsLimit = 10_000;
 
     public static void Map(IEndpointRouteBuilder routes)
     {
-        routes.MapGet("/metrics", (WatchdogMetrics metrics) => Results.Bytes(metrics.Scrape(), WatchdogMetrics.ContentType)).ExcludeFromDescription().RequireRateLimiting(HttpRules.Scraping);
-        routes.MapGet("/healthz", Health).ExcludeFromDescription();
+        routes.MapGet("/metrics", (WatchdogMetrics metrics) => Results.Bytes(metrics.Scrape(), WatchdogMetrics.ContentType))
+            .ExcludeFromDescription().RequireRateLimiting(HttpRules.Scraping).WithMetadata(new HttpRules.ForHealth());
+        routes.MapGet("/healthz", Health).ExcludeFromDescription().WithMetadata(new HttpRules.ForHealth());
         RoleEndpoints.Map(routes);
         ApiEndpoints.Map(routes);
         PageEndpoints.Map(routes);

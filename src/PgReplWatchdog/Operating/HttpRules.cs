@@ -25,7 +25,7 @@ public static class HttpRules
     /// <summary>Of the readers of all clients, those that are at work: the journal is asked by one at a time, and no more processors than that wait for it.</summary>
     public const int ReadsAtWork = 8;
 
-    /// <summary>Open connections of all clients.</summary>
+    /// <summary>Open connections of all clients, at each address on which the service listens.</summary>
     public const int Connections = 2000;
 
     /// <summary>Whoever takes an answer more slowly than this is dropped: he keeps it in memory, and others waiting.</summary>
@@ -56,7 +56,12 @@ public static class HttpRules
         builder.WebHost.ConfigureKestrel(kestrel =>
         {
             // As configuration, not as UseUrls, which does not go together with an address of its own for agents.
-            kestrel.Configure(new ConfigurationBuilder().AddInMemoryCollection([new("Endpoints:Http:Url", installation.Listen.ToString())]).Build());
+            var doors = new Dictionary<string, string?> { ["Endpoints:Http:Url"] = installation.Listen.ToString() };
+            if (installation.HealthListen is { } health)
+                doors["Endpoints:Health:Url"] = health.ToString();
+            kestrel.Configure(new ConfigurationBuilder().AddInMemoryCollection(doors).Build())
+                .Endpoint("Http", door => Doors.Guard(door.ListenOptions, Doors.ReadersOfAClient))
+                .Endpoint("Health", door => Doors.Guard(door.ListenOptions, Doors.ChecksOfAClient));
             if (installation.AgentListen is { } agents)
                 kestrel.Listen(agents, listen => listen.UseConnectionHandler<AgentConnection>());
             kestrel.AddServerHeader = false;
@@ -73,12 +78,17 @@ public static class HttpRules
         // On loopback only its own names are asked for, or those of a proxy in front: a page from elsewhere whose name was made to lead here reads nothing.
         string[] own = installation.Listen.IsLoopback ? [installation.Listen.Host, "localhost", "127.0.0.1", "[::1]"] : ["*"];
         builder.Services.AddHostFiltering(hosts => hosts.AllowedHosts = builder.Configuration["AllowedHosts"] is { Length: > 0 } allowed ? allowed.Split(';') : own);
+        // The builder's own filter comes before everything, also where health is asked for.
+        foreach (var filter in builder.Services.Where(service => service.ServiceType == typeof(IStartupFilter) && service.ImplementationType?.Name == "HostFilteringStartupFilter").ToList())
+            builder.Services.Remove(filter);
         builder.Services.AddProblemDetails();
         builder.Services.AddRateLimiter(Limit);
     }
 
     public static void Use(WebApplication app)
     {
+        ArgumentNullException.ThrowIfNull(app);
+        var healthPort = app.Services.GetRequiredService<Installation>().HealthListen?.Port;
         app.Use((context, next) =>
         {
             var headers = context.Response.Headers;
@@ -91,12 +101,22 @@ public static class HttpRules
             headers.CacheControl = "no-store"; // what is true now; files of the page say otherwise
             return next(context);
         });
-        app.UseHostFiltering();
+        // Whoever checks health asks for whatever name or address he knows. Nothing is told there that a page from elsewhere could use.
+        app.UseWhen(context => !IsForHealth(context), readers => readers.UseHostFiltering());
         app.UseExceptionHandler();
         app.UseStatusCodePages();
-        PageEndpoints.UseFiles(app);
+        app.UseWhen(context => !IsForHealth(context), PageEndpoints.UseFiles);
         app.UseRouting();
+        app.Use((context, next) => IsForHealth(context) && context.GetEndpoint()?.Metadata.GetMetadata<ForHealth>() is null
+            ? Results.NotFound().ExecuteAsync(context) : next(context));
         app.UseRateLimiter();
+        foreach (var places in new[] { new Workplaces(Reading, ReadsAtWork, ReadsAtOnce), new Workplaces(Scraping, ScrapesAtOnce, ScrapesWaiting) })
+        {
+            app.Lifetime.ApplicationStopped.Register(places.Dispose);
+            app.Use(places.InvokeAsync);
+        }
+
+        bool IsForHealth(HttpContext context) => context.Connection.LocalPort == healthPort;
     }
 
     private static void Limit(RateLimiterOptions limiter)
@@ -107,9 +127,6 @@ public static class HttpRules
             context.HttpContext.Response.Headers.RetryAfter = "1";
             return ValueTask.CompletedTask;
         };
-        limiter.GlobalLimiter = PartitionedRateLimiter.Create<HttpContext, bool>(context => context.GetEndpoint()?.Metadata.GetMetadata<EnableRateLimitingAttribute>()?.PolicyName == Reading
-            ? RateLimitPartition.GetConcurrencyLimiter(true, _ => new ConcurrencyLimiterOptions { PermitLimit = ReadsAtWork, QueueLimit = ReadsAtOnce })
-            : RateLimitPartition.GetNoLimiter(false));
         limiter.AddPolicy(Reading, context => RateLimitPartition.GetTokenBucketLimiter(Client(context), _ => new TokenBucketRateLimiterOptions
         {
             TokenLimit = ReadsAtOnce,
@@ -122,8 +139,11 @@ public static class HttpRules
             Window = ActionPeriod,
         }));
         limiter.AddConcurrencyLimiter(Streaming, streams => streams.PermitLimit = Streams);
-        limiter.AddConcurrencyLimiter(Scraping, scrapes => (scrapes.PermitLimit, scrapes.QueueLimit) = (ScrapesAtOnce, ScrapesWaiting));
+        limiter.AddPolicy(Scraping, _ => RateLimitPartition.GetNoLimiter("")); // its workplaces are its limit
     }
+
+    /// <summary>Marks what is answered at HealthListen.</summary>
+    internal sealed class ForHealth;
 
     private static string Client(HttpContext context) => context.Connection.RemoteIpAddress?.ToString() ?? "";
 }

@@ -22,7 +22,8 @@ public static class RoleEndpoints
 
     private delegate IResult Finder(WatchedClusters clusters, HttpRequest request, Func<NodeRoles, string, IResult> answer);
 
-    private static void Map(IEndpointRouteBuilder routes, string pattern, Func<HttpRequest, WatchedClusters, IResult> answer) => routes.MapMethods(pattern, Methods, answer).ExcludeFromDescription();
+    private static void Map(IEndpointRouteBuilder routes, string pattern, Func<HttpRequest, WatchedClusters, IResult> answer) =>
+        routes.MapMethods(pattern, Methods, answer).ExcludeFromDescription().WithMetadata(new HttpRules.ForHealth());
 
     private static IResult InCluster(WatchedClusters clusters, HttpRequest request, Func<NodeRoles, IResult> answer)
     {

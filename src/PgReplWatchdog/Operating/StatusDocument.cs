@@ -80,7 +80,7 @@ public sealed record ClusterStatus(
             return new ClusterStatus(spec.Name, Verdict.Unknown, null, ["no check has ended yet"], null, 0, false, [], null, null, null, null, [], [.. events]);
         var (observation, decision, since, _) = last;
         return new ClusterStatus(
-            spec.Name, decision.Diagnosis.Verdict, since, [.. decision.Diagnosis.Evidence, .. GuardBlocks(spec, observation)],
+            spec.Name, decision.Diagnosis.Verdict, since, [.. decision.Diagnosis.Evidence, .. GuardBlocks(spec, observation), .. spec.Weaknesses],
             decision.Memory.IntendedPrimary, decision.Memory.Epoch, decision.IsReady, decision.Gates, decision.Silence.TotalSeconds,
             observation.Time, decision.Memory.Procedure, decision.Memory.LastFailover,
             [.. observation.Nodes.Select(node => NodeStatus.Of(spec.Node(node.Node), node, observation, decision))], [.. events])

@@ -167,12 +167,7 @@ public sealed class Checks(WatchedLab watched) : IClassFixture<WatchedLab>
         return result;
     }
 
-    private string WrongPassword()
-    {
-        var secret = Path.Combine(watched.Lab.Directory, "wrong.secret");
-        File.WriteAllText(secret, "not the password\n");
-        return secret;
-    }
+    private string WrongPassword() => watched.Secret("wrong.secret", "not the password\n");
 
     /// <summary>Another test may just have started beta again.</summary>
     private Task StreamsAsync() =>

@@ -16,8 +16,8 @@ public sealed class ConfigurationFolder : IAsyncLifetime
 
     public async ValueTask InitializeAsync()
     {
-        await File.WriteAllTextAsync(In("watchdog.secret"), "one line\n");
-        await File.WriteAllTextAsync(In("replication.secret"), "another line\n");
+        await WithFileAsync("watchdog.secret", "one line\n");
+        await WithFileAsync("replication.secret", "another line\n");
         await KeyGenAsync(KeyFile, passphrase: "");
     }
 
@@ -27,6 +27,7 @@ public sealed class ConfigurationFolder : IAsyncLifetime
     public async Task<string> WithFileAsync(string name, string content)
     {
         await File.WriteAllTextAsync(In(name), content);
+        File.SetUnixFileMode(In(name), UnixFileMode.UserRead | UnixFileMode.UserWrite);
         return name;
     }
 

@@ -86,8 +86,7 @@ public sealed class ServiceMistakes(WatchedLab watched) : IClassFixture<WatchedL
     [Fact]
     public async Task A_wrong_password_is_told_in_the_log_with_the_node_and_the_file_to_look_at()
     {
-        var secret = Path.Combine(watched.Lab.Directory, "wrong.secret");
-        await File.WriteAllTextAsync(secret, "not the password\n", Cancellation);
+        var secret = watched.Secret("wrong.secret", "not the password\n");
         await using var service = await StartAsync(watched.Configuration(cluster => cluster["WatchdogPasswordFile"] = secret));
         await service.UntilAsync(status => status.Verdict == "Busy", "the verdict is Busy", WatchedLab.Patience, Cancellation);
         Assert.Contains("alpha is alive, but answers with an error: password authentication failed for user \"pgwatchdog\"", service.Log, StringComparison.Ordinal);

@@ -19,14 +19,18 @@ internal sealed class PageHost : IAsyncDisposable
     private readonly string directory;
     private readonly WebApplication service;
 
-    private PageHost(string directory, WebApplication service, PretendedWorld world)
+    private PageHost(string directory, WebApplication service, PretendedWorld world, Uri? health)
     {
         (this.directory, this.service, World) = (directory, service, world);
         Http = new HttpClient(new HttpClientHandler { AllowAutoRedirect = false, ServerCertificateCustomValidationCallback = HttpClientHandler.DangerousAcceptAnyServerCertificateValidator })
         {
-            BaseAddress = new Uri(service.Urls.First()),
+            BaseAddress = new Uri(service.Urls.First(url => new Uri(url).Port != health?.Port)),
         };
+        Health = health;
     }
+
+    /// <summary>Where health checks are answered apart; null where they are not.</summary>
+    public Uri? Health { get; }
 
     public PretendedWorld World { get; }
     public HttpClient Http { get; }
@@ -43,13 +47,15 @@ internal sealed class PageHost : IAsyncDisposable
     /// <param name="token">Null: nothing can be changed over HTTP.</param>
     /// <param name="certificate">With one the service listens with TLS.</param>
     /// <param name="policy">By default ten checks a second.</param>
+    /// <param name="health">Health checks have an address of their own.</param>
     /// <param name="clusters">By default main alone.</param>
     public static async Task<PageHost> StartAsync(
-        PretendedWorld? world = null, Action<IJournal>? remember = null, string? token = Token, X509Certificate2? certificate = null, Policy? policy = null, params string[] clusters)
+        PretendedWorld? world = null, Action<IJournal>? remember = null, string? token = Token, X509Certificate2? certificate = null, Policy? policy = null, bool health = false,
+        params string[] clusters)
     {
         world ??= new PretendedWorld();
         var directory = Directory.CreateTempSubdirectory("pgwatchdog-page-").FullName;
-        var state = Directory.CreateDirectory(Path.Combine(directory, "state")).FullName;
+        var state = Directory.CreateDirectory(Path.Combine(directory, "state"), UnixFileMode.UserRead | UnixFileMode.UserWrite | UnixFileMode.UserExecute).FullName;
         if (remember is not null)
         {
             using var journal = new SqliteJournal(state);
@@ -60,12 +66,13 @@ internal sealed class PageHost : IAsyncDisposable
         var names = clusters.Length > 0 ? clusters : ["main"];
         var installation = new Installation(new Uri(certificate is null ? "http://127.0.0.1:0" : "https://127.0.0.1:0"), state, [.. names.Select(name => Cluster(name, policy ?? Policy))])
         {
+            HealthListen = health ? new Uri($"http://127.0.0.1:{Ports.Free()}") : null,
             ApiToken = token is null ? null : new Secret(token),
             Certificate = certificate is null ? null : new ServerCertificate(certificate, []),
         };
         var service = PgReplWatchdog.Operating.Service.Build(installation, file, _ => (world, world));
         await service.StartAsync(Cancellation);
-        var host = new PageHost(directory, service, world);
+        var host = new PageHost(directory, service, world, installation.HealthListen);
         await host.ShowsAsync("/clusters/" + names[0], "timeline", "the first check is shown");
         return host;
     }

@@ -8,6 +8,7 @@ using PgReplWatchdog.Boundary;
 using PgReplWatchdog.Configuration;
 using Renci.SshNet;
 using Renci.SshNet.Common;
+using Renci.SshNet.Messages.Transport;
 
 namespace PgReplWatchdog.Acting.Ssh;
 
@@ -241,6 +242,8 @@ public sealed class SshHost(ClusterAccess cluster, HostAccess host) : IDisposabl
         }
         var door = (IPEndPoint)wire.Door;
         var target = new Renci.SshNet.ConnectionInfo(door.Address.ToString(), door.Port, user, new PrivateKeyAuthenticationMethod(user, key)) { Timeout = ConnectTimeout };
+        if (!cluster.SshLegacyAlgorithms)
+            SshAlgorithms.RemoveBroken(target);
         var fresh = new SshClient(target) { KeepAliveInterval = KeepAlive };
         string? refusedKey = null;
         fresh.HostKeyReceived += (_, offered) =>
@@ -287,6 +290,9 @@ public sealed class SshHost(ClusterAccess cluster, HostAccess host) : IDisposabl
             + "if the host was installed anew, put the new fingerprint there; if not, somebody may stand between", failure),
         SshAuthenticationException => new(SshFailureKind.AuthenticationFailed,
             $"{host.Node.Name}: {user}@{host.Node.Host} does not accept the key {keyFile}; add its public half to that account's authorized_keys, or correct SshUser", failure),
+        SshConnectionException { DisconnectReason: DisconnectReason.KeyExchangeFailed } when !cluster.SshLegacyAlgorithms => new(SshFailureKind.AuthenticationFailed,
+            $"{host.Node.Name}: the sshd of {host.Node.Host}:{host.SshPort} offers only algorithms that are broken, such as SHA-1 and CBC ({failure.Message}); "
+            + "update it, or set SshLegacyAlgorithms", failure),
         SocketException { SocketErrorCode: SocketError.HostNotFound or SocketError.NoData or SocketError.TryAgain } => new(SshFailureKind.Unreachable,
             $"{host.Node.Name}: the host name {host.Node.Host} does not resolve; correct Host in the configuration, or the name service", failure),
         OperationCanceledException or SshOperationTimeoutException => new(SshFailureKind.Unreachable,

@@ -46,10 +46,19 @@ public static class EventsCommand
     public static async Task<IReadOnlyList<JournalEntry>> AskAsync(WatchdogOptions options, string? cluster, int limit, long after, CancellationToken cancellation)
     {
         ArgumentNullException.ThrowIfNull(options);
-        var path = FormattableString.Invariant($"{Endpoints.EventsPath}?limit={limit}&after={after}{(cluster is null ? "" : $"&cluster={cluster}")}");
-        var (answer, whyNot) = await ServiceClient.AskAsync<EventsDocument>(new Uri(options.Listen), path, cancellation);
-        if (answer is not null)
-            return answer.Events;
+        var told = new List<JournalEntry>();
+        var whyNot = "";
+        while (told.Count < limit)
+        {
+            var atOnce = Math.Min(limit - told.Count, Endpoints.EventsAtOnce);
+            var path = $"{Endpoints.EventsPath}?limit={atOnce}&after={after}{(cluster is null ? "" : $"&cluster={cluster}")}{(told.Count == 0 ? "" : $"&before={told[^1].Id}")}";
+            (var answer, whyNot) = await ServiceClient.AskAsync<EventsDocument>(new Uri(options.Listen), path, cancellation);
+            if (answer is null)
+                break;
+            told.AddRange(answer.Events);
+            if (answer.Events.Length < atOnce || told.Count >= limit)
+                return told;
+        }
         try
         {
             using var journal = new JournalReader(options.StateDirectory);

@@ -36,9 +36,10 @@ public static class RunCommand
             }
             catch (Exception failure) when (failure is SocketException or IOException)
             {
+                var health = installation.HealthListen is { } checks ? $", {nameof(WatchdogOptions.HealthListen)} is {checks}" : "";
                 var agents = installation.AgentListen is { } listen
                     ? $" and {nameof(WatchdogOptions.AgentListen)} is tcp://{listen}" : "";
-                await Console.Error.WriteLineAsync($"{file}: {WatchdogOptions.SectionName}:{nameof(WatchdogOptions.Listen)} is {installation.Listen}{agents}, "
+                await Console.Error.WriteLineAsync($"{file}: {WatchdogOptions.SectionName}:{nameof(WatchdogOptions.Listen)} is {installation.Listen}{health}{agents}, "
                     + (failure.InnerException is AddressInUseException
                         ? "and something listens there already: is the service running? Else give another port"
                         : $"and this machine cannot listen there ({failure.GetBaseException().Message}); give an address of this machine and a port that the account may use"));
