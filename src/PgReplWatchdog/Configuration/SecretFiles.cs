@@ -93,8 +93,8 @@ internal sealed class SecretFiles(string configuration, List<string> errors)
         {
             var full = Path.Combine(directory, path);
             var text = File.ReadAllText(full);
-            // As ssh(1) does with a key. A credential of systemd shows its access list in the bits of the group.
-            if (isSecret && Environment.GetEnvironmentVariable("CREDENTIALS_DIRECTORY") is null && (File.GetUnixFileMode(full) & Others) != 0)
+            // As ssh(1) does with a key; one that is public anyway is told as what it is. A credential of systemd shows its access list in the bits of the group.
+            if (isSecret && Environment.GetEnvironmentVariable("CREDENTIALS_DIRECTORY") is null && (File.GetUnixFileMode(full) & Others) != 0 && Acting.Ssh.PublicKey.Parse(text) is null)
                 errors.Add($"{key}: {path} is a secret that others than its owner can read or change; chmod 600 {Acting.Ssh.Shell.Quote(full)}");
             return text;
         }

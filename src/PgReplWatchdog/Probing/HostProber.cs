@@ -154,7 +154,8 @@ public sealed class HostProber(ClusterAccess cluster, SshHosts hosts, TimeProvid
         }
     }
 
-    private static HostObservation Read(string node, string output, TimeSpan at)
+    /// <summary>Reads what <see cref="HostScripts.Evidence"/> printed. Never fails.</summary>
+    internal static HostObservation Read(string node, string output, TimeSpan at)
     {
         var said = new HostAnswer(output);
         return new HostObservation(node, HostReach.Reachable, "", at)

@@ -31,6 +31,15 @@ public class BareLab : IAsyncLifetime
         change?.Invoke(cluster);
     }, $"{Interlocked.Increment(ref files)}.json");
 
+    /// <summary>A file in the lab's directory that its owner alone may read.</summary>
+    public string Secret(string name, string content)
+    {
+        var path = Path.Combine(Lab.Directory, name);
+        File.WriteAllText(path, content);
+        File.SetUnixFileMode(path, UnixFileMode.UserRead | UnixFileMode.UserWrite);
+        return path;
+    }
+
     public Task<ProductResult> RunAsync(Action<JsonObject>? change, params string[] arguments) =>
         UserCommand.RunAsync([.. arguments, "--config", Configuration(change)]);
 

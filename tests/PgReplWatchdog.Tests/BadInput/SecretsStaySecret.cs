@@ -74,12 +74,7 @@ public sealed class SecretsStaySecret
         cluster["ReplicationPasswordFile"] = Secret(bare, Replication);
     });
 
-    private static string Secret(BareLab bare, string password)
-    {
-        var file = Path.Combine(bare.Lab.Directory, $"{password.Length}.own-secret");
-        File.WriteAllText(file, password + "\n");
-        return file;
-    }
+    private static string Secret(BareLab bare, string password) => bare.Secret($"{password.Length}.own-secret", password + "\n");
 
     /// <summary>As chatty as PostgreSQL can be made.</summary>
     private static async Task LogEverythingAsync(LabHost host)

@@ -20,15 +20,6 @@ public sealed class WatchedLab : BareLab
         await service.UntilAsync(status => status.Ready("beta"), "failover is ready", Patience, Cancellation);
     }
 
-    /// <summary>A file in the lab's directory that its owner alone may read.</summary>
-    public string Secret(string name, string content)
-    {
-        var path = Path.Combine(Lab.Directory, name);
-        File.WriteAllText(path, content);
-        File.SetUnixFileMode(path, UnixFileMode.UserRead | UnixFileMode.UserWrite);
-        return path;
-    }
-
     /// <summary>A directory of its own for a watchdog that remembers nothing.</summary>
     public string NewState() => Directory.CreateDirectory(
         Path.Combine(Lab.Directory, $"state{Interlocked.Increment(ref states)}"), UnixFileMode.UserRead | UnixFileMode.UserWrite | UnixFileMode.UserExecute).FullName;
