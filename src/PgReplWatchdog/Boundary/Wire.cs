@@ -155,6 +155,8 @@ public sealed class Wire : IDisposable
                 var library = await door.AcceptAsync(ended.Token);
                 if (!Keep(library))
                     return;
+                if (door.AddressFamily != AddressFamily.Unix)
+                    library.NoDelay = true; // what is small would wait for 40 ms
                 if (IsOwn(library))
                     _ = RelayAsync(library);
                 else
