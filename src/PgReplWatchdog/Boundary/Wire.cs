@@ -19,6 +19,9 @@ public sealed class Wire : IDisposable
 
     private const int BufferBytes = 16 * 1024;
 
+    /// <summary>The longest that a connection is waited for, all addresses of a name together.</summary>
+    private static readonly TimeSpan ConnectLimit = TimeSpan.FromSeconds(5);
+
     /// <summary>A wire that the library has left ends by itself: a second attempt or a cancel request comes sooner.</summary>
     private static readonly TimeSpan IdleLimit = TimeSpan.FromSeconds(5);
 
@@ -131,19 +134,37 @@ public sealed class Wire : IDisposable
         last?.Dispose();
     }
 
+    /// <summary>Each address in turn, with its share of the time: one that is silent leaves some to the next.</summary>
     private static async Task<Socket> ConnectAsync(IPAddress[] addresses, int port, CancellationToken deadline)
     {
-        var server = new Socket(SocketType.Stream, ProtocolType.Tcp) { NoDelay = true };
-        try
+        var failure = new SocketException((int)SocketError.HostNotFound);
+        foreach (var address in addresses)
         {
-            await server.ConnectAsync(addresses, port, deadline);
-            return server;
+            var server = new Socket(address.AddressFamily, SocketType.Stream, ProtocolType.Tcp) { NoDelay = true };
+            using var share = CancellationTokenSource.CreateLinkedTokenSource(deadline);
+            share.CancelAfter(ConnectLimit / addresses.Length);
+            try
+            {
+                await server.ConnectAsync(new IPEndPoint(address, port), share.Token);
+                return server;
+            }
+            catch (SocketException refused)
+            {
+                server.Dispose();
+                failure = refused;
+            }
+            catch (OperationCanceledException) when (!deadline.IsCancellationRequested)
+            {
+                server.Dispose();
+                failure = new SocketException((int)SocketError.TimedOut);
+            }
+            catch
+            {
+                server.Dispose();
+                throw;
+            }
         }
-        catch
-        {
-            server.Dispose();
-            throw;
-        }
+        throw failure;
     }
 
     private async Task AcceptAsync()

@@ -1,4 +1,5 @@
 using System.Data;
+using System.Globalization;
 using System.Net.Sockets;
 using Npgsql;
 using PgReplWatchdog.Boundary;
@@ -20,11 +21,18 @@ public sealed class PostgresSource(ClusterAccess cluster, NodeSpec node)
     private static readonly TimeSpan Grace = TimeSpan.FromMilliseconds(250);
 
     /// <summary>A session for one purpose. Its socket ends soon after <paramref name="life"/>, whatever the server does.</summary>
-    /// <exception cref="NpgsqlException">The server refuses, or does not talk as PostgreSQL does.</exception>
-    /// <exception cref="SocketException">The server cannot be reached.</exception>
+    /// <exception cref="NpgsqlException">The server cannot be reached, refuses, or does not talk as PostgreSQL does.</exception>
     public async Task<NpgsqlConnection> OpenConnectionAsync(CancellationToken life)
     {
-        var session = await OpenAsync(life);
+        (NpgsqlConnection Connection, Wire Wire) session;
+        try
+        {
+            session = await OpenAsync(life);
+        }
+        catch (SocketException failure)
+        {
+            throw new NpgsqlException(string.Create(CultureInfo.InvariantCulture, $"no connection to {node.Host}:{node.Port} ({failure.Message})"), failure);
+        }
         session.Wire.Ask(AnswerLimit);
         var end = life.UnsafeRegister(static open => ((Wire)open!).EndIn(Grace), session.Wire);
         session.Connection.StateChange += (_, change) =>
