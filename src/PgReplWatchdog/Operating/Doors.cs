@@ -14,8 +14,8 @@ internal static class Doors
     /// <summary>The longest until the first byte.</summary>
     private static readonly TimeSpan Silence = TimeSpan.FromSeconds(5);
 
-    /// <summary>Connections of one client where readers come, and where health checks come.</summary>
-    public const int ReadersOfAClient = HttpRules.Connections / 2, ChecksOfAClient = 200;
+    /// <summary>Connections of one client where health checks come. Where readers come, that many are left to others.</summary>
+    public const int ChecksOfAClient = 200, ReadersOfAClient = HttpRules.Connections - ChecksOfAClient;
 
     /// <summary>Keeps to both at the door.</summary>
     public static void Guard(ListenOptions door, int ofAClient)
