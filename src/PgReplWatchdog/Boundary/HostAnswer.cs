@@ -54,7 +54,7 @@ public sealed partial class HostAnswer
 
     /// <summary>An absolute path without control characters.</summary>
     /// <exception cref="InvalidDataException">None was given.</exception>
-    public string Path(string name) => Text(name, LongestPath) is { } text && IsPath(text) ? text : throw Missing(name, "an absolute path");
+    public string Path(string name) => Path(name, values.GetValueOrDefault(name));
 
     /// <summary>An address, written anew from what was read: the text of one host goes into another one's pg_hba.conf.</summary>
     /// <exception cref="InvalidDataException">None was given.</exception>
@@ -70,16 +70,16 @@ public sealed partial class HostAnswer
         return text.Length <= LongestUnit && UnitName().IsMatch(text) ? text : throw Missing(name, "a unit that ends in .service");
     }
 
-    /// <summary>Absolute, no longer than a path can be, and without control characters.</summary>
-    public static bool IsPath(string text)
-    {
-        ArgumentNullException.ThrowIfNull(text);
-        return text.StartsWith('/') && text.Length <= LongestPath && !text.Any(char.IsControl);
-    }
+    /// <summary>The same for what a server says.</summary>
+    /// <exception cref="InvalidDataException">It is none.</exception>
+    public static string Path(string name, string? text) =>
+        text is ['/', ..] && text.Length <= LongestPath && !text.Any(char.IsControl) ? text : throw Missing(name, "an absolute path without control characters", text);
 
-    private InvalidDataException Missing(string name, string wanted)
+    private InvalidDataException Missing(string name, string wanted) => Missing(name, wanted, values.GetValueOrDefault(name));
+
+    private static InvalidDataException Missing(string name, string wanted, string? text)
     {
-        var given = values.TryGetValue(name, out var text) ? $"'{Sentence.Of(text, ShownOfNonsense)}'" : "nothing";
+        var given = text is null ? "nothing" : $"'{Sentence.Of(text, ShownOfNonsense)}'";
         return new InvalidDataException($"{name} has to be {wanted}, and the host gives {given}");
     }
 

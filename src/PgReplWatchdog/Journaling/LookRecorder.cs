@@ -22,7 +22,7 @@ public sealed class LookRecorder : IDisposable
     private const int EachSecond = 10 * 1024;
     private const int AtOnce = 1024 * 1024;
 
-    /// <summary>Characters of a cluster's looks that are kept.</summary>
+    /// <summary>Bytes of a cluster's looks that are kept.</summary>
     private const long MostKept = 128L * 1024 * 1024;
 
     /// <summary>Looks that may wait for the disk.</summary>
@@ -36,6 +36,7 @@ public sealed class LookRecorder : IDisposable
     private readonly ConcurrentDictionary<string, Look> passedOver = new();
     private readonly string file;
     private readonly int limit;
+    private readonly long mostKept;
     private readonly ILogger logger;
     private readonly Task writing;
     private readonly Dictionary<string, int> added = [];
@@ -43,9 +44,9 @@ public sealed class LookRecorder : IDisposable
     private SqliteConnection? connection;
     private bool failing;
 
-    public LookRecorder(string stateDirectory, ILogger logger, int limit = Limit)
+    public LookRecorder(string stateDirectory, ILogger logger, int limit = Limit, long mostKept = MostKept)
     {
-        (file, this.limit, this.logger) = (FileIn(stateDirectory), limit, logger);
+        (file, this.limit, this.mostKept, this.logger) = (FileIn(stateDirectory), limit, mostKept, logger);
         writing = Task.Run(WriteAsync);
     }
 
@@ -70,7 +71,10 @@ public sealed class LookRecorder : IDisposable
         {
             try
             {
-                Write(cluster, look);
+                var text = JsonSerializer.Serialize(look, Json.Options);
+                if (!IsWithinBudget(cluster, text.Length))
+                    continue;
+                Write(cluster, look.Observation.Time, text);
                 if (failing)
                     Log.LooksKeptAgain(logger, file);
                 failing = false;
@@ -96,11 +100,8 @@ public sealed class LookRecorder : IDisposable
         return isWithin;
     }
 
-    private void Write(string cluster, Look look)
+    private void Write(string cluster, DateTimeOffset time, string text)
     {
-        var text = JsonSerializer.Serialize(look, Json.Options);
-        if (!IsWithinBudget(cluster, text.Length))
-            return;
         if (connection is null)
         {
             connection = SqliteText.Connection(file);
@@ -108,7 +109,7 @@ public sealed class LookRecorder : IDisposable
             connection.Execute(SqlText.Of("Journaling.observations.sql"));
         }
         connection.Execute("INSERT INTO observation (cluster, time, look) VALUES ($cluster, $time, $look)",
-            ("$cluster", cluster), ("$time", look.Observation.Time.Text()), ("$look", text));
+            ("$cluster", cluster), ("$time", time.Text()), ("$look", text));
         if (added.TryGetValue(cluster, out var count) && count % PruneEvery != 0)
         {
             added[cluster] = count + 1;
@@ -119,8 +120,8 @@ public sealed class LookRecorder : IDisposable
             ("$cluster", cluster), ("$limit", limit));
         connection.Execute("""
             DELETE FROM observation WHERE cluster = $cluster AND id <= (SELECT max(id) FROM (
-              SELECT id, sum(length(look)) OVER (ORDER BY id DESC) AS kept FROM observation WHERE cluster = $cluster) WHERE kept > $limit)
-            """, ("$cluster", cluster), ("$limit", MostKept));
+              SELECT id, sum(octet_length(look)) OVER (ORDER BY id DESC) AS kept FROM observation WHERE cluster = $cluster) WHERE kept > $limit)
+            """, ("$cluster", cluster), ("$limit", mostKept));
     }
 
     private void Close()

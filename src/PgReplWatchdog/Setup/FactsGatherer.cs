@@ -19,8 +19,6 @@ public sealed class FactsGatherer(ClusterAccess cluster, SetupHosts hosts, param
     /// <summary>Characters of the names of all files in the state directory.</summary>
     private const int LongestList = 16_000;
 
-    private const int ShownOfNonsense = 100;
-
     /// <summary>All nodes at once.</summary>
     /// <exception cref="SshFailureException">A host could not be asked; all such hosts in one message.</exception>
     public async Task<ImmutableArray<NodeFacts>> GatherAsync(CancellationToken cancellation)
@@ -132,13 +130,13 @@ public sealed class FactsGatherer(ClusterAccess cluster, SetupHosts hosts, param
         return facts with
         {
             InRecovery = answer.InRecovery,
-            ConfigFile = Path("config_file", settings["config_file"].Value),
-            HbaFile = Path("hba_file", settings["hba_file"].Value),
+            ConfigFile = HostAnswer.Path("config_file", settings["config_file"].Value),
+            HbaFile = HostAnswer.Path("hba_file", settings["hba_file"].Value),
             Settings = settings,
             Slots = answer.Slots,
             LostSlots = answer.LostSlots,
             StreamingStandbys = answer.StreamingStandbys,
-            Tablespaces = [.. answer.Tablespaces.Select(tablespace => tablespace with { Location = Path("a tablespace's directory", tablespace.Location) })],
+            Tablespaces = [.. answer.Tablespaces.Select(tablespace => tablespace with { Location = HostAnswer.Path("a tablespace's directory", tablespace.Location) })],
             DataBytes = answer.DataBytes,
             DirectoryBytes = answer.DirectoryBytes,
             WalBytes = answer.WalBytes,
@@ -170,10 +168,6 @@ public sealed class FactsGatherer(ClusterAccess cluster, SetupHosts hosts, param
         : !hasRights(role) || !granted.Contains(name) ? RoleState.RightsDiffer
         : !PasswordVerifier.Matches(version, name, role.Verifier, password) ? RoleState.PasswordDiffers
         : RoleState.AsWanted;
-
-    /// <summary>A path of this server's that another host may be told.</summary>
-    private static string Path(string what, string text) =>
-        HostAnswer.IsPath(text) ? text : throw new InvalidDataException($"{what} is no absolute path without control characters: '{Sentence.Of(text, ShownOfNonsense)}'");
 
     private sealed record ServerAnswer(
         bool InRecovery, ImmutableArray<SettingAnswer> Settings, ImmutableArray<RoleAnswer> Roles,

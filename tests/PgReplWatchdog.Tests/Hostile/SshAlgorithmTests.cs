@@ -42,4 +42,26 @@ public sealed class SshAlgorithmTests
             }
         }
     }
+
+    /// <summary>With an RSA key the library offers a signature by SHA-1 after the others were refused.</summary>
+    [Theory]
+    [InlineData(false)]
+    [InlineData(true)]
+    public async Task Rsa_key_signs_with_sha1_only_where_a_setting_says_so(bool legacy)
+    {
+        await using var lab = await LabCluster.StartAsync(new LabOptions { Hosts = ["alpha", "beta"], Running = [] }, Cancellation);
+        var alpha = lab["alpha"];
+        var directory = Path.Combine(alpha.Directory, "ssh");
+        await alpha.RunAsync($"ssh-keygen -q -t rsa -b 3072 -N '' -f {directory}/rsa && cat {directory}/rsa.pub >> {directory}/authorized_keys", Cancellation);
+        var file = Path.Combine(directory, "sshd_config");
+        await File.WriteAllTextAsync(file, $"PubkeyAcceptedAlgorithms ssh-rsa\n{await File.ReadAllTextAsync(file, Cancellation)}", Cancellation);
+        await alpha.StopSshdAsync(ct: Cancellation);
+        await alpha.StartSshdAsync(Cancellation);
+        using var hosts = new SshHosts(InstallationLoader.Load(LabConfiguration.Write(lab, lab.WatchdogPort, cluster =>
+            (cluster["SshLegacyAlgorithms"], cluster["SshKeyFile"]) = (legacy, Path.Combine(directory, "rsa")))).Clusters[0]);
+        if (legacy)
+            Assert.Equal("word\n", await hosts["alpha"].RequireAsync("echo word", Limit, Cancellation));
+        else
+            await Assert.ThrowsAsync<SshFailureException>(() => hosts["alpha"].RequireAsync("echo word", Limit, Cancellation));
+    }
 }

@@ -194,6 +194,31 @@ public sealed class JournalTests : IDisposable
     }
 
     [Fact]
+    public void Looks_are_bounded_by_their_size_one_by_one_and_together()
+    {
+        var look = Looks.Outage(3, 7, Looks.Policy)[4];
+        var tooLong = look with { Events = [new WatchdogEvent(EventKind.VerdictChanged, new string('x', 200_000))] };
+        using (var recorder = new LookRecorder(directory, Microsoft.Extensions.Logging.Abstractions.NullLogger.Instance, mostKept: 1))
+        {
+            recorder.Saw("main", tooLong, keep: true);
+            recorder.Saw("main", look, keep: true);
+            recorder.Saw("other", look, keep: true);
+        }
+        using var _ = new SqliteJournal(directory);
+        using var reader = new JournalReader(directory);
+        Assert.Empty(reader.Looks("main", DateTimeOffset.MinValue, DateTimeOffset.MaxValue).Looks); // more than one byte
+        using (var recorder = new LookRecorder(directory, Microsoft.Extensions.Logging.Abstractions.NullLogger.Instance))
+        {
+            for (var count = 0; count < 1_000; count++)
+                recorder.Saw("main", look with { Events = [new WatchdogEvent(EventKind.VerdictChanged, new string('x', 50_000))] }, keep: true);
+            recorder.Saw("main", tooLong, keep: true);
+        }
+        var kept = reader.Looks("main", DateTimeOffset.MinValue, DateTimeOffset.MaxValue).Looks;
+        Assert.InRange(kept.Count, 10, 30); // 1 MiB at once, whatever waited
+        Assert.All(kept, one => Assert.InRange(one.Events[0].Sentence.Length, 0, 50_000));
+    }
+
+    [Fact]
     public async Task Looks_that_cannot_be_kept_are_told_once_and_hold_nothing_up()
     {
         Directory.CreateDirectory(LookRecorder.FileIn(directory)); // a directory in the file's place

@@ -1,3 +1,6 @@
+using Renci.SshNet;
+using Renci.SshNet.Security;
+
 namespace PgReplWatchdog.Acting.Ssh;
 
 /// <summary>Which of the library's algorithms a connection may use. What OpenSSH itself does not offer any more is left out.</summary>
@@ -29,4 +32,10 @@ public static class SshAlgorithms
         foreach (var name in algorithms.Keys.Where(IsBroken).ToList())
             algorithms.Remove(name);
     }
+}
+
+/// <summary>A key that does not sign with SHA-1: the library offers that after the others were refused.</summary>
+internal sealed class SoundKey(PrivateKeyFile key) : IPrivateKeySource
+{
+    public IReadOnlyCollection<HostAlgorithm> HostKeyAlgorithms { get; } = [.. key.HostKeyAlgorithms.Where(algorithm => !SshAlgorithms.IsBroken(algorithm.Name))];
 }

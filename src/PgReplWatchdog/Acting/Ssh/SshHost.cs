@@ -149,8 +149,8 @@ public sealed class SshHost(ClusterAccess cluster, HostAccess host) : IDisposabl
         {
             if (connected is not null && ReferenceEquals(client, connected))
                 command?.Dispose();
-            else if (command is not null) // the library says goodbye to a command, and waits for an answer
-                _ = Task.Factory.StartNew(command.Dispose, CancellationToken.None, TaskCreationOptions.LongRunning, TaskScheduler.Default);
+            else if (command is not null)
+                OnOwnThread(command.Dispose);
         }
     }
 
@@ -241,7 +241,8 @@ public sealed class SshHost(ClusterAccess cluster, HostAccess host) : IDisposabl
             throw Explain(failure, null);
         }
         var door = (IPEndPoint)wire.Door;
-        var target = new Renci.SshNet.ConnectionInfo(door.Address.ToString(), door.Port, user, new PrivateKeyAuthenticationMethod(user, key)) { Timeout = ConnectTimeout };
+        IPrivateKeySource signer = cluster.SshLegacyAlgorithms ? key : new SoundKey(key);
+        var target = new Renci.SshNet.ConnectionInfo(door.Address.ToString(), door.Port, user, new PrivateKeyAuthenticationMethod(user, signer)) { Timeout = ConnectTimeout };
         if (!cluster.SshLegacyAlgorithms)
             SshAlgorithms.RemoveBroken(target);
         var fresh = new SshClient(target) { KeepAliveInterval = KeepAlive };
@@ -264,7 +265,7 @@ public sealed class SshHost(ClusterAccess cluster, HostAccess host) : IDisposabl
         catch (Exception failure)
         {
             wire.Dispose();
-            _ = Task.Factory.StartNew(fresh.Dispose, CancellationToken.None, TaskCreationOptions.LongRunning, TaskScheduler.Default);
+            OnOwnThread(fresh.Dispose);
             if (cancellation.IsCancellationRequested)
                 throw;
             throw Explain(deadline.IsCancellationRequested ? new OperationCanceledException(deadline) : wire.Failure ?? failure, refusedKey);
@@ -305,11 +306,12 @@ public sealed class SshHost(ClusterAccess cluster, HostAccess host) : IDisposabl
     private void Drop(Connection? used)
     {
         if (used is not null && ReferenceEquals(Interlocked.CompareExchange(ref client, null, used), used))
-        {
-            // The library says goodbye and waits for an answer: on a thread of its own, and over a wire that ends soon.
-            _ = Task.Factory.StartNew(used.End, CancellationToken.None, TaskCreationOptions.LongRunning, TaskScheduler.Default);
-        }
+            OnOwnThread(used.End);
     }
+
+    /// <summary>For the library's goodbyes: it waits for an answer, and looks wait for the pool's threads.</summary>
+    private static void OnOwnThread(Action goodbye) =>
+        _ = Task.Factory.StartNew(goodbye, CancellationToken.None, TaskCreationOptions.LongRunning, TaskScheduler.Default);
 
     public void Dispose()
     {
