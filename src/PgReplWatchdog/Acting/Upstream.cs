@@ -3,7 +3,6 @@ using PgReplWatchdog.Acting.Ssh;
 using PgReplWatchdog.Configuration;
 using PgReplWatchdog.Deciding;
 using PgReplWatchdog.Planning;
-using PgReplWatchdog.Setup;
 using PgReplWatchdog.Topology;
 
 namespace PgReplWatchdog.Acting;
@@ -19,11 +18,14 @@ public sealed class Upstream(ClusterAccess cluster, SshHosts hosts, long epoch, 
 
     private static readonly TimeSpan SqlLimit = TimeSpan.FromSeconds(5);
 
+    /// <summary>What a standby follows while another one is elected.</summary>
+    public static ImmutableArray<(string Name, string Value)> Nowhere { get; } = [("primary_conninfo", "")];
+
     public async Task<string> FreezeAsync(WatchdogAction.Freeze freeze, CancellationToken cancellation)
     {
         ArgumentNullException.ThrowIfNull(freeze);
         await Task.WhenAll(freeze.Nodes.Select(node => hosts[node].RequireAsync(
-            HostCommands.SetManaged(hosts.At(node, epoch), [("primary_conninfo", "")], untilNoWalReceiver: true),
+            HostCommands.SetManaged(hosts.At(node, epoch), Nowhere, untilNoWalReceiver: true),
             freeze.Restarts ? RestartLimit : FreezeLimit, cancellation)));
         return $"{freeze.Node}: no walreceiver runs, primary_conninfo is empty";
     }
@@ -55,58 +57,14 @@ public sealed class Upstream(ClusterAccess cluster, SshHosts hosts, long epoch, 
         ArgumentNullException.ThrowIfNull(rejoin);
         var (node, primary, host) = (cluster.Spec.Node(rejoin.Node), cluster.Spec.Node(rejoin.Primary), hosts[rejoin.Node]);
         await CreateSlotAsync(primary, node, rejoin.Version, cancellation);
-        var lines = string.Concat(WantedSettings.Upstream(cluster.Spec, node, primary, rejoin.Version).Select(setting => ConfigurationText.Line(setting.Name, setting.Value) + "\n"));
         var stamp = clock.GetUtcNow().ToString("yyyyMMdd'T'HHmmss", CultureInfo.InvariantCulture);
-        string[] arguments =
-        [
-            primary.Host, primary.Port.ToString(CultureInfo.InvariantCulture), cluster.Spec.Roles.Replication,
-            cluster.Spec.Roles.Database, node.Name, lines, ConfigurationText.ManagedFileName, rejoin.FreshCopy ? "copy" : "rewind", stamp, rejoin.Epoch.ToString(CultureInfo.InvariantCulture),
-            string.Concat(OptionalSettings.Restore(cluster.Spec, node).Select(setting => ConfigurationText.Line(setting.Name, setting.Value) + "\n")),
-            cluster.Spec.Replication.Tls == Tls.Required ? "require" : "prefer",
-            .. TablespaceMove.Between(primary, node).SelectMany(move => new[] { "-T", $"{move.From}={move.To}" }),
-        ];
-        var work = $"{Shell.Living}\n{Shell.EndCopy}\n" + Shell.OnServer(hosts.At(node.Name, epoch), SqlText.Of("Acting.rejoin.sh"));
-        await host.RequireAsync(Start(node, rejoin.Epoch, arguments), RestartLimit, cancellation, work);
+        await host.RequireAsync(HostCommands.Rejoin(hosts.At(node.Name, epoch), cluster.Spec, primary, rejoin, stamp), RestartLimit, cancellation);
         return $"{node.Name}: {(rejoin.FreshCopy ? "a fresh copy" : "pg_rewind")} from {primary.Name} was started on its host";
-    }
-
-    private static string Start(NodeSpec node, long epoch, IEnumerable<string> arguments)
-    {
-        return Shell.Script($$"""
-            cd {0} || exit 1
-            if [ -r job ] && read -r epoch pid < job && grep -q rejoin "/proc/$pid/cmdline" 2>/dev/null; then
-              [ "$epoch" != {{epoch}} ] || { cat > /dev/null; exit 0; }
-              # Of an epoch that is over: it follows the wrong primary. Its session ends whole; what it leaves cannot be started, and is not rewound.
-              at_work() {
-                for process in /proc/[0-9]*; do
-                  { read -r _ _ is _ group _ < "$process/stat"; } 2> /dev/null && [ "$group" = "$1" ] && [ "$is" != Z ] && return 0
-                done
-                return 1
-              }
-              round=0
-              while at_work "$pid"; do
-                kill -KILL "-$pid" 2> /dev/null
-                [ $round -lt 60 ] || { echo "the work of epoch $epoch does not end" >&2; exit 1; }
-                round=$((round + 1))
-                sleep 0.05
-              done
-            fi
-            cat > rejoin.sh.new && mv -f rejoin.sh.new rejoin.sh && rm -f job job.status || exit 1
-            # It puts itself on record before it does anything: where a full disk does not let it, it has not begun.
-            setsid /bin/sh -c 'echo "{{epoch}} $$" > job || exit 1; /bin/sh ./rejoin.sh "$@"; echo $? > job.status' \
-              rejoin {1} > job.log 2>&1 < /dev/null &
-            round=0
-            until [ -s job ]; do
-              [ $round -lt 40 ] || { echo "the work could not be put on record in" {0} >&2; exit 1; }
-              round=$((round + 1))
-              sleep 0.05
-            done
-            """, node.StateDirectory, ShellWord.List(arguments));
     }
 
     private async Task CreateSlotAsync(NodeSpec primary, NodeSpec node, PostgresVersion version, CancellationToken cancellation)
     {
         if (version.HasSlots)
-            await hosts[primary.Name].RequireAsync(SetupScripts.Psql(hosts[primary.Name].Host, readOnly: false), SqlLimit, cancellation, SetupScripts.CreateSlotSql(node.SlotName, version));
+            await hosts[primary.Name].RequireAsync(HostCommands.CreateSlot(hosts[primary.Name].Host, node.SlotName, version), SqlLimit, cancellation);
     }
 }

@@ -1,14 +1,20 @@
 # Makes a stopped node a standby of the new primary: by pg_rewind, or by a fresh copy where that does not work. Started detached by the watchdog, which looks at
-# STATE/job, job.status and job.log. Arguments: host and port of the primary, replication role, database, node name, the lines that say whom it follows, the managed file's
-# name, "rewind" or "copy", a stamp for what is moved aside, the epoch, more lines for a recovery.conf, sslmode, and pg_basebackup's options for tablespaces elsewhere.
+# STATE/job, job.status and job.log. Arguments: host and port of the primary, replication role, database, the lines that say whom it follows, the managed file's
+# name, "rewind" or "copy", a stamp for what is moved aside, the epoch, more lines for a recovery.conf, sslmode, and lines FROM=TO of tablespaces that are elsewhere here.
 # The functions of server.sh, living and end_copy (Shell) come before it. Exit status 2: the primary cannot be reached for a rewind, and nothing was touched.
 set -u
 export LC_ALL=C
-host=$1 port=$2 role=$3 database=$4 name=$5 lines=$6 managed=$7 way=$8 stamp=$9
+host=$1 port=$2 role=$3 database=$4 lines=$5 managed=$6 way=$7 stamp=$8 epoch=$9
 shift 9
-epoch=$1 recovery=$2
-export PGSSLMODE="$3"
-shift 3
+recovery=$1 name=$wanted
+export PGSSLMODE="$2"
+moves=$3
+set --
+while IFS= read -r move; do
+  [ -z "$move" ] || set -- "$@" -T "$move"
+done << END
+$moves
+END
 read_major
 export PGPASSFILE="$state/passfile" PGCONNECT_TIMEOUT=5
 source="host='$host' port=$port user='$role' application_name='$name'"

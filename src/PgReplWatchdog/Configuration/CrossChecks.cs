@@ -97,6 +97,10 @@ public static partial class CrossChecks
                 + $"give at least {least} for {cluster.Nodes.Count} nodes, 0 for what set-up finds right, "
                 + "or -1 for none: a base backup with streamed WAL takes two connections while the other standbys stream, and before the minor releases of February 2025 PostgreSQL counts them all");
         }
+        if (cluster.SetupSshKeyFile.Length > 0 && cluster.SetupSshKeyFile == cluster.SshKeyFile)
+            errors.Add($"{path}:{nameof(cluster.SetupSshKeyFile)} is {nameof(cluster.SshKeyFile)}, '{cluster.SshKeyFile}'; give set-up a key of its own, or leave it out");
+        foreach (var from in cluster.SshFrom.Where(from => !From().IsMatch(from)))
+            errors.Add($"{path}:{nameof(cluster.SshFrom)} has '{from}'; give an address, a network such as 192.0.2.0/24, or a name with * and ?");
         Duplicates($"{path}:Nodes", "Name", cluster.Nodes.Select(node => node.Name), errors);
         Duplicates($"{path}:Nodes", "Name (as a slot name, where '-' becomes '_')",
             cluster.Nodes.Select(node => node.Name).Distinct().Select(name => name.Replace('-', '_')), errors);
@@ -122,6 +126,9 @@ public static partial class CrossChecks
         Uri.TryCreate($"tcp://{text}", UriKind.Absolute, out var uri) && uri is { Port: > 0, Host.Length: > 0, PathAndQuery: "" or "/", UserInfo: "" } && !text.EndsWith('/')
             ? new DnsEndPoint(uri.DnsSafeHost, uri.Port)
             : null;
+
+    [GeneratedRegex(@"\A[A-Za-z0-9_.:*?-]+(/[0-9]{1,3})?\z")]
+    private static partial Regex From();
 
     [GeneratedRegex(@"^/[ -<>-~]*[!-.0-<>-~]=/[ -<>-~]*[!-.0-<>-~]\z")]
     private static partial Regex Mapping();

@@ -42,6 +42,12 @@ public sealed record ClusterAccess(
     /// <summary>The account that PostgreSQL runs as; all that is done on a host is done as that one.</summary>
     public required string ServerAccount { get; init; }
 
+    /// <summary>The private key of set-up alone; the other one is bound to verbs then. Null: one key does both.</summary>
+    public string? SetupSshKeyFile { get; init; }
+
+    /// <summary>The addresses from which the hosts let these keys in; empty: from all.</summary>
+    public ImmutableArray<string> SshFrom { get; init; } = [];
+
     /// <summary>Algorithms of SSH that are broken are accepted as well.</summary>
     public bool SshLegacyAlgorithms { get; init; }
 

@@ -94,6 +94,8 @@ public static class InstallationLoader
                 host => host.ServerLog.Length > 0 ? host : host with { ServerLog = host.Node.StateDirectory + "/postgresql.log" }))
         {
             ServerAccount = options.ServerAccount.Length > 0 ? options.ServerAccount : options.SshUser,
+            SetupSshKeyFile = files.KeyThatComesAndGoes($"{path}:{nameof(options.SetupSshKeyFile)}", options.SetupSshKeyFile),
+            SshFrom = [.. options.SshFrom],
             SshLegacyAlgorithms = options.SshLegacyAlgorithms,
             Procedures = new Procedures(options.FenceCommand, options.FenceCommandTimeout, options.HookBefore, options.HookAfter, options.HookTimeout),
             FreezeWindows = new FreezeWindows(options.FreezeWindows),

@@ -46,6 +46,10 @@ internal sealed class SecretFiles(string configuration, List<string> errors)
         return full;
     }
 
+    /// <summary>One that need not be there all the time; null where none is configured.</summary>
+    public string? KeyThatComesAndGoes(string key, string path) =>
+        path.Length == 0 ? null : File.Exists(Path.Combine(directory, path)) ? Key(key, path) : Path.Combine(directory, path);
+
     /// <summary>Null where none is configured, or the file holds none.</summary>
     public Secret? Token(string key, string path)
     {

@@ -222,6 +222,18 @@ public sealed class ClusterOptions
     [Required]
     public string SshKeyFile { get; set; } = "";
 
+    /// <summary>
+    /// A second private key, for set-up alone. With it what `pgwatchdog config host` prints binds SshKeyFile to what a service does on a host (a forced command of sshd),
+    /// so that who steals that key has no shell there. It may be anywhere, and need not stay on this host: then pgwatchdog_setup_drift_steps is unknown. Empty: one key for both.
+    /// </summary>
+    public string SetupSshKeyFile { get; set; } = "";
+
+    /// <summary>
+    /// The addresses of the watchdogs as the database hosts see them: sshd lets these keys in from nowhere else (sshd(8), from=). Also patterns such as 192.0.2.0/24.
+    /// `pgwatchdog config host` writes them. Empty: from everywhere.
+    /// </summary>
+    public List<string> SshFrom { get; set; } = [];
+
     /// <summary>Also talk to an sshd that knows only algorithms which are broken: SHA-1, CBC, 3DES. `status` shows it.</summary>
     public bool SshLegacyAlgorithms { get; set; }
 

@@ -13,11 +13,11 @@ public static partial class GuardMessages
     /// Prints the words of the newest message behind a position, and that the WAL was read. Any role may write a message: only
     /// one that is signed as the guard signs it counts.
     /// </summary>
-    public static string Script(HostAccess host, GuardQuestion question, string watchdogRole, string timeout) => Shell.OnServer(host, $$"""
+    public static HostScript Script(HostAccess host, GuardQuestion question, string watchdogRole, string timeout) => HostScript.OnServer("guard-messages", host, """
         export LC_ALL=C
         role={0}
         [ -x "$bin/pg_waldump" ] || exit 0
-        said=$(timeout {{timeout}} "$bin/pg_waldump" -p "$data/pg_wal" -t {{question.Timeline}} -s {{question.After}} \
+        said=$(timeout {1} "$bin/pg_waldump" -p "$data/pg_wal" -t {2} -s {3} \
           --rmgr=LogicalMessage 2> /dev/null |
           sed -n 's/.* prefix "pgwatchdog \([A-Za-z0-9_.=/ -]* [0-9a-f]\{64\}\)"; .*/\1/p' | tail -n 1)
         if [ -n "$said" ]; then
@@ -26,7 +26,7 @@ public static partial class GuardMessages
           [ "$signed" != "${said##* }" ] || echo "guard ${said% *}"
         fi
         echo read
-        """, watchdogRole.Replace("'", "''", StringComparison.Ordinal));
+        """, watchdogRole, ShellWord.Seconds(timeout), ShellWord.Number(question.Timeline), ShellWord.Position(question.After));
 
     /// <summary>Null where the WAL was not read, or the answer cannot be understood.</summary>
     public static GuardTestimony? Read(GuardQuestion question, string output)

@@ -1,3 +1,4 @@
+using System.Globalization;
 using PgReplWatchdog.Acting.Ssh;
 using PgReplWatchdog.Configuration;
 using PgReplWatchdog.Topology;
@@ -11,7 +12,7 @@ public static class HostScripts
     /// One "name=value" a line. Processes of PostgreSQL are told by their working directory, which is the data directory;
     /// another account's cannot be seen, so that nothing is said of a data directory that is not the account's own.
     /// </summary>
-    public static string Evidence(HostAccess host, string timeout) => $"{Shell.Living}\n{Shell.Ended}\n" + Shell.OnServer(host, $$"""
+    public static HostScript Evidence(HostAccess host, string timeout) => HostScript.OnServer("evidence", host, """
         export LC_ALL=C
         { : > "$state/.writable" && rm -f "$state/.writable"; } > /dev/null 2>&1 < /dev/null &
         writing=$!
@@ -25,7 +26,7 @@ public static class HostScripts
               port='' socket=''
               { read -r _ && read -r _ && read -r _ && read -r port && read -r socket; } < "$data/postmaster.pid"
               [ -n "$socket" ] || socket={0}
-              timeout {{timeout}} "$bin/pg_isready" -q -p "$port" -h "$socket" -t 1
+              timeout {1} "$bin/pg_isready" -q -p "$port" -h "$socket" -t 1
               echo "answer=$?"
               ;;
             *) "$bin/pg_controldata" "$data" 2>/dev/null | sed -n 's/^Database cluster state: */control_state=/p' ;;
@@ -53,7 +54,7 @@ public static class HostScripts
         free=$(df -Pk "$data" "$data/$wal/." 2>/dev/null | awk 'NR > 1 && (least == "" || $4 + 0 < least + 0) { least = $4 } END { print least }')
         [ -z "$free" ] || echo "free_kilobytes=$free"
         if [ "${free:-16384}" -lt 16384 ]; then
-          echo "filling=$(cd "$data" && timeout {{timeout}} du -skD $wal base log pg_log 2>/dev/null | while read -r size name; do printf '%s %s kB  ' "$name" "$size"; done)"
+          echo "filling=$(cd "$data" && timeout {1} du -skD $wal base log pg_log 2>/dev/null | while read -r size name; do printf '%s %s kB  ' "$name" "$size"; done)"
         fi
         if [ -r "$state/job" ]; then
           read -r epoch pid < "$state/job"
@@ -81,9 +82,9 @@ public static class HostScripts
             | head -n 501 | tr '\n' ' ')"
         elif [ -r "$data/$wal" ]; then echo history=1
         fi
-        """, host.Node.Host);
+        """, host.Node.Host, ShellWord.Seconds(timeout)) with { Uses = ["living", "ended", "node", "server"] };
 
     /// <summary>Another node's port from this host; the exit status is pg_isready's (manual, "pg_isready"), 124 where it had to be ended.</summary>
-    public static string PortView(HostAccess from, NodeSpec to, string timeout) =>
-        Shell.Script($"timeout {timeout} {{0}}/pg_isready -q -h {{1}} -p {to.Port} -t 1", from.BinDirectory, to.Host);
+    public static HostScript PortView(HostAccess from, NodeSpec to, string timeout) =>
+        HostScript.On("port", "timeout {2} {0}/pg_isready -q -h {1} -p {3} -t 1", from.BinDirectory, to.Host, ShellWord.Seconds(timeout), to.Port.ToString(CultureInfo.InvariantCulture));
 }

@@ -16,7 +16,7 @@ public sealed class SetupHosts(ClusterAccess cluster) : IDisposable
     private static readonly Encoding Bytes = Encoding.Latin1;
 
     private readonly Dictionary<string, SshHost> hosts = cluster.Hosts.ToDictionary(
-        host => host.Key, host => new SshHost(cluster, host.Value));
+        host => host.Key, host => new SshHost(cluster, host.Value, cluster.SetupSshKeyFile ?? cluster.SshKeyFile));
 
     public SshHost this[string node] => hosts[node];
 

@@ -1,5 +1,6 @@
 using System.Diagnostics;
 using Npgsql;
+using PgReplWatchdog.Acting;
 using PgReplWatchdog.Acting.Ssh;
 using PgReplWatchdog.Configuration;
 using PgReplWatchdog.Planning;
@@ -33,7 +34,7 @@ public sealed class SetupRunner(ClusterAccess cluster, SetupHosts hosts, TimePro
         SetupStep.WriteFile file => WriteAsync(file, cancellation),
         SetupStep.Reload => ReloadAsync(step.Node, cancellation),
         SetupStep.Restart => RestartAsync(step.Node, cancellation),
-        SetupStep.CreateSlot slot => hosts.PsqlAsync(slot.Node, SetupScripts.CreateSlotSql(slot.Slot, slot.Version), cancellation),
+        SetupStep.CreateSlot slot => On(step).RequireAsync(HostCommands.CreateSlot(On(step).Host, slot.Slot, slot.Version), Limit, cancellation),
         SetupStep.StopServer => On(step).RequireAsync(SetupScripts.Stop(On(step).Host, StartSeconds), WaitFor(StartSeconds), cancellation),
         SetupStep.PrepareTablespace tablespace => On(step).RequireAsync(
             CopyScripts.PrepareTablespace(On(step).Host.Node, tablespace.Path, tablespace.MoveAsideTo), Limit, cancellation),

@@ -126,12 +126,6 @@ public static class SetupScripts
         rm -f {0}.pid {0}.tablespaces
         """, copy, dataDirectory, moveAsideTo ?? dataDirectory + ".before-pgwatchdog", $"/^({string.Join('|', managed)}) =/d");
 
-    /// <summary>One that PostgreSQL has given up (wal_status lost, from 13) lets nobody stream any more, and is made anew.</summary>
-    public static string CreateSlotSql(string slot, PostgresVersion version) => $"""
-        SELECT pg_drop_replication_slot(slot_name) FROM pg_replication_slots AS slot WHERE slot_name = '{slot}' AND NOT active AND row_to_json(slot) ->> 'wal_status' = 'lost';
-        SELECT pg_create_physical_replication_slot('{slot}'{(version.ReservesSlots ? ", true" : "")}) WHERE NOT EXISTS (SELECT 1 FROM pg_replication_slots WHERE slot_name = '{slot}');
-        """;
-
     /// <summary>A guard that runs has read its old text: it is ended before the new one takes its place.</summary>
     public static string StopGuard(NodeSpec node) => Shell.Script("[ ! -e {0} ] || /bin/sh {0} stop", node.Guard);
 

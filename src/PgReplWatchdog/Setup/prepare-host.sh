@@ -5,7 +5,7 @@
 set -eu
 # The data directory goes into lines of systemd and of sudo.
 case {2} in *[[:cntrl:]]*) echo "a data directory with control characters cannot be prepared" >&2; exit 1 ;; esac
-login={0} account={1} data={2} key={3} unit={4} port={5}
+login={0} account={1} data={2} unit={4} port={5}
 guard=$data.pgwatchdog/guard sudoers=/etc/sudoers.d/pgwatchdog-$port guard_unit=pgwatchdog-guard-$port.service
 systemd_text() { printf '%s' "$1" | sed 's/%/%%/g; s/\\/\\\\/g; s/"/\\"/g; s/\$/$$/g'; }
 [ "$(id -u)" -eq 0 ] || { echo "this has to be run as root" >&2; exit 1; }
@@ -18,7 +18,26 @@ fi
 runuser -u "$login" -- /bin/sh -c '
   umask 077
   cd "$(getent passwd "$(id -un)" | cut -d : -f 6)" && mkdir -p .ssh && touch .ssh/authorized_keys || exit 1
-  grep -qxF "$1" .ssh/authorized_keys || echo "$1" >> .ssh/authorized_keys' sh "$key"
+  while [ $# -gt 0 ]; do
+    grep -vF -e "$1" .ssh/authorized_keys > .ssh/authorized_keys.new
+    [ $? -le 1 ] && printf "%s\n" "$2" >> .ssh/authorized_keys.new && mv -f .ssh/authorized_keys.new .ssh/authorized_keys || { rm -f .ssh/authorized_keys.new; exit 1; }
+    shift 2
+  done' sh {7}
+
+# What the watchdog's own key may do, where set-up has one of its own. It belongs to root: no account that it concerns can change it.
+verbs={8}
+write_verbs() {
+  : # the verbs' files
+}
+rm -rf "$verbs.new" && umask 022 && mkdir -p "$verbs.new/$port" && write_verbs
+if [ -e "$verbs.new/run" ]; then
+  chmod 0755 "$verbs.new/run"
+  mkdir -p "$verbs" && mv -f "$verbs.new/run" "$verbs/run"
+  rm -rf "${verbs:?}/$port" && mv "$verbs.new/$port" "$verbs/$port"
+else
+  rm -rf "${verbs:?}/$port"
+fi
+rm -rf "$verbs.new"
 
 if [ -d /run/systemd/system ] && [ "$unit" != none ]; then
   if [ -z "$unit" ]; then
@@ -36,7 +55,10 @@ if command -v visudo > /dev/null; then
   umask 0227
   {
     echo "# Written by pgwatchdog config host."
-    [ "$login" = "$account" ] || [ "$login" = root ] || echo "$login ALL=($account) NOPASSWD: /bin/sh"
+    if [ "$login" != "$account" ] && [ "$login" != root ]; then
+      echo "$login ALL=($account) NOPASSWD: /bin/sh"
+      [ ! -e "$verbs/$port" ] || echo "$login ALL=($account) NOPASSWD: $verbs/run"
+    fi
     if [ "${unit:-none}" != none ]; then
       for verb in start stop restart; do
         echo "$account ALL=(root) NOPASSWD: $(command -v systemctl) $verb $unit"
@@ -89,4 +111,4 @@ END
   systemctl daemon-reload
   systemctl enable -q "$guard_unit"
 fi
-echo "prepared: $login may use the watchdog's key${unit:+, unit $unit}"
+echo "prepared: $login lets the watchdog in by its key${unit:+, unit $unit}"

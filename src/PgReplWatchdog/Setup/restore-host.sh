@@ -1,7 +1,7 @@
 #!/bin/sh
 # To be run as root on the host of {2}, after `pgwatchdog setup --remove`: takes away what `pgwatchdog config host` has put there. The login account stays.
 set -eu
-login={0} key={1} port={3}
+login={0} port={3} verbs={4}
 [ "$(id -u)" -eq 0 ] || { echo "this has to be run as root" >&2; exit 1; }
 if [ -d /run/systemd/system ]; then
   systemctl disable -q --now "pgwatchdog-guard-$port.service" || true
@@ -14,6 +14,7 @@ if [ -n "$unit" ]; then
   rmdir "/etc/systemd/system/$unit.d" 2> /dev/null || true
 fi
 rm -f "/etc/systemd/system/pgwatchdog-guard-$port.service" "/etc/sudoers.d/pgwatchdog-$port"
+rm -rf "${verbs:?}/$port"
 if [ -d /run/systemd/system ]; then
   systemctl daemon-reload
 fi
@@ -22,7 +23,10 @@ if [ -z "$(ls /etc/sudoers.d/pgwatchdog-* 2> /dev/null)" ]; then
   runuser -u "$login" -- /bin/sh -c '
     cd "$(getent passwd "$(id -un)" | cut -d : -f 6)" && [ -e .ssh/authorized_keys ] || exit 0
     umask 077
-    grep -vxF "$1" .ssh/authorized_keys > .ssh/authorized_keys.new
-    [ $? -le 1 ] && mv -f .ssh/authorized_keys.new .ssh/authorized_keys || { rm -f .ssh/authorized_keys.new; exit 1; }' sh "$key"
+    for key; do
+      grep -vF -e "$key" .ssh/authorized_keys > .ssh/authorized_keys.new
+      [ $? -le 1 ] && mv -f .ssh/authorized_keys.new .ssh/authorized_keys || { rm -f .ssh/authorized_keys.new; exit 1; }
+    done' sh {1}
+  rm -rf "$verbs"
 fi
 echo "restored; the account $login is still there"

@@ -12,8 +12,8 @@ namespace PgReplWatchdog.Acting.Ssh;
 /// <param name="AskedAt">When the question was sent: a timestamp of <see cref="Stopwatch"/>.</param>
 public sealed record HostClock(long Uptime, long AskedAt)
 {
-    /// <summary>It works in every login shell. What the shell prints before may have no end of line.</summary>
-    public const string Question = "echo; cat /proc/uptime";
+    /// <summary>It works in every login shell. What the shell prints before may have no end of line. The first line is for a forced command (<see cref="HostScript"/>).</summary>
+    public const string Question = ": pgwatchdog clock\necho; cat /proc/uptime";
 
     /// <summary>The exit status of a script that arrived too late.</summary>
     public const int TooLate = 79;
@@ -33,20 +33,17 @@ public sealed record HostClock(long Uptime, long AskedAt)
             && seconds < int.MaxValue ? new HostClock((long)(seconds * 100), askedAt) : null;
     }
 
-    /// <summary>The script, with a check of its deadline before it: only builtins of the shell.</summary>
-    /// <param name="script">What is to be done until then.</param>
+    /// <summary>By this host's clock.</summary>
     /// <param name="until">When nobody waits for it any more: a timestamp of <see cref="Stopwatch"/>.</param>
-    public string Guarded(string script, long until)
-    {
-        var left = Stopwatch.GetElapsedTime(AskedAt, until) + Margin;
-        var deadline = Uptime + ((long)left.TotalMilliseconds / MillisecondsPerHundredth);
-        return string.Create(CultureInfo.InvariantCulture, $$"""
-            read -r uptime _ < /proc/uptime
-            [ "${uptime%.*}${uptime#*.}" -le {{deadline}} ] || {
-              echo "the request arrived after its deadline; nothing was done" >&2
-              exit {{TooLate}}
-            }
+    public long Deadline(long until) => Uptime + ((long)(Stopwatch.GetElapsedTime(AskedAt, until) + Margin).TotalMilliseconds / MillisecondsPerHundredth);
 
-            """) + script;
-    }
+    /// <summary>The script, with a check of its deadline before it: only builtins of the shell.</summary>
+    public static string Guarded(string script, long deadline) => string.Create(CultureInfo.InvariantCulture, $$"""
+        read -r uptime _ < /proc/uptime
+        [ "${uptime%.*}${uptime#*.}" -le {{deadline}} ] || {
+          echo "the request arrived after its deadline; nothing was done" >&2
+          exit {{TooLate}}
+        }
+
+        """) + script;
 }

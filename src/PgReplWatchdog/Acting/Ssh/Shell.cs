@@ -100,19 +100,3 @@ public static partial class Shell
     [GeneratedRegex(@"\{(?<index>[0-9]+)\}", RegexOptions.ExplicitCapture)]
     private static partial Regex Placeholder();
 }
-
-/// <summary>What stands for a placeholder of a script: one word, or several.</summary>
-public readonly record struct ShellWord
-{
-    private ShellWord(string quoted) => Quoted = quoted;
-
-    /// <summary>As a shell reads it.</summary>
-    public string Quoted { get; }
-
-    /// <summary>Any number of words, with blanks between them.</summary>
-    public static ShellWord List(IEnumerable<string> words) => new(string.Join(' ', words.Select(Shell.Quote)));
-
-    public static ShellWord FromString(string word) => new(Shell.Quote(word));
-
-    public static implicit operator ShellWord(string word) => FromString(word);
-}

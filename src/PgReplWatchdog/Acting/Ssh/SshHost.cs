@@ -20,7 +20,10 @@ public sealed record SshResult(int? ExitStatus, string Output, string Error);
 /// between commands and opened again when it broke. An answer is bounded (<see cref="Wire"/>), and it begins where the script
 /// does: what a login shell prints before that is none. Whatever a host does is an <see cref="SshFailureException"/>.
 /// </summary>
-public sealed class SshHost(ClusterAccess cluster, HostAccess host) : IDisposable
+/// <param name="cluster">Of the host.</param>
+/// <param name="host">Where it is.</param>
+/// <param name="keyFile">The private key.</param>
+public sealed class SshHost(ClusterAccess cluster, HostAccess host, string keyFile) : IDisposable
 {
     private static readonly TimeSpan ConnectTimeout = TimeSpan.FromSeconds(5);
 
@@ -49,7 +52,6 @@ public sealed class SshHost(ClusterAccess cluster, HostAccess host) : IDisposabl
     private static readonly TimeSpan ClockAge = TimeSpan.FromMinutes(1);
 
     private readonly string user = cluster.SshUser;
-    private readonly string keyFile = cluster.SshKeyFile;
 
     private readonly SemaphoreSlim connecting = new(1, 1);
     private Connection? client;
@@ -57,10 +59,11 @@ public sealed class SshHost(ClusterAccess cluster, HostAccess host) : IDisposabl
     public HostAccess Host => host;
 
     /// <summary>The login may be another account than PostgreSQL's.</summary>
-    private string AsServer(string script, string frame)
+    private string AsServer(HostScript script, string frame, long deadline)
     {
         var become = user == cluster.ServerAccount ? "" : user == "root" ? $"runuser -u {cluster.ServerAccount} -- " : $"sudo -n -u {cluster.ServerAccount} ";
-        return $"cd / && exec {become}/bin/sh -c {Shell.Quote($"echo {frame}; echo {frame} >&2\n{script}")} sh \"${{SSH_CONNECTION%% *}}\"";
+        var text = Shell.Quote($"echo {frame}; echo {frame} >&2\n{HostClock.Guarded(script, deadline)}");
+        return $"{script.Request(frame, deadline)}cd / && exec {become}/bin/sh -c {text} sh \"${{SSH_CONNECTION%% *}}\"";
     }
 
     /// <summary>
@@ -70,10 +73,13 @@ public sealed class SshHost(ClusterAccess cluster, HostAccess host) : IDisposabl
     /// of its own, which is none of the pool: looks wait for those.
     /// </summary>
     /// <exception cref="SshFailureException">The host could not be reached, or the deadline passed.</exception>
-    public Task<SshResult> RunAsync(string script, TimeSpan timeout, CancellationToken cancellation, string? input = null, Encoding? encoding = null,
-        int limit = AnswerLimit) =>
-        RunFedAsync(script, timeout, input is null ? null : (stream, deadline) => stream.WriteAsync((encoding ?? Encoding.UTF8).GetBytes(input), deadline).AsTask(),
+    public Task<SshResult> RunAsync(HostScript script, TimeSpan timeout, CancellationToken cancellation, string? input = null, Encoding? encoding = null,
+        int limit = AnswerLimit)
+    {
+        ArgumentNullException.ThrowIfNull(script);
+        return RunFedAsync(script, timeout, (input ?? script.Input) is not { } given ? null : (stream, deadline) => stream.WriteAsync((encoding ?? Encoding.UTF8).GetBytes(given), deadline).AsTask(),
             encoding, limit, cancellation);
+    }
 
     /// <summary>The script's standard input ends when <paramref name="until"/> does, or this process, or the connection: so it can undo what must not outlive them.</summary>
     public Task<SshResult> RunUntilAsync(string script, Task until, TimeSpan timeout, CancellationToken cancellation) =>
@@ -84,7 +90,7 @@ public sealed class SshHost(ClusterAccess cluster, HostAccess host) : IDisposabl
         }, null, AnswerLimit, cancellation);
 
     private async Task<SshResult> RunFedAsync(
-        string script, TimeSpan timeout, Func<Stream, CancellationToken, Task>? feed, Encoding? encoding, int limit, CancellationToken cancellation)
+        HostScript script, TimeSpan timeout, Func<Stream, CancellationToken, Task>? feed, Encoding? encoding, int limit, CancellationToken cancellation)
     {
         var running = Task.Factory.StartNew(() => ExecuteAsync(script, timeout, feed, encoding ?? Encoding.UTF8, limit, cancellation),
             CancellationToken.None, TaskCreationOptions.LongRunning, TaskScheduler.Default).Unwrap();
@@ -101,7 +107,7 @@ public sealed class SshHost(ClusterAccess cluster, HostAccess host) : IDisposabl
     }
 
     private async Task<SshResult> ExecuteAsync(
-        string script, TimeSpan timeout, Func<Stream, CancellationToken, Task>? feed, Encoding encoding, int limit, CancellationToken cancellation)
+        HostScript script, TimeSpan timeout, Func<Stream, CancellationToken, Task>? feed, Encoding encoding, int limit, CancellationToken cancellation)
     {
         using var deadline = CancellationTokenSource.CreateLinkedTokenSource(cancellation);
         deadline.CancelAfter(timeout);
@@ -113,7 +119,7 @@ public sealed class SshHost(ClusterAccess cluster, HostAccess host) : IDisposabl
             connected = await ConnectAsync(deadline.Token, cancellation);
             using var asked = connected.Wire.Ask((2L * limit) + (limit / OverheadShare));
             var frame = Convert.ToHexStringLower(RandomNumberGenerator.GetBytes(FrameBytes));
-            command = connected.Client.CreateCommand(AsServer(connected.Clock.Guarded(script, until), frame), encoding);
+            command = connected.Client.CreateCommand(AsServer(script, frame, connected.Clock.Deadline(until)), encoding);
             var running = command.ExecuteAsync(deadline.Token);
             if (feed is not null)
             {
@@ -181,7 +187,7 @@ public sealed class SshHost(ClusterAccess cluster, HostAccess host) : IDisposabl
         new(SshFailureKind.TimedOut, $"{host.Node.Name}: the host did not finish a command within {timeout.TotalSeconds:0.##} s");
 
     /// <summary>As <see cref="RunAsync"/>, but anything other than exit status 0 is a failure, told with what the command said.</summary>
-    public async Task<string> RequireAsync(string script, TimeSpan timeout, CancellationToken cancellation, string? input = null, Encoding? encoding = null,
+    public async Task<string> RequireAsync(HostScript script, TimeSpan timeout, CancellationToken cancellation, string? input = null, Encoding? encoding = null,
         int limit = AnswerLimit)
     {
         var result = await RunAsync(script, timeout, cancellation, input, encoding, limit);
@@ -230,6 +236,8 @@ public sealed class SshHost(ClusterAccess cluster, HostAccess host) : IDisposabl
 
     private async Task<Connection> OpenAsync(CancellationToken deadline, CancellationToken cancellation)
     {
+        if (!File.Exists(keyFile))
+            throw new SshFailureException(SshFailureKind.AuthenticationFailed, $"{host.Node.Name}: there is no key {keyFile} on the watchdog's host; put it there, or run this where it is");
         using var key = new PrivateKeyFile(keyFile);
         Wire wire;
         try

@@ -6,7 +6,7 @@ namespace PgReplWatchdog.Acting.Ssh;
 public sealed class SshHosts(ClusterAccess cluster) : IDisposable
 {
     private readonly Dictionary<string, SshHost> hosts = cluster.Hosts.ToDictionary(
-        host => host.Key, host => new SshHost(cluster, host.Value));
+        host => host.Key, host => new SshHost(cluster, host.Value, cluster.SshKeyFile));
 
     public SshHost this[string node] => hosts[node];
 
