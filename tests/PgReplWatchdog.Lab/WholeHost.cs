@@ -71,12 +71,15 @@ public sealed class WholeHost
         RunAsync("runuser -u postgres -- psql -X -At -q -v ON_ERROR_STOP=1 -d postgres -f -", sql, ct);
 
     /// <summary>Runs a shell command over SSH, from the watchdog's side, with the lab's key and the host's own one known.</summary>
-    public async Task<string> SshAsync(string account, string command, CancellationToken ct = default)
+    public Task<string> SshAsync(string account, string command, CancellationToken ct = default) => SshAsync(account, command, clientKeyFile, ct);
+
+    /// <summary>The same with another key.</summary>
+    public async Task<string> SshAsync(string account, string command, string key, CancellationToken ct = default)
     {
         string[] options = ["IdentitiesOnly=yes", "BatchMode=yes", "StrictHostKeyChecking=yes", $"UserKnownHostsFile={KnownHosts}", "ConnectTimeout=10"];
         var output = await Command.RunAsync(
             "ssh",
-            ["-F", "none", "-i", clientKeyFile, .. options.SelectMany(option => new[] { "-o", option }), $"{account}@{Address}", command],
+            ["-F", "none", "-i", key, .. options.SelectMany(option => new[] { "-o", option }), $"{account}@{Address}", command],
             ct,
             null,
             slot.Id);

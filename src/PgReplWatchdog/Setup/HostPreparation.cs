@@ -19,9 +19,9 @@ public static class HostPreparation
         var verbs = cluster.SetupSshKeyFile is null ? "" : Written(Verbs.Program, SqlText.Of("Setup.run-verb.sh"), "$verbs.new")
             + string.Concat(Verbs.Files(cluster, node).Select(file => Written(file.Name, file.Text, "$verbs.new/$port")));
         return Shell.Script(SqlText.Of("Setup.prepare-host.sh").Replace("set -eu\n", "set -eu\n" + SqlText.Of("Setup.find-unit.sh"), StringComparison.Ordinal),
-            cluster.SshUser, cluster.ServerAccount, host.Node.DataDirectory, ShellWord.List(Keys(cluster).Select(key => key.Blob)), host.ServiceUnit,
-            host.Node.Port.ToString(CultureInfo.InvariantCulture), node, ShellWord.List(Keys(cluster).Select(key => key.Line)), Verbs.Directory)
-            .Replace("  : # the verbs' files\n", verbs, StringComparison.Ordinal);
+            cluster.SshUser, cluster.ServerAccount, host.Node.DataDirectory, ShellWord.List(Keys(cluster).SelectMany(key => new[] { key.Blob, key.Line })),
+            host.ServiceUnit, host.Node.Port.ToString(CultureInfo.InvariantCulture), node, Verbs.Directory)
+            .Replace("  : # the verbs' files\n", verbs.Length > 0 ? verbs : "  :\n", StringComparison.Ordinal);
     }
 
     /// <summary>Takes away what <see cref="Script"/> has put there.</summary>

@@ -209,7 +209,10 @@ revive() { # ASKED_AT
 
 # In the background: a start may take long, and who asks must not wait for it.
 start_server() {
-  if [ -n "$unit" ] && [ -d /run/systemd/system ]; then
+  if [ -n "$unit" ] && [ -e "/etc/systemd/system/pgwatchdog-start-$port.path" ]; then
+    : > "$state/start" # which that unit waits for
+    started_by_unit
+  elif [ -n "$unit" ] && [ -d /run/systemd/system ]; then
     sudo -n systemctl start "$unit" < /dev/null > /dev/null 2>&1 7>&- 8>&-
   else
     setsid env -u LC_ALL -u TZ "$bin/pg_ctl" start -w -t 60 -D "$config" -l "${server_log:-$state/start.log}" \
@@ -224,6 +227,16 @@ start_server() {
   ) 4>> "$state/block.lock"
   log "PostgreSQL did not start again: see its log"
   return 1
+}
+
+# As systemctl start waits: until the server runs, or its unit has failed. It may ask the other nodes for a minute first.
+started_by_unit() {
+  for round in {1..150}; do
+    nap 500
+    read_postmaster
+    [ -z "$running" ] || return 0
+    [ "$round" -lt 4 ] || case $(systemctl show -P ActiveState "$unit" 2> /dev/null) in failed | inactive) return 1 ;; esac
+  done
 }
 
 # What goes to the disk, which may hang.

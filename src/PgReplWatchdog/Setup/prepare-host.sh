@@ -7,7 +7,9 @@ set -eu
 case {2} in *[[:cntrl:]]*) echo "a data directory with control characters cannot be prepared" >&2; exit 1 ;; esac
 login={0} account={1} data={2} unit={4} port={5}
 guard=$data.pgwatchdog/guard sudoers=/etc/sudoers.d/pgwatchdog-$port guard_unit=pgwatchdog-guard-$port.service
+start_unit=pgwatchdog-start-$port.path
 systemd_text() { printf '%s' "$1" | sed 's/%/%%/g; s/\\/\\\\/g; s/"/\\"/g; s/\$/$$/g'; }
+path_text() { printf '%s' "$1" | sed 's/%/%%/g; s/\\/\\\\/g; s/"/\\"/g'; }
 [ "$(id -u)" -eq 0 ] || { echo "this has to be run as root" >&2; exit 1; }
 id "$account" > /dev/null || { echo "there is no account $account: install PostgreSQL first, or correct ServerAccount" >&2; exit 1; }
 
@@ -22,10 +24,10 @@ runuser -u "$login" -- /bin/sh -c '
     grep -vF -e "$1" .ssh/authorized_keys > .ssh/authorized_keys.new
     [ $? -le 1 ] && printf "%s\n" "$2" >> .ssh/authorized_keys.new && mv -f .ssh/authorized_keys.new .ssh/authorized_keys || { rm -f .ssh/authorized_keys.new; exit 1; }
     shift 2
-  done' sh {7}
+  done' sh {3}
 
 # What the watchdog's own key may do, where set-up has one of its own. It belongs to root: no account that it concerns can change it.
-verbs={8}
+verbs={7}
 write_verbs() {
   : # the verbs' files
 }
@@ -92,6 +94,31 @@ Nice=-10
 CPUWeight=1000
 LimitNPROC=infinity
 TasksMax=infinity
+# It needs the server's processes, and what lies beside its data. A fresh copy takes the data directory's place, so that it is the directory above that may be written to.
+NoNewPrivileges=yes
+CapabilityBoundingSet=
+AmbientCapabilities=
+ProtectSystem=strict
+ReadWritePaths="-$(path_text "${data%/*}/")"
+ProtectHome=read-only
+ProtectClock=yes
+ProtectControlGroups=yes
+ProtectHostname=yes
+ProtectKernelLogs=yes
+ProtectKernelModules=yes
+ProtectKernelTunables=yes
+PrivateDevices=yes
+RestrictAddressFamilies=AF_INET AF_INET6 AF_UNIX
+RestrictNamespaces=yes
+RestrictRealtime=yes
+RestrictSUIDSGID=yes
+LockPersonality=yes
+MemoryDenyWriteExecute=yes
+SystemCallArchitectures=native
+SystemCallFilter=@system-service
+SystemCallFilter=~@privileged
+SystemCallErrorNumber=EPERM
+UMask=0077
 
 [Install]
 WantedBy=multi-user.target
@@ -108,7 +135,24 @@ Wants=$guard_unit
 ExecStartPre=+/sbin/runuser -u $account -- /bin/sh -c "[ ! -e \\"\$\$1\\" ] || exec /bin/sh \\"\$\$1\\" boot-check 60" sh "$(systemd_text "$guard")"
 END
   fi
+  rm -f "/etc/systemd/system/$start_unit"
+  if [ "${unit:-none}" != none ]; then
+    # Under its own unit the guard may not use sudo. This starts PostgreSQL's unit for it, and nothing else.
+    cat > "/etc/systemd/system/$start_unit" << END
+[Unit]
+Description=PgReplWatchdog guard asks for PostgreSQL in $(systemd_text "$data")
+
+[Path]
+PathChanged=$(printf '%s' "$data.pgwatchdog/start" | sed 's/%/%%/g')
+Unit=$unit
+
+[Install]
+WantedBy=multi-user.target
+END
+  fi
   systemctl daemon-reload
   systemctl enable -q "$guard_unit"
+  [ ! -e "/etc/systemd/system/$start_unit" ] || { systemctl enable -q "$start_unit" && systemctl restart "$start_unit"; }
+  systemctl try-restart "$guard_unit"
 fi
 echo "prepared: $login lets the watchdog in by its key${unit:+, unit $unit}"

@@ -5,6 +5,7 @@ login={0} port={3} verbs={4}
 [ "$(id -u)" -eq 0 ] || { echo "this has to be run as root" >&2; exit 1; }
 if [ -d /run/systemd/system ]; then
   systemctl disable -q --now "pgwatchdog-guard-$port.service" || true
+  [ ! -e "/etc/systemd/system/pgwatchdog-start-$port.path" ] || systemctl disable -q --now "pgwatchdog-start-$port.path" || true
 fi
 # The condition at boot of the unit whose sudoers file this was.
 unit=$(sed -n 's/.* start \([^ ]*\.service\)$/\1/p' "/etc/sudoers.d/pgwatchdog-$port" 2> /dev/null || true)
@@ -13,7 +14,7 @@ if [ -n "$unit" ]; then
   rm -f "/etc/systemd/system/$unit.d/pgwatchdog.conf"
   rmdir "/etc/systemd/system/$unit.d" 2> /dev/null || true
 fi
-rm -f "/etc/systemd/system/pgwatchdog-guard-$port.service" "/etc/sudoers.d/pgwatchdog-$port"
+rm -f "/etc/systemd/system/pgwatchdog-guard-$port.service" "/etc/systemd/system/pgwatchdog-start-$port.path" "/etc/sudoers.d/pgwatchdog-$port"
 rm -rf "${verbs:?}/$port"
 if [ -d /run/systemd/system ]; then
   systemctl daemon-reload

@@ -12,6 +12,7 @@ namespace PgReplWatchdog.Tests.Hostile;
 public sealed partial class OwnHostTests(ConfigurationFolder folder) : IClassFixture<ConfigurationFolder>
 {
     private const double MostExposure = 2.0;
+    private const double MostExposureOfGuard = 4.0;
 
     private static CancellationToken Cancellation => TestContext.Current.CancellationToken;
 
@@ -65,14 +66,33 @@ public sealed partial class OwnHostTests(ConfigurationFolder folder) : IClassFix
     [Fact]
     public async Task Service_may_do_little_beside_its_work()
     {
-        var unit = Path.Combine(Repository.Root, "deploy", "systemd", "pgwatchdog.service");
+        var (exposure, said) = await ExposureAsync(Path.Combine(Repository.Root, "deploy", "systemd", "pgwatchdog.service"));
+        Assert.True(exposure < MostExposure, said);
+    }
+
+    /// <summary>As `config host` writes it.</summary>
+    [Fact]
+    public async Task Guard_may_do_little_beside_its_work()
+    {
+        var script = SqlText.Of("Setup.prepare-host.sh");
+        var text = script[(script.IndexOf("$guard_unit\" << END\n", StringComparison.Ordinal) + "$guard_unit\" << END\n".Length)..];
+        var unit = folder.In("guard.service");
+        await File.WriteAllTextAsync(unit, Substitution().Replace(text[..text.IndexOf("\nEND\n", StringComparison.Ordinal)], "/srv/data").Replace("$account", "postgres", StringComparison.Ordinal), Cancellation);
+        var (exposure, said) = await ExposureAsync(unit);
+        Assert.True(exposure < MostExposureOfGuard, said);
+    }
+
+    private static async Task<(double Level, string Said)> ExposureAsync(string unit)
+    {
         using var analysis = Process.Start(new ProcessStartInfo("systemd-analyze", ["security", "--offline=true", "--no-pager", unit]) { RedirectStandardOutput = true })!;
         var said = await analysis.StandardOutput.ReadToEndAsync(Cancellation);
         await analysis.WaitForExitAsync(Cancellation);
-        var level = double.Parse(Level().Match(said).Groups["level"].Value, CultureInfo.InvariantCulture);
-        Assert.True(level < MostExposure, said);
+        return (double.Parse(Level().Match(said).Groups["level"].Value, CultureInfo.InvariantCulture), said);
     }
 
-    [GeneratedRegex(@"Overall exposure level for pgwatchdog\.service: (?<level>[0-9.]+)", RegexOptions.ExplicitCapture)]
+    [GeneratedRegex(@"\$\(.*\)")]
+    private static partial Regex Substitution();
+
+    [GeneratedRegex(@"Overall exposure level for [a-z]+\.service: (?<level>[0-9.]+)", RegexOptions.ExplicitCapture)]
     private static partial Regex Level();
 }

@@ -21,7 +21,15 @@ public sealed class DebianTests
     {
         WholeHostTests.Require();
         await using var hosts = await WholeHosts.StartAsync(["alpha", "beta", "gamma"], Cancellation);
-        var configuration = LabConfiguration.Write(hosts, Account);
+        var setUpKey = hosts.ClientKeyFile;
+        var configuration = LabConfiguration.Write(hosts, Account, cluster =>
+        {
+            cluster["SetupSshKeyFile"] = setUpKey;
+            cluster["SshKeyFile"] = $"{setUpKey}.service";
+            cluster["SshFrom"] = new System.Text.Json.Nodes.JsonArray(hosts.WatchdogAddress);
+        });
+        using (var made = Process.Start("ssh-keygen", ["-q", "-t", "ed25519", "-N", "", "-f", $"{setUpKey}.service"]))
+            await made.WaitForExitAsync(Cancellation);
         foreach (var host in hosts.Hosts)
         {
             var script = await RunAsync(configuration, 0, "config", "host", "main", host.Name);
@@ -38,9 +46,17 @@ public sealed class DebianTests
         await GuardComesWithPostgresAsync(hosts["alpha"]);
         await hosts["alpha"].PsqlAsync("CREATE TABLE kept AS SELECT 'still here' AS what", Cancellation);
 
+        File.Move(setUpKey, $"{setUpKey}.away"); // it need not stay
+        await RunAsync(configuration, 1, "setup", "main", "--plan");
+        await using (var killed = await Service.StartAsync(configuration, hosts.WatchdogPort, ct: Cancellation))
+        {
+            await killed.UntilAsync(status => status.Ready("beta") && status.Ready("gamma"), "failover is ready", Patience, Cancellation);
+            await GuardComesBackArmedAsync(hosts["alpha"], killed);
+            await killed.KillAsync();
+            await GuardStartsItsServerAgainAsync(hosts["alpha"], hosts["beta"], hosts["gamma"]);
+        }
         await using var service = await Service.StartAsync(configuration, hosts.WatchdogPort, ct: Cancellation);
-        await service.UntilAsync(status => status.Ready("beta") && status.Ready("gamma"), "failover is ready", Patience, Cancellation);
-        await GuardComesBackArmedAsync(hosts["alpha"], service);
+        await service.UntilAsync(status => status.Ready("beta") && status.Ready("gamma"), "failover is ready again", Patience, Cancellation);
         var served = await ServedAsync(hosts["alpha"]);
         await hosts["alpha"].KillAsync(Cancellation);
         var after = await service.UntilAsync(status => status.Verdict == "Serving" && status.IntendedPrimary != "alpha", "a standby is primary", Patience, Cancellation);
@@ -56,14 +72,28 @@ public sealed class DebianTests
         Assert.Equal(served, await ServedAsync(hosts["alpha"])); // the condition at boot has kept it from serving before it was a standby
 
         await service.DisposeAsync();
+        await BoundAsync(hosts["beta"], $"{setUpKey}.service");
+        File.Move($"{setUpKey}.away", setUpKey);
         await RunAsync(configuration, 0, "setup", "main", "--remove", "--lone-primary");
         foreach (var host in hosts.Hosts)
         {
             await host.RunAsync("cat > restore && sh restore && sh restore", await RunAsync(configuration, 0, "config", "host", "main", host.Name, "--remove"), Cancellation);
             Assert.Equal("", await host.RunAsync(
-                "ls -d /var/lib/postgresql/15/main.pgwatchdog /etc/sudoers.d/pgwatchdog* /etc/systemd/system/*pgwatchdog* /etc/systemd/system/postgres*.d 2> /dev/null || true", Cancellation));
+                "ls -d /var/lib/postgresql/15/main.pgwatchdog /etc/sudoers.d/pgwatchdog* /etc/systemd/system/*pgwatchdog* /etc/systemd/system/postgres*.d /usr/local/lib/pgwatchdog 2> /dev/null || true", Cancellation));
         }
         Assert.Equal("2|f", await primary.PsqlAsync("SELECT count(*), pg_is_in_recovery() FROM kept", Cancellation));
+    }
+
+    /// <summary>With the service's key there is no shell, no file, no other account and no way further; what it may do is not its account's to change.</summary>
+    private static async Task BoundAsync(WholeHost host, string key)
+    {
+        foreach (var wish in new[] { "id", "sudo -n -u postgres /bin/sh -c id", ": pgwatchdog shell 0 0 0", ": pgwatchdog evidence 0123456789abcdef 00000000000000000000000000000000 1 state=/", "" })
+        {
+            var refused = (await Assert.ThrowsAnyAsync<Exception>(() => host.SshAsync(Account, wish, key, Cancellation))).Message;
+            Assert.Contains("pgwatchdog: ", refused, StringComparison.Ordinal);
+            Assert.DoesNotContain("uid=", refused, StringComparison.Ordinal);
+        }
+        Assert.Equal("", await host.RunAsync("find /usr/local/lib/pgwatchdog ! -user root -o -perm /022", Cancellation));
     }
 
     private static async Task AssertUnitsAsync(WholeHost host)
@@ -107,6 +137,20 @@ public sealed class DebianTests
             Assert.Equal(postmaster, await host.RunAsync(Postmaster, Cancellation)));
         await service.UntilAsync(
             status => status.Ready("beta") && status.IsGuarded && status.IntendedPrimary == "alpha", "alpha goes on", Patience, Cancellation);
+    }
+
+    /// <summary>Nobody outside acknowledges any more, and the guard stops its server. Its standbys come back and still follow it: it is started by its unit, without sudo.</summary>
+    private static async Task GuardStartsItsServerAgainAsync(WholeHost primary, params WholeHost[] standbys)
+    {
+        const string IsActive = "systemctl is-active postgresql@15-main || true";
+        foreach (var standby in standbys)
+            await standby.RunAsync("systemctl stop postgresql@15-main", Cancellation);
+        await SetUpTests.EventuallyAsync(async () => await primary.RunAsync(IsActive, Cancellation) != "active", "the guard has stopped its server");
+        foreach (var standby in standbys)
+            await standby.RunAsync("systemctl start postgresql@15-main", Cancellation);
+        await SetUpTests.EventuallyAsync(async () => await primary.RunAsync(IsActive, Cancellation) == "active", "the guard has had its server started again");
+        await AssertUnitsAsync(primary);
+        Assert.Contains("NoNewPrivs:\t1", await primary.RunAsync("cat /proc/$(systemctl show -P MainPID pgwatchdog-guard-5432)/status", Cancellation), StringComparison.Ordinal);
     }
 
     /// <summary>How often PostgreSQL has said there that it serves as a primary; a standby's words are others ("read-only").</summary>
