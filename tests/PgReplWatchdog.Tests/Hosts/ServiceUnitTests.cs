@@ -8,6 +8,9 @@ public sealed class ServiceUnitTests
 {
     private const string Account = "pgwatchdog";
 
+    private const string Program = "/usr/lib/pgwatchdog/pgwatchdog";
+    private const string Configuration = "/etc/pgwatchdog/appsettings.json";
+
     /// <summary>Beside the program: what runs it.</summary>
     private static readonly string[] Runtime = ["host", "shared"];
 
@@ -26,15 +29,15 @@ public sealed class ServiceUnitTests
         var (alpha, beta, watchdog) = (hosts["alpha"], hosts["beta"], hosts["gamma"]);
         foreach (var host in new[] { alpha, beta })
             await host.RunAsync("cat > prepare && sh prepare", await RunAsync(configuration, "config", "host", "main", host.Name), Cancellation);
-        await RunAsync(configuration, "setup", "main", "--overwrite", "beta");
         await watchdog.RunAsync("systemctl disable -q --now postgresql", Cancellation);
         await InstallAsync(watchdog, configuration);
-        await watchdog.RunAsync("systemctl daemon-reload && systemctl start pgwatchdog", Cancellation);
+        await watchdog.RunAsync($"{Program} setup main --overwrite beta --config {Configuration}", Cancellation);
+        await watchdog.RunAsync("systemctl daemon-reload && systemctl start pgwatchdog || { journalctl -u pgwatchdog | tail -50 >&2; exit 1; }", Cancellation);
         await UntilAsync(watchdog, "failover is ready");
         Assert.Contains("NoNewPrivs:\t1", await watchdog.RunAsync("cat /proc/$(systemctl show -P MainPID pgwatchdog)/status", Cancellation), StringComparison.Ordinal);
 
         await alpha.KillAsync(Cancellation);
-        await UntilAsync(watchdog, "intended primary beta");
+        await UntilAsync(watchdog, "alpha to beta, succeeded");
         await alpha.ReviveAsync(Cancellation);
         await SetUp.SetUpTests.EventuallyAsync(async () => await beta.PsqlAsync("SELECT application_name, state FROM pg_stat_replication", Cancellation) == "alpha|streaming", "alpha is a standby");
     }
@@ -44,11 +47,11 @@ public sealed class ServiceUnitTests
         try
         {
             await SetUp.SetUpTests.EventuallyAsync(
-                async () => (await watchdog.RunAsync("/usr/lib/pgwatchdog/pgwatchdog status --config /etc/pgwatchdog/appsettings.json || true", Cancellation)).Contains(what, StringComparison.Ordinal), what);
+                async () => (await watchdog.RunAsync($"{Program} status --config {Configuration} || true", Cancellation)).Contains(what, StringComparison.Ordinal), what);
         }
         catch (Exception failure) when (failure is not OperationCanceledException)
         {
-            throw new LabException($"{failure.Message}\n{await watchdog.RunAsync("/usr/lib/pgwatchdog/pgwatchdog status --config /etc/pgwatchdog/appsettings.json || true; journalctl -u pgwatchdog | tail -50", Cancellation)}");
+            throw new LabException($"{failure.Message}\n{await watchdog.RunAsync($"{Program} status --config {Configuration} || true; journalctl -u pgwatchdog | tail -50", Cancellation)}");
         }
     }
 
