@@ -42,6 +42,9 @@ public static partial class Log
     [LoggerMessage(412, LogLevel.Warning, "{Cluster}: whether set-up would change something is not known: {Why}")]
     public static partial void DriftUnknown(ILogger logger, string cluster, string why);
 
+    [LoggerMessage(413, LogLevel.Warning, "{Cluster}: {Sentence}; that is not in the journal: {Why}")]
+    public static partial void OperatorUnrecorded(ILogger logger, string cluster, string sentence, string why);
+
     [LoggerMessage(402, LogLevel.Warning, "looks cannot be kept for replay in {File} ({Message}); the watching goes on without")]
     public static partial void LooksNotKept(ILogger logger, string file, string message);
 
@@ -69,7 +72,7 @@ public static partial class Log
             case EventKind.FailoverFailed or EventKind.ActionFailed or EventKind.MemoryNotUnderstood:
                 NeedsAPerson(logger, cluster, told.Kind, sentence);
                 break;
-            case EventKind.FailoverDecided or EventKind.FailoverWithdrawn or EventKind.FencingDecided or EventKind.PromotionTried or EventKind.FailoverNotBegun:
+            case EventKind.FailoverDecided or EventKind.FailoverWithdrawn or EventKind.FencingDecided or EventKind.PromotionTried or EventKind.FailoverNotBegun or EventKind.TokenRefused:
                 Trouble(logger, cluster, told.Kind, sentence);
                 break;
             default:

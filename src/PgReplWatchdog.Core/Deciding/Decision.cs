@@ -59,6 +59,15 @@ public enum EventKind
     GatesChanged,
     PrimaryAdopted,
 
+    /// <summary>Somebody began a set-up, or its removal, with this plan.</summary>
+    SetUpBegun,
+
+    /// <summary>That came to an end, or stopped.</summary>
+    SetUpEnded,
+
+    /// <summary>Somebody gave a wrong token over HTTP.</summary>
+    TokenRefused,
+
     /// <summary>An operator asked for a node to be adopted as primary.</summary>
     AdoptionAsked,
 

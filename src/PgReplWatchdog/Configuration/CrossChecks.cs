@@ -7,10 +7,22 @@ namespace PgReplWatchdog.Configuration;
 /// <summary>What no single setting can tell: settings that do not go together.</summary>
 public static partial class CrossChecks
 {
+    /// <summary>The name of the token in ApiTokenFile.</summary>
+    internal const string ApiToken = "operator";
+
+    /// <summary>What a token may let do.</summary>
+    internal static readonly ImmutableArray<string> MayAll = ["pause", "resume", "acknowledge"];
+
     public static void Run(WatchdogOptions options, List<string> errors)
     {
         const string Root = WatchdogOptions.SectionName;
         Listening(options, errors);
+        Duplicates($"{Root}:{nameof(options.Tokens)}", "Name", options.Tokens.Select(token => token.Name).Concat(options.ApiTokenFile.Length > 0 ? [ApiToken] : []), errors);
+        foreach (var (token, index) in options.Tokens.Select((token, index) => (token, index)))
+        {
+            foreach (var right in token.May.Where(right => !MayAll.Contains(right)))
+                errors.Add($"{Root}:{nameof(options.Tokens)}:{index}:{nameof(token.May)} has '{right}'; give {string.Join(", ", MayAll)}, or leave it out for all of them");
+        }
         Duplicates($"{Root}:Clusters", "Name", options.Clusters.Select(cluster => cluster.Name), errors);
         for (var index = 0; index < options.Clusters.Count; index++)
             Check($"{Root}:Clusters:{index}", options.Clusters[index], errors);
@@ -58,9 +70,10 @@ public static partial class CrossChecks
             else if (!encrypted && file.Length > 0)
                 errors.Add($"{Root}:{name} is '{file}', and {nameof(options.Listen)} is {options.Listen}; give {nameof(options.Listen)} with https, or leave the file out");
         }
-        if (options.ApiTokenFile.Length > 0 && listen.Scheme != Uri.UriSchemeHttps && !listen.IsLoopback)
+        foreach (var (setting, file) in options.Tokens.Select((token, index) => ($"{nameof(options.Tokens)}:{index}:{nameof(token.File)}", token.File))
+            .Prepend((nameof(options.ApiTokenFile), options.ApiTokenFile)).Where(token => token.Item2.Length > 0 && listen.Scheme != Uri.UriSchemeHttps && !listen.IsLoopback))
         {
-            errors.Add($"{Root}:{nameof(options.ApiTokenFile)} is '{options.ApiTokenFile}', and {nameof(options.Listen)} is {options.Listen}: the token would cross the network "
+            errors.Add($"{Root}:{setting} is '{file}', and {nameof(options.Listen)} is {options.Listen}: the token would cross the network "
                 + $"in the clear; give {nameof(options.Listen)} with https or on 127.0.0.1");
         }
     }

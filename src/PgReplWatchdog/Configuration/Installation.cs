@@ -18,8 +18,8 @@ public sealed record Installation(Uri Listen, string StateDirectory, ImmutableAr
     /// <summary>Where HAProxy's agent-check asks; null: nowhere.</summary>
     public IPEndPoint? AgentListen { get; init; }
 
-    /// <summary>What lets a person change something over HTTP; null: nobody may.</summary>
-    public Secret? ApiToken { get; init; }
+    /// <summary>What lets somebody change something over HTTP; none: nobody may.</summary>
+    public ImmutableArray<NamedToken> Tokens { get; init; } = [];
 
     /// <summary>As the watchdog of that name has it (<see cref="ClusterSpec.Owner"/>).</summary>
     public Installation OwnedBy(string owner) =>
@@ -31,6 +31,12 @@ public sealed record Installation(Uri Listen, string StateDirectory, ImmutableAr
 
 /// <summary>What the service shows to those who ask over TLS.</summary>
 public sealed record ServerCertificate(X509Certificate2 Own, X509Certificate2Collection Chain);
+
+/// <summary>A token, and whose it is.</summary>
+/// <param name="Name">On record with what it changes.</param>
+/// <param name="Value">The token.</param>
+/// <param name="May">The names of the actions that it lets do.</param>
+public sealed record NamedToken(string Name, Secret Value, ImmutableArray<string> May);
 
 /// <summary>Where notifications go, and what it takes to be heard there.</summary>
 public sealed record NotificationAccess(NotificationOptions Options, Secret? WebhookToken);

@@ -24,18 +24,31 @@ public static class InstallationLoader
         var webhookToken = options.Notifications.WebhookTokenFile is { Length: > 0 } path
             ? files.Password($"{Key(nameof(options.Notifications))}:{nameof(NotificationOptions.WebhookTokenFile)}", path)
             : null;
-        var (token, certificate) = (files.Token(Key(nameof(options.ApiTokenFile)), options.ApiTokenFile),
-            files.Certificate(Key(nameof(options.CertificateFile)), options.CertificateFile, Key(nameof(options.CertificateKeyFile)), options.CertificateKeyFile));
+        var (tokens, certificate) = (Tokens(options, files, errors), files.Certificate(Key(nameof(options.CertificateFile)), options.CertificateFile, Key(nameof(options.CertificateKeyFile)), options.CertificateKeyFile));
         return errors.Count == 0
             ? new Installation(new Uri(options.Listen), options.StateDirectory, clusters)
             {
                 HealthListen = options.HealthListen.Length > 0 ? new Uri(options.HealthListen) : null,
                 AgentListen = CrossChecks.Agents(options.AgentListen),
-                ApiToken = token,
+                Tokens = tokens,
                 Certificate = certificate,
                 Notifications = new NotificationAccess(options.Notifications, webhookToken),
             }
             : throw new InvalidConfigurationException(file, errors);
+    }
+
+    private static ImmutableArray<NamedToken> Tokens(WatchdogOptions options, SecretFiles files, List<string> errors)
+    {
+        ImmutableArray<NamedToken> tokens =
+        [
+            .. files.Token(Key(nameof(options.ApiTokenFile)), options.ApiTokenFile) is { } one ? new[] { new NamedToken(CrossChecks.ApiToken, one, CrossChecks.MayAll) } : [],
+            .. from token in options.Tokens.Select((token, index) => (Options: token, Value: files.Token($"{Key(nameof(options.Tokens))}:{index}:{nameof(token.File)}", token.File)))
+               where token.Value is not null
+               select new NamedToken(token.Options.Name, token.Value, token.Options.May.Count == 0 ? CrossChecks.MayAll : [.. token.Options.May]),
+        ];
+        foreach (var same in tokens.GroupBy(token => token.Value.Reveal()).Where(same => same.Count() > 1))
+            errors.Add($"{Key(nameof(options.Tokens))}: {string.Join(" and ", same.Select(token => token.Name))} have the same token; make one for each with openssl rand -hex 32");
+        return tokens;
     }
 
     private static string Key(string setting) => $"{WatchdogOptions.SectionName}:{setting}";

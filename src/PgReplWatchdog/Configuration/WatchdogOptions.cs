@@ -36,6 +36,11 @@ public sealed class WatchdogOptions
     /// </summary>
     public string ApiTokenFile { get; set; } = "";
 
+    /// <summary>
+    /// More such tokens, one a person or a program, so that what they change is on record under their name. ApiTokenFile is one as well: its name is operator, and it may do everything.
+    /// </summary>
+    public List<TokenOptions> Tokens { get; set; } = [];
+
     /// <summary>The directory of the journal; created when it is missing.</summary>
     [Required]
     public string StateDirectory { get; set; } = "/var/lib/pgwatchdog";
@@ -46,6 +51,21 @@ public sealed class WatchdogOptions
     /// <summary>The clusters to watch.</summary>
     [Required, MinLength(1, ErrorMessage = "give at least one cluster")]
     public List<ClusterOptions> Clusters { get; set; } = [];
+}
+
+/// <summary>A token with which somebody may change something over HTTP.</summary>
+public sealed class TokenOptions
+{
+    /// <summary>The name on record.</summary>
+    [Required, RegularExpression(ClusterOptions.NamePattern, ErrorMessage = ClusterOptions.NameMessage)]
+    public string Name { get; set; } = "";
+
+    /// <summary>A file that holds it, as ApiTokenFile.</summary>
+    [Required]
+    public string File { get; set; } = "";
+
+    /// <summary>What it lets do: pause, resume, acknowledge. Empty: all of it.</summary>
+    public List<string> May { get; set; } = [];
 }
 
 /// <summary>A primary and its standbys.</summary>

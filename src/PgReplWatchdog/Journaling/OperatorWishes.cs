@@ -10,6 +10,7 @@ namespace PgReplWatchdog.Journaling;
 /// <param name="by">Who asks; by default the account of this process.</param>
 public sealed class OperatorWishes(string stateDirectory, TimeProvider clock, string? by = null)
 {
+    private const int LongestName = 60;
     private const int Busy = 5; // SQLITE_BUSY
     private const int Locked = 6; // SQLITE_LOCKED
 
@@ -80,13 +81,21 @@ public sealed class OperatorWishes(string stateDirectory, TimeProvider clock, st
         return other;
     });
 
+    /// <summary>Puts an event on record.</summary>
+    public void Tell(string cluster, EventKind kind, string sentence) => Change(cluster, connection =>
+    {
+        Tell(connection, cluster, kind, sentence);
+        return true;
+    });
+
     private static ClusterMemory Memory(SqliteConnection connection, string cluster) => MemoryText.Read(
         connection.Read(row => row.GetString(0), "SELECT memory FROM cluster_memory WHERE cluster = $cluster", ("$cluster", cluster)).FirstOrDefault("{}")).Memory;
 
     private string By => by ?? Account;
 
-    /// <summary>The account; under sudo the one behind it.</summary>
-    private static string Account => Environment.GetEnvironmentVariable("SUDO_USER") is { Length: > 0 } behind ? $"{behind} (as {Environment.UserName})" : Environment.UserName;
+    /// <summary>The account of this process; who it says to be behind sudo anybody can say.</summary>
+    public static string Account => Environment.GetEnvironmentVariable("SUDO_USER") is { Length: > 0 } behind
+        ? $"{Environment.UserName} (says to be {Operating.Printable.Line(behind[..Math.Min(behind.Length, LongestName)])})" : Environment.UserName;
 
     private void Put(SqliteConnection connection, string cluster, string column, long value) => connection.Execute(
         $"INSERT INTO operator_wish (cluster, {column}, changed_by, changed_at) VALUES ($cluster, $value, $by, $at) "

@@ -117,5 +117,6 @@ internal sealed class DecisionMetrics
 
     /// <summary>The others are put on record by a command, in a process of its own, or when the journal is read.</summary>
     private static bool IsToldByTheWatchdog(EventKind kind) =>
-        kind is not (EventKind.Unknown or EventKind.Paused or EventKind.Resumed or EventKind.Acknowledged or EventKind.MemoryNotUnderstood);
+        kind is not (EventKind.Unknown or EventKind.Paused or EventKind.Resumed or EventKind.Acknowledged or EventKind.MemoryNotUnderstood
+            or EventKind.SetUpBegun or EventKind.SetUpEnded or EventKind.TokenRefused);
 }

@@ -9,7 +9,7 @@ internal sealed class LoopMetrics
 {
     private readonly Gauge checkInterval, lastCheck;
     private readonly Histogram checkDuration, scheduleDelay;
-    private readonly Counter missedTicks, errors, notifications;
+    private readonly Counter missedTicks, errors, notifications, tokensRefused;
 
     public LoopMetrics(MetricList list, string version)
     {
@@ -21,6 +21,8 @@ internal sealed class LoopMetrics
         scheduleDelay = list.Histogram("schedule_delay_seconds", "How late a check started.", Histogram.ExponentialBuckets(0.001, 2, 16), "cluster");
         missedTicks = list.Counter("schedule_missed_ticks_total", "Checks that were due and left out because the one before had not ended.", "cluster");
         errors = list.Counter("errors_total", "Checks that failed by a bug.", "cluster");
+        tokensRefused = list.Counter("tokens_refused_total", "Wrong tokens that were given over HTTP.");
+        tokensRefused.Inc(0);
         notifications = list.Counter("notifications_total",
             "Messages to people and to dead-man services: taken by the other side, given up, or dropped from a full queue.", "channel", "result");
         foreach (var channel in NotificationCounter.Channels)
@@ -44,6 +46,8 @@ internal sealed class LoopMetrics
         scheduleDelay.WithLabels(spec.Name).Observe(Math.Max(0, delay.TotalSeconds));
         missedTicks.WithLabels(spec.Name).Inc(Math.Max(0, Math.Floor(delay / spec.Policy.CheckInterval)));
     }
+
+    public void RefusedToken() => tokensRefused.Inc();
 
     public void Notified(string channel, string result) => notifications.WithLabels(channel, result).Inc();
 

@@ -66,6 +66,8 @@ public sealed class WatchdogMetrics
 
     public void PublishNotification(string channel, string result) => Change(() => loop.Notified(channel, result));
 
+    public void TokenRefused() => Change(loop.RefusedToken);
+
     public void PublishEvent(ClusterSpec spec, EventKind kind) => Change(() => decisions.Told(spec, kind));
 
     public void PublishOutcome(ClusterSpec spec, WatchdogAction action, ActionOutcome outcome) => Change(() => failovers.Did(spec, action, outcome));

@@ -46,11 +46,12 @@ public static class ApiEndpoints
 
         foreach (var action in OperatorAction.All)
         {
-            routes.MapPost($"{Path}/clusters/{{cluster}}/{action.Name}", (HttpContext context, WatchedClusters clusters, ApiToken token, Installation installation, string cluster) =>
-                    In(clusters, cluster, _ => Act(context, token, installation, action, cluster)))
+            routes.MapPost($"{Path}/clusters/{{cluster}}/{action.Name}", (HttpContext context, WatchedClusters clusters, ApiTokens tokens, Installation installation, string cluster) =>
+                    In(clusters, cluster, _ => Act(context, tokens, installation, action, cluster)))
                 .RequireRateLimiting(HttpRules.Acting).WithName(action.Name).WithSummary($"{action.Summary} Takes the header Authorization: Bearer TOKEN")
                 .Produces<OperatorOutcome>().ProducesProblem(StatusCodes.Status401Unauthorized).ProducesProblem(StatusCodes.Status403Forbidden).ProducesProblem(StatusCodes.Status404NotFound)
-                .ProducesProblem(StatusCodes.Status409Conflict).ProducesProblem(StatusCodes.Status503ServiceUnavailable);
+                .ProducesProblem(StatusCodes.Status409Conflict)
+                .ProducesProblem(StatusCodes.Status429TooManyRequests).ProducesProblem(StatusCodes.Status503ServiceUnavailable);
         }
     }
 
@@ -65,16 +66,17 @@ public static class ApiEndpoints
            select FailoverReport.Of(watchdog.Spec.Name, failover),
     ]);
 
-    private static IResult Act(HttpContext context, ApiToken token, Installation installation, OperatorAction action, string cluster)
+    private static IResult Act(HttpContext context, ApiTokens tokens, Installation installation, OperatorAction action, string cluster)
     {
-        if (!token.IsConfigured)
-            return Refused(StatusCodes.Status403Forbidden, action.WhyOff(cluster));
-        if (!token.Is(ApiToken.In(context.Request)))
+        var from = context.Connection.RemoteIpAddress;
+        var (whose, refused, why) = tokens.Judge(ApiTokens.In(context.Request), action, cluster, from);
+        if (whose is null)
         {
-            context.Response.Headers.WWWAuthenticate = "Bearer";
-            return Refused(StatusCodes.Status401Unauthorized, "give the token of ApiTokenFile in the header Authorization: Bearer TOKEN");
+            if (refused == StatusCodes.Status401Unauthorized)
+                context.Response.Headers.WWWAuthenticate = "Bearer";
+            return Refused(refused, refused == StatusCodes.Status401Unauthorized ? $"{why}: give one in the header Authorization: Bearer TOKEN" : why);
         }
-        var (status, outcome) = action.Over(installation.StateDirectory, $"somebody with the API's token, from {context.Connection.RemoteIpAddress}", cluster);
+        var (status, outcome) = action.Over(installation.StateDirectory, $"{whose.Name}, from {from}", cluster);
         return status == StatusCodes.Status200OK ? Json(outcome) : Refused(status, outcome.Sentence);
     }
 

@@ -31,10 +31,6 @@ public static class HttpRules
     /// <summary>Whoever takes an answer more slowly than this is dropped: he keeps it in memory, and others waiting.</summary>
     public const int BytesPerSecond = 16 * 1024;
 
-    /// <summary>Actions, and tries of a token, that one client has in each <see cref="ActionPeriod"/>.</summary>
-    public const int ActionsPerPeriod = 10;
-    public static readonly TimeSpan ActionPeriod = TimeSpan.FromSeconds(10);
-
     /// <summary>Open event streams of all clients.</summary>
     public const int Streams = 500;
 
@@ -133,11 +129,7 @@ public static class HttpRules
             TokensPerPeriod = ReadsPerSecond,
             ReplenishmentPeriod = TimeSpan.FromSeconds(1),
         }));
-        limiter.AddPolicy(Acting, context => RateLimitPartition.GetFixedWindowLimiter(Client(context), _ => new FixedWindowRateLimiterOptions
-        {
-            PermitLimit = ActionsPerPeriod,
-            Window = ActionPeriod,
-        }));
+        limiter.AddPolicy(Acting, _ => RateLimitPartition.GetNoLimiter("")); // wrong tokens are counted (ApiTokens); who has the right one is not to be locked out by others
         limiter.AddConcurrencyLimiter(Streaming, streams => streams.PermitLimit = Streams);
         limiter.AddPolicy(Scraping, _ => RateLimitPartition.GetNoLimiter("")); // its workplaces are its limit
     }

@@ -41,7 +41,7 @@ public sealed record OperatorAction(string Name, string Summary, Func<OperatorWi
     }
 
     /// <summary>Why nothing can be changed over HTTP, and how it can be changed all the same.</summary>
-    public string WhyOff(string cluster) => $"nothing can be changed over HTTP: no ApiTokenFile is configured. On the watchdog's host: pgwatchdog {Name} {cluster}";
+    public string WhyOff(string cluster) => $"nothing can be changed over HTTP: no token is configured (ApiTokenFile, Tokens). On the watchdog's host: pgwatchdog {Name} {cluster}";
 }
 
 /// <summary>What became of it.</summary>

@@ -55,11 +55,12 @@ public static class Service
         services.AddSingleton(provider => new AgentAnswers(
             cluster => provider.GetRequiredService<WatchedClusters>().Find(cluster) is { } watchdog ? NodeRoles.Of(watchdog) : null, TimeProvider.System));
         services.AddSingleton(installation);
-        services.AddSingleton(new ApiToken(installation.ApiToken));
+        services.AddSingleton<ApiTokens>();
         services.Configure<HostOptions>(host => host.BackgroundServiceExceptionBehavior = BackgroundServiceExceptionBehavior.Ignore); // no helper's end is the watchdog's
         services.AddHostedService<Farewell>();
         services.AddHostedService<Alarms>();
         services.AddHostedService<DriftWatch>();
+        services.AddHostedService<OperatorLog>();
         services.AddHostedService<Notifications>();
         PageEndpoints.Add(services);
         Schedule.Add(services, installation.Clusters.Select(cluster => cluster.Spec));

@@ -56,8 +56,8 @@ public static class PageEndpoints
         var actions = routes.MapGroup("").RequireRateLimiting(HttpRules.Acting).ExcludeFromDescription();
         foreach (var action in OperatorAction.All)
         {
-            actions.MapPost($"/clusters/{{cluster}}/{action.Name}", (HttpContext context, [AsParameters] Asked asked, ApiToken token, Installation installation, string cluster) =>
-                asked.InAsync(cluster, view => ActAsync(context, asked, view, token, installation, action)));
+            actions.MapPost($"/clusters/{{cluster}}/{action.Name}", (HttpContext context, [AsParameters] Asked asked, ApiTokens tokens, Installation installation, string cluster) =>
+                asked.InAsync(cluster, view => ActAsync(context, asked, view, tokens, installation, action)));
         }
     }
 
@@ -77,10 +77,13 @@ public static class PageEndpoints
     }
 
     /// <summary>The form brings the token along each time: without a session there is nothing that another site could abuse.</summary>
-    private static async Task<IResult> ActAsync(HttpContext context, Asked asked, ClusterView view, ApiToken token, Installation installation, OperatorAction action)
+    private static async Task<IResult> ActAsync(HttpContext context, Asked asked, ClusterView view, ApiTokens tokens, Installation installation, OperatorAction action)
     {
-        if (!token.IsConfigured)
+        if (!tokens.IsConfigured)
             return await asked.SayAsync(StatusCodes.Status403Forbidden, "Not allowed", Words.Sentence(action.WhyOff(view.Name)), view);
+        // The token is needed all the same. A browser says where a form comes from, and one of another site's is none of this page's.
+        if (context.Request.Headers["Sec-Fetch-Site"] is [{ } site] && site is not ("same-origin" or "none"))
+            return await asked.SayAsync(StatusCodes.Status403Forbidden, "Not allowed", "This form comes from another site. Nothing was changed.", view);
         if (!context.Request.HasFormContentType)
             return await asked.SayAsync(StatusCodes.Status415UnsupportedMediaType, "Not understood", "This address takes the form of the page.", view);
         IFormCollection form;
@@ -88,18 +91,23 @@ public static class PageEndpoints
         {
             form = await context.Request.ReadFormAsync(context.RequestAborted);
         }
-        catch (Exception failure) when (failure is BadHttpRequestException or InvalidDataException)
+        catch (Exception failure) when (failure is BadHttpRequestException or InvalidDataException or IOException)
         {
             return await asked.SayAsync((failure as BadHttpRequestException)?.StatusCode ?? StatusCodes.Status400BadRequest, "Not understood", "That is not what the form of the page sends.", view);
         }
-        if (!token.Is(form["token"]))
-            return await asked.SayAsync(StatusCodes.Status403Forbidden, "Not allowed", "That is not the token of ApiTokenFile. Nothing was changed.", view);
-        var (status, outcome) = action.Over(installation.StateDirectory, $"{Operator(form["name"])} on the page, from {context.Connection.RemoteIpAddress}", view.Name);
+        var from = context.Connection.RemoteIpAddress;
+        var (whose, refused, why) = tokens.Judge(form["token"], action, view.Name, from);
+        if (whose is null)
+        {
+            return await asked.SayAsync(refused == StatusCodes.Status401Unauthorized ? StatusCodes.Status403Forbidden : refused, "Not allowed",
+                Words.Sentence($"{why}; nothing was changed"), view);
+        }
+        var (status, outcome) = action.Over(installation.StateDirectory, $"{whose.Name}{Claim(form["name"])} on the page, from {from}", view.Name);
         return await asked.SayAsync(status, outcome.Done ? "Done" : "Not done", outcome.Sentence + ".", view);
     }
 
-    /// <summary>As it was given, shortened: it goes on record.</summary>
-    private static string Operator(string? name) => name?.Trim() is { Length: > 0 } given ? Printable.Of(given[..Math.Min(given.Length, NameLength)]) : "somebody with the token";
+    /// <summary>Who somebody says to be: beside the token's name, which he cannot choose. Shortened.</summary>
+    private static string Claim(string? name) => name?.Trim() is { Length: > 0 } given ? $" ({Printable.Line(given[..Math.Min(given.Length, NameLength)])})" : "";
 
     /// <summary>What a page is written from, and the ways to answer.</summary>
     internal sealed record Asked(Views Views, PageWriter Writer, IJournal Journal)

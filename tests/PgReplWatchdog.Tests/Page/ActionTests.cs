@@ -1,6 +1,7 @@
 using System.Net;
 using System.Net.Http.Headers;
 using System.Text;
+using PgReplWatchdog.Configuration;
 
 namespace PgReplWatchdog.Tests.Page;
 
@@ -15,7 +16,7 @@ public sealed class ActionTests
         await using var host = await PageHost.StartAsync();
         Assert.Equal(HttpStatusCode.OK, await AskAsync(host, "pause", PageHost.Token));
         await host.ShowsAsync("/api/v1/clusters/main", "\"gate\": \"Paused\"", "the pause is heard");
-        Assert.Contains("failover is paused by somebody with the API", await host.GetAsync("/api/v1/events"), StringComparison.Ordinal);
+        Assert.Contains("failover is paused by operator, from 127.0.0.1", await host.GetAsync("/api/v1/events"), StringComparison.Ordinal);
         Assert.Equal(HttpStatusCode.OK, await AskAsync(host, "resume", PageHost.Token));
         await host.ShowsAsync("/api/v1/clusters/main", "\"failoverReady\": true", "the pause is over");
         Assert.Equal(HttpStatusCode.Conflict, await AskAsync(host, "acknowledge", PageHost.Token));
@@ -56,7 +57,7 @@ public sealed class ActionTests
         using var done = await PostAsync(host, "/clusters/main/pause", ("token", PageHost.Token), ("name", "Ada\u202e <b>"));
         Assert.Equal(HttpStatusCode.OK, done.StatusCode);
         Assert.Contains("main is paused", await done.Content.ReadAsStringAsync(Cancellation), StringComparison.Ordinal);
-        Assert.Contains("failover is paused by Ada\ufffd <b> on the page, from", await host.GetAsync("/api/v1/events"), StringComparison.Ordinal);
+        Assert.Contains("failover is paused by operator (Ada\ufffd <b>) on the page, from", await host.GetAsync("/api/v1/events"), StringComparison.Ordinal);
         await host.ShowsAsync("/clusters/main", "failover is paused: pgwatchdog resume main", "the page says so");
     }
 
@@ -82,6 +83,9 @@ public sealed class ActionTests
             answers.Add(await AskAsync(host, "pause", $"a-wrong-token-of-many-characters-{attempt}"));
         Assert.Contains(HttpStatusCode.TooManyRequests, answers);
         Assert.InRange(answers.Count(answer => answer == HttpStatusCode.Unauthorized), 1, 20);
+        Assert.Equal(HttpStatusCode.OK, await AskAsync(host, "pause", PageHost.Token)); // the right one is not locked out, also from the same address
+        Assert.Contains("\npgwatchdog_tokens_refused_total 50\n", await host.GetAsync("/metrics"), StringComparison.Ordinal);
+        Assert.Equal(1, (await host.GetAsync("/api/v1/events?limit=1000")).Split("a wrong token was given over HTTP, from 127.0.0.1").Length - 1);
 
         var reads = await Task.WhenAll(Enumerable.Range(0, 1500).Select(_ => StatusAsync(host, "/api/v1/status")));
         Assert.Contains(HttpStatusCode.TooManyRequests, reads);
@@ -89,6 +93,39 @@ public sealed class ActionTests
         Assert.Equal(HttpStatusCode.OK, await StatusAsync(host, "/clusters/main/primary"));
         Assert.Equal(HttpStatusCode.OK, await StatusAsync(host, "/healthz"));
         await host.UntilLooksAsync(3, "checks go on");
+    }
+
+    [Fact]
+    public async Task Tokens_have_names_and_let_do_what_they_may()
+    {
+        const string Pauses = "another-token-of-more-than-twenty-characters";
+        await using var host = await PageHost.StartAsync(more: [new NamedToken("deploy", new Secret(Pauses), ["pause"])]);
+        Assert.Equal(HttpStatusCode.OK, await AskAsync(host, "pause", Pauses));
+        Assert.Contains("failover is paused by deploy, from 127.0.0.1", await host.GetAsync("/api/v1/events"), StringComparison.Ordinal);
+        using var resume = await PostAsync(host, "/clusters/main/resume", ("token", Pauses), ("name", "operator"));
+        Assert.Equal(HttpStatusCode.Forbidden, resume.StatusCode);
+        Assert.Contains("The token deploy lets do pause, and not resume", await resume.Content.ReadAsStringAsync(Cancellation), StringComparison.Ordinal);
+        Assert.Equal(HttpStatusCode.Forbidden, await AskAsync(host, "resume", Pauses));
+        Assert.Equal(HttpStatusCode.OK, await AskAsync(host, "resume", PageHost.Token));
+        Assert.Contains("failover is resumed by operator, from", await host.GetAsync("/api/v1/events"), StringComparison.Ordinal);
+    }
+
+    [Fact]
+    public async Task Form_of_another_site_or_one_that_is_malformed_does_nothing()
+    {
+        await using var host = await PageHost.StartAsync();
+        using var foreign = new HttpRequestMessage(HttpMethod.Post, "/clusters/main/pause") { Content = new FormUrlEncodedContent([KeyValuePair.Create("token", PageHost.Token)]) };
+        foreign.Headers.Add("Sec-Fetch-Site", "cross-site");
+        using var refused = await host.Http.SendAsync(foreign, Cancellation);
+        Assert.Equal(HttpStatusCode.Forbidden, refused.StatusCode);
+        foreach (var (kind, body) in new[] { ("multipart/form-data; boundary=x", "--x\r\nContent-Disposition: form-data; name=\"token\"\r\n\r\n"), ("multipart/form-data", ""), ("multipart/form-data; boundary=x", "y") })
+        {
+            using var content = new ByteArrayContent(Encoding.ASCII.GetBytes(body));
+            content.Headers.TryAddWithoutValidation("Content-Type", kind);
+            using var answer = await host.Http.PostAsync("/clusters/main/pause", content, Cancellation);
+            Assert.Contains(answer.StatusCode, new[] { HttpStatusCode.BadRequest, HttpStatusCode.Forbidden });
+        }
+        Assert.DoesNotContain("Paused", await host.GetAsync("/api/v1/events"), StringComparison.Ordinal);
     }
 
     private static async Task<HttpStatusCode> StatusAsync(PageHost host, string path)

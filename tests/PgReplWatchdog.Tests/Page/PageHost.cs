@@ -48,10 +48,11 @@ internal sealed class PageHost : IAsyncDisposable
     /// <param name="certificate">With one the service listens with TLS.</param>
     /// <param name="policy">By default ten checks a second.</param>
     /// <param name="health">Health checks have an address of their own.</param>
+    /// <param name="more">Tokens beside that one.</param>
     /// <param name="clusters">By default main alone.</param>
     public static async Task<PageHost> StartAsync(
         PretendedWorld? world = null, Action<IJournal>? remember = null, string? token = Token, X509Certificate2? certificate = null, Policy? policy = null, bool health = false,
-        params string[] clusters)
+        NamedToken[]? more = null, params string[] clusters)
     {
         world ??= new PretendedWorld();
         var directory = Directory.CreateTempSubdirectory("pgwatchdog-page-").FullName;
@@ -67,7 +68,7 @@ internal sealed class PageHost : IAsyncDisposable
         var installation = new Installation(new Uri(certificate is null ? "http://127.0.0.1:0" : "https://127.0.0.1:0"), state, [.. names.Select(name => Cluster(name, policy ?? Policy))])
         {
             HealthListen = health ? new Uri($"http://127.0.0.1:{Ports.Free()}") : null,
-            ApiToken = token is null ? null : new Secret(token),
+            Tokens = token is null ? [] : [new NamedToken("operator", new Secret(token), ["pause", "resume", "acknowledge"]), .. more ?? []],
             Certificate = certificate is null ? null : new ServerCertificate(certificate, []),
         };
         var service = PgReplWatchdog.Operating.Service.Build(installation, file, _ => (world, world));

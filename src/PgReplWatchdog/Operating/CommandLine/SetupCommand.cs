@@ -38,25 +38,27 @@ public static class SetupCommand
         command.SetAction(async (parsed, cancellation) =>
         {
             var file = parsed.GetValue(Commands.Config)!;
-            var access = Commands.Choose(InstallationLoader.Load(file), parsed.GetValue(cluster), file);
+            var installation = InstallationLoader.Load(file);
+            var access = Commands.Choose(installation, parsed.GetValue(cluster), file);
+            var record = new SetupRecord(installation.StateDirectory, access.Spec.Name);
             var form = parsed.GetValue(json) ? PlanForm.Json : parsed.GetValue(plan) ? PlanForm.Text : PlanForm.None;
             if (parsed.GetValue(removeGuard))
-                return await RemoveGuardAsync(access, form, cancellation);
+                return await RemoveGuardAsync(access, record, form, cancellation);
             if (parsed.GetValue(remove))
             {
                 var lone = parsed.GetValue(lonePrimary);
-                return await RunAsync(access, facts => RemovalPlanner.Plan(access.Spec, facts, lone), form, _ => SetupRemoval.Nothing(access),
+                return await RunAsync(access, record, facts => RemovalPlanner.Plan(access.Spec, facts, lone), form, _ => SetupRemoval.Nothing(access),
                     made => SetupRemoval.Done(access, made, lone), [], cancellation);
             }
             var stamp = TimeProvider.System.GetUtcNow().ToString("yyyyMMdd'T'HHmmss'Z'", CultureInfo.InvariantCulture);
             var options = new SetupOptions([.. parsed.GetValue(overwrite)!], stamp);
             string AsWanted(SetupPlan made) => $"{made.Primary} is the primary of {access.Spec.Name}, and {Standbys(access, made)} from it.";
-            return await RunAsync(access, facts => SetupPlanner.Plan(access.Spec, facts, options), form, AsWanted, AsWanted, options.Overwrite, cancellation);
+            return await RunAsync(access, record, facts => SetupPlanner.Plan(access.Spec, facts, options), form, AsWanted, AsWanted, options.Overwrite, cancellation);
         });
         return command;
     }
 
-    private static async Task<int> RunAsync(ClusterAccess cluster, Func<ImmutableArray<NodeFacts>, SetupPlan> planner, PlanForm form,
+    private static async Task<int> RunAsync(ClusterAccess cluster, SetupRecord record, Func<ImmutableArray<NodeFacts>, SetupPlan> planner, PlanForm form,
         Func<SetupPlan, string> nothing, Func<SetupPlan, string> done, ImmutableArray<string> overwrite, CancellationToken cancellation)
     {
         var screen = Commands.Screen();
@@ -89,10 +91,10 @@ public static class SetupCommand
             return ExitCode.Ok;
         }
         screen.MarkupLineInterpolated($"Set-up of [bold]{cluster.Spec.Name}[/], primary [bold]{plan.Primary!}[/], {plan.Steps.Length} steps:");
-        return await ApplyAsync(screen, cluster, hosts, plan, form, done(plan), cancellation);
+        return await ApplyAsync(screen, cluster, record, hosts, plan, form, done(plan), cancellation);
     }
 
-    private static async Task<int> RemoveGuardAsync(ClusterAccess cluster, PlanForm form, CancellationToken cancellation)
+    private static async Task<int> RemoveGuardAsync(ClusterAccess cluster, SetupRecord record, PlanForm form, CancellationToken cancellation)
     {
         if (cluster.Spec.Policy.GuardTimeToLive > TimeSpan.Zero)
         {
@@ -104,11 +106,11 @@ public static class SetupCommand
         var plan = SetupPlanner.WithoutGuard(cluster.Spec);
         if (form == PlanForm.Json)
             return await PlanDocument.WriteAsync(cluster, plan);
-        return await ApplyAsync(Commands.Screen(), cluster, hosts, plan, form, $"no node of {cluster.Spec.Name} has a guard any more; the next set-up would install it again.", cancellation);
+        return await ApplyAsync(Commands.Screen(), cluster, record, hosts, plan, form, $"no node of {cluster.Spec.Name} has a guard any more; the next set-up would install it again.", cancellation);
     }
 
     private static async Task<int> ApplyAsync(
-        IAnsiConsole screen, ClusterAccess cluster, SetupHosts hosts, SetupPlan plan, PlanForm form, string done, CancellationToken cancellation)
+        IAnsiConsole screen, ClusterAccess cluster, SetupRecord record, SetupHosts hosts, SetupPlan plan, PlanForm form, string done, CancellationToken cancellation)
     {
         if (form != PlanForm.None)
         {
@@ -116,15 +118,23 @@ public static class SetupCommand
             screen.WriteLine("Nothing was changed. Without --plan these steps are carried out.");
             return ExitCode.ChangesPending;
         }
+        await record.BeginAsync(plan);
+        var outcome = "was interrupted";
         try
         {
             await SetupProgress.ApplyAsync(screen, cluster, hosts, plan, cancellation);
+            outcome = "is done";
         }
         catch (SshFailureException failure)
         {
+            outcome = $"stopped: {failure.Message}";
             await Console.Error.WriteLineAsync(failure.Message);
             await Console.Error.WriteLineAsync("set-up stopped there; what was done stays, and the next run goes on from it");
             return ExitCode.Failed;
+        }
+        finally
+        {
+            await record.EndAsync(outcome);
         }
         screen.MarkupLineInterpolated($"[green]Done:[/] {done}");
         return ExitCode.Ok;
