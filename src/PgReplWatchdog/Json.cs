@@ -2,6 +2,7 @@ using System.Text.Encodings.Web;
 using System.Text.Json;
 using System.Text.Json.Serialization;
 using System.Text.Json.Serialization.Metadata;
+using System.Text.Unicode;
 using PgReplWatchdog.Topology;
 
 namespace PgReplWatchdog;
@@ -12,8 +13,14 @@ namespace PgReplWatchdog;
 /// </summary>
 public static class Json
 {
+    /// <summary>Letters as they are, but what turns the reading direction or cannot be seen: this is what a terminal gets.</summary>
+    private static readonly JavaScriptEncoder Visible = JavaScriptEncoder.Create(Letters());
+
     public static readonly JsonSerializerOptions Options = With(indented: false);
     public static readonly JsonSerializerOptions Indented = With(indented: true);
+
+    /// <summary>For what is shown in a line.</summary>
+    public static readonly JsonSerializerOptions Line = new(Options) { Encoder = Visible };
 
     /// <summary>For what is acted upon: a member without which a record makes no sense has to be there.</summary>
     public static readonly JsonSerializerOptions Strict = new(Options) { RespectRequiredConstructorParameters = true, RespectNullableAnnotations = true };
@@ -22,7 +29,16 @@ public static class Json
     {
         var options = new JsonSerializerOptions(JsonSerializerDefaults.Web) { WriteIndented = indented };
         Apply(options);
+        if (indented)
+            options.Encoder = Visible;
         return options;
+    }
+
+    private static TextEncoderSettings Letters()
+    {
+        var letters = new TextEncoderSettings(UnicodeRanges.All);
+        letters.ForbidCharacters([.. Enumerable.Range(0, char.MaxValue + 1).Select(code => (char)code).Where(Operating.Printable.IsHarmful)]);
+        return letters;
     }
 
     /// <summary>For whoever brings options of its own.</summary>

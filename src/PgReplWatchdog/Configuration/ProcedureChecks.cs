@@ -52,7 +52,9 @@ public static class ProcedureChecks
             errors.Add($"{key} is '{command}'; give a program by its full path, and its arguments");
         else if (!File.Exists(program))
             errors.Add($"{key} is '{command}'; there is no file {program} on this host");
-        else if (!OperatingSystem.IsWindows() && (File.GetUnixFileMode(program) & (UnixFileMode.UserExecute | UnixFileMode.GroupExecute | UnixFileMode.OtherExecute)) == 0)
+        else if ((File.GetUnixFileMode(program) & (UnixFileMode.UserExecute | UnixFileMode.GroupExecute | UnixFileMode.OtherExecute)) == 0)
             errors.Add($"{key} is '{command}'; {program} is not executable: chmod +x");
+        else if ((File.GetUnixFileMode(program) & (UnixFileMode.GroupWrite | UnixFileMode.OtherWrite)) != 0)
+            errors.Add($"{key} is '{command}'; others than its owner can change {program}: chmod go-w {Acting.Ssh.Shell.Quote(program)}");
     }
 }

@@ -45,6 +45,8 @@ public static class HttpRules
     private const string ContentSecurityPolicy =
         "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self'; connect-src 'self'; form-action 'self'; base-uri 'none'; frame-ancestors 'none'";
 
+    private const string HttpsFromNowOn = "max-age=31536000"; // a year
+
     public static void Configure(WebApplicationBuilder builder, Installation installation)
     {
         ArgumentNullException.ThrowIfNull(builder);
@@ -84,6 +86,7 @@ public static class HttpRules
     public static void Use(WebApplication app)
     {
         ArgumentNullException.ThrowIfNull(app);
+        var listensOnLoopback = app.Services.GetRequiredService<Installation>().Listen.IsLoopback;
         var healthPort = app.Services.GetRequiredService<Installation>().HealthListen?.Port;
         app.Use((context, next) =>
         {
@@ -94,6 +97,8 @@ public static class HttpRules
             headers["Referrer-Policy"] = "no-referrer";
             headers["Cross-Origin-Opener-Policy"] = "same-origin";
             headers["Cross-Origin-Resource-Policy"] = "same-origin";
+            if (context.Request.IsHttps && !listensOnLoopback)
+                headers.StrictTransportSecurity = HttpsFromNowOn;
             headers.CacheControl = "no-store"; // what is true now; files of the page say otherwise
             return next(context);
         });

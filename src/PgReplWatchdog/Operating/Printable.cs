@@ -27,7 +27,7 @@ public static class Printable
         : letter == '\u007f' ? DeletePicture
         : Replacement;
 
-    private static bool IsHarmful(char letter) =>
+    internal static bool IsHarmful(char letter) =>
         char.IsControl(letter) || char.GetUnicodeCategory(letter) is UnicodeCategory.Format or UnicodeCategory.LineSeparator or UnicodeCategory.ParagraphSeparator;
 
     /// <summary>The same for what is kept on a screen and drawn anew: a live display goes past the hook.</summary>

@@ -93,6 +93,14 @@ public sealed class WrongSettings(ConfigurationFolder folder) : IClassFixture<Co
     public Task A_setting_of_the_procedure_that_cannot_work_is_told_before_it_is_needed(string key, string json, params string[] words) =>
         IsOneErrorAsync($"Clusters:0:{key}", json, [$"PgReplWatchdog:Clusters:0:{words[0]}", .. words[1..]]);
 
+    [Fact]
+    public async Task A_program_that_others_can_change_is_refused_with_the_chmod()
+    {
+        var program = folder.In(await folder.WithFileAsync("hook", "#!/bin/sh\n"));
+        File.SetUnixFileMode(program, UnixFileMode.UserRead | UnixFileMode.UserExecute | UnixFileMode.OtherWrite);
+        await IsOneErrorAsync("Clusters:0:HookAfter", $"\"{program}\"", [$"others than its owner can change {program}: chmod go-w '{program}'"]);
+    }
+
     [Theory]
     [InlineData("Fencing", "\"besteffort\"")]
     [InlineData("FreezeWindows", "[\"* * 2-3 ? * SUN\", \"* 0-29 22 L * ?\"]")]

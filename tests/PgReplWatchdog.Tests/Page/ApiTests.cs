@@ -129,7 +129,7 @@ public sealed class ApiTests
         await using var host = await PageHost.StartAsync();
         var text = JsonNode.Parse(await host.GetAsync("/api/v1/openapi.json"))!;
         text["info"]!["version"] = "1";
-        var (file, written) = (Path.Combine(Repository.Root, "docs/openapi.json"), text.ToJsonString(Json.Indented) + "\n");
+        var (file, written) = (Path.Combine(Repository.Root, "docs/openapi.json"), text.ToJsonString(new(Json.Options) { WriteIndented = true }) + "\n");
         if (Environment.GetEnvironmentVariable("PGWATCHDOG_REWRITE_DOCS") == "1")
             await File.WriteAllTextAsync(file, written, Cancellation);
         Assert.Equal(await File.ReadAllTextAsync(file, Cancellation), written);

@@ -39,6 +39,26 @@ public sealed class HttpSettingsTests(ConfigurationFolder folder) : IClassFixtur
             .Says(ExitCode.Configuration, "PgReplWatchdog:ApiTokenFile: bad.token", "openssl rand -hex 32").InOneLine();
 
     [Fact]
+    public async Task Tokens_that_do_not_go_together_are_told()
+    {
+        await folder.WithFileAsync("api.token", PageHost.Token + "\n");
+        await folder.WithFileAsync("other.token", $"other-{PageHost.Token}\n");
+        const string Other = """{ "Name": "other", "File": "other.token", "May": ["pause"] }""";
+        Assert.Equal(ExitCode.Ok, (await folder.ValidateAsync(("ApiTokenFile", "\"api.token\""), ("Tokens", $"[{Other}]"))).ExitCode);
+        foreach (var (tokens, words) in new[]
+        {
+            ($"[{Other}, {Other}]", "2 entries have Name other"),
+            ("""[{ "Name": "operator", "File": "other.token" }]""", "2 entries have Name operator"),
+            ("""[{ "Name": "other", "File": "api.token" }]""", "operator and other have the same token"),
+            ("""[{ "Name": "other", "File": "other.token", "May": ["setup"] }]""", "Tokens:0:May has 'setup'; give pause, resume, acknowledge"),
+            ("""[{ "Name": "other" }]""", "Tokens:0:File is missing"),
+            ("""[{ "Name": "Other", "File": "other.token" }]""", "Tokens:0:Name is 'Other'"),
+        })
+            (await folder.ValidateAsync(("ApiTokenFile", "\"api.token\""), ("Tokens", tokens))).Says(ExitCode.Configuration, words);
+        (await folder.ValidateAsync(("Listen", "\"http://192.0.2.1:9187\""), ("Tokens", $"[{Other}]"))).Says(ExitCode.Configuration, "Tokens:0:File is 'other.token'", "the token would cross the network in the clear");
+    }
+
+    [Fact]
     public async Task Files_that_are_no_certificate_and_key_are_told()
     {
         using var certificate = new Pair();

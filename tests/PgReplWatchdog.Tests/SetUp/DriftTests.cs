@@ -21,6 +21,10 @@ public sealed class DriftTests
 
         await cluster.RequireAsync("setup");
         await SetUpTests.EventuallyAsync(async () => await StepsAsync() == "0", "the change is mended");
+        var events = (await cluster.RequireAsync("events", "main")).Output; // who did it, with which plan, and what came of it
+        Assert.Matches($"SetUpBegun  set-up is begun by {Environment.UserName}[^:]*: plan [0-9a-f]{{16}}, [0-9]+ steps: beta ", events);
+        Assert.Matches($"SetUpEnded  set-up of {Environment.UserName}[^:]* is done", events);
+        await SetUpTests.EventuallyAsync(() => Task.FromResult(cluster.Service.Log.Contains("main: SetUpEnded: set-up of ", StringComparison.Ordinal)), "the service's log has it");
 
         async Task<string?> StepsAsync() => (await http.GetStringAsync(new Uri($"http://127.0.0.1:{cluster.Lab.WatchdogPort}/metrics"), Cancellation)).Split('\n')
             .FirstOrDefault(line => line.StartsWith(Metric, StringComparison.Ordinal))?[Metric.Length..];

@@ -13,12 +13,15 @@ public static class Commands
     /// <summary>Used where --config is not given, the first that exists.</summary>
     private static readonly string[] ConfigurationFiles = ["/etc/pgwatchdog/appsettings.json", "appsettings.json"];
 
+    /// <summary>Root takes none of the directory that it happens to be in: whoever wrote that file would say what root runs.</summary>
+    private static IEnumerable<string> OwnFiles => Environment.IsPrivilegedProcess ? ConfigurationFiles[..1] : ConfigurationFiles;
+
     public static Option<string> Config { get; } = new("--config", "-c")
     {
-        Description = $"The configuration file. By default $PGWATCHDOG_CONFIG, else {string.Join(" or ", ConfigurationFiles)}.",
+        Description = $"The configuration file. By default $PGWATCHDOG_CONFIG, else {string.Join(" or ", ConfigurationFiles)} (the latter not for root).",
         HelpName = "FILE",
         Recursive = true,
-        DefaultValueFactory = _ => Environment.GetEnvironmentVariable("PGWATCHDOG_CONFIG") ?? ConfigurationFiles.FirstOrDefault(File.Exists) ?? ConfigurationFiles[^1],
+        DefaultValueFactory = _ => Environment.GetEnvironmentVariable("PGWATCHDOG_CONFIG") ?? OwnFiles.FirstOrDefault(File.Exists) ?? OwnFiles.Last(),
     };
 
     public static async Task<int> RunAsync(string[] arguments)

@@ -79,7 +79,7 @@ public static class EventsCommand
             foreach (var entry in entries.Reverse())
             {
                 if (json)
-                    Console.Out.WriteLine(JsonSerializer.Serialize(entry, Json.Options));
+                    Console.Out.WriteLine(JsonSerializer.Serialize(entry, Json.Line));
                 else
                     screen.Write(StatusView.Line($"[dim]{entry.Time.UtcDateTime:yyyy-MM-dd HH:mm:ss.fff}Z[/]  ",
                         $"{(withCluster ? entry.Cluster + "  " : "")}[{StatusView.Colour(entry.Kind)}]{entry.Kind}[/]  {entry.Sentence}"));

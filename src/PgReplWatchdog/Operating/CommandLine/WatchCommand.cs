@@ -59,7 +59,7 @@ public static class WatchCommand
     }
 
     private static Action<StatusDocument?, string> AsJson() => (status, whyNot) =>
-        Console.Out.WriteLine(status is null ? JsonSerializer.Serialize(new NoAnswer(whyNot), Json.Options) : JsonSerializer.Serialize(status, Json.Options));
+        Console.Out.WriteLine(status is null ? JsonSerializer.Serialize(new NoAnswer(whyNot), Json.Line) : JsonSerializer.Serialize(status, Json.Line));
 
     /// <summary>What `watch --json` prints where there is no status.</summary>
     private sealed record NoAnswer(string Error);
