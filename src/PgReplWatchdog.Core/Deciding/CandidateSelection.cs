@@ -74,7 +74,7 @@ public static class CandidateSelection
             yield break;
         }
         if (!server.ReadsStatistics)
-            yield return Shut(Gate.CandidateUnreadable, $"the watchdog's role may not read the replication views of {node.Name}: GRANT pg_read_all_stats to it, or run setup");
+            yield return Shut(Gate.CandidateUnreadable, $"the watchdog's role may not read the replication views of {node.Name}: run setup");
         if (server.Role != Role.Standby)
         {
             yield return Shut(Gate.CandidateNotInRecovery, $"{node.Name} is not a standby");

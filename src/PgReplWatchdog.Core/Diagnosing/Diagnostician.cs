@@ -319,7 +319,7 @@ public static class Diagnostician
             ? Invariant($"{node.Node} serves as standby and heard its primary {age.TotalSeconds:0.0} s ago")
             : $"{node.Node} serves as standby and streams",
         { IsServingStandby: true, Server.ReadsStatistics: false } =>
-            $"{node.Node} serves as standby, but the watchdog's role may not read whether it hears its primary (GRANT pg_read_all_stats)",
+            $"{node.Node} serves as standby, but the watchdog's role may not read whether it hears its primary (run setup)",
         { IsServingStandby: true, Server.TellsWalReceiver: false } =>
             $"{node.Node} serves as standby; PostgreSQL {node.Server.Version} does not say whether it hears its primary (9.6 and later do)",
         { IsServingStandby: true } => $"{node.Node} serves as standby and does not hear its primary",

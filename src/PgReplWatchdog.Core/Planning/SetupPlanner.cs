@@ -141,7 +141,7 @@ public static class SetupPlanner
             yield return new SetupStep.EnsureRole(node.Name, spec.Roles.Replication, RoleKind.Replication, facts.ReplicationRole, version,
                 spec.Replication.RoleLimit(spec.Nodes.Length - 1));
         if (facts.WatchdogRole != RoleState.AsWanted)
-            yield return new SetupStep.EnsureRole(node.Name, spec.Roles.Watchdog, RoleKind.Watchdog, facts.WatchdogRole, version, BacksUp: spec.Roles.BacksUp);
+            yield return new SetupStep.EnsureRole(node.Name, spec.Roles.Watchdog, RoleKind.Watchdog, facts.WatchdogRole, version, SqlRoles.WatchdogConnections, spec.Roles.BacksUp);
         foreach (var step in RunningServer(spec, node, facts, facts, []))
             yield return step;
         foreach (var standby in spec.Nodes.Where(other => version.HasSlots && other.Name != node.Name && (!facts.Slots.Contains(other.SlotName) || facts.LostSlots.Contains(other.SlotName))))

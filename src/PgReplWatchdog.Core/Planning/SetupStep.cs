@@ -50,22 +50,18 @@ public abstract partial record SetupStep
         public override string Title => Was switch
         {
             RoleState.PasswordDiffers => $"set the password of role {Role} ({Verifier})",
-            RoleState.RightsDiffer => $"give role {Role} {Rights}",
+            RoleState.RightsDiffer => $"give role {Role} {Rights}{(Kind == RoleKind.Watchdog && Version.HasNamesOfToday ? "; revoke pg_read_all_stats from it" : "")}",
             _ => $"create role {Role} with {Rights} ({Verifier})",
         };
 
-        public override string Undo => $"{(OwnSchema ? "DROP SCHEMA pgwatchdog CASCADE; " : "")}DROP OWNED BY {Role}; DROP ROLE {Role} (in the watchdog's database)";
+        public override string Undo => $"{(Kind == RoleKind.Watchdog ? "DROP SCHEMA pgwatchdog CASCADE; " : "")}DROP OWNED BY {Role}; DROP ROLE {Role} (in the watchdog's database)";
 
         private string Verifier => Version.HasScram ? "SCRAM verifier" : "md5 verifier";
 
-        private bool OwnSchema => Kind == RoleKind.Watchdog && !Version.HasNamesOfToday;
-
-        private string Rights => Kind == RoleKind.Replication
-            ? $"LOGIN, REPLICATION{(ConnectionLimit < 0 ? "" : $", CONNECTION LIMIT {ConnectionLimit}")}{(Version.RewindsByGrant ? " and EXECUTE on what pg_rewind reads with" : "")}"
-            : OwnSchema ? $"LOGIN and what is in schema pgwatchdog, made for it: what PostgreSQL {Version} calls otherwise, or shows to superusers only"
-                + (BacksUp && Version.HasNonExclusiveBackup ? ", and EXECUTE on the functions that begin and end a backup" : "")
-            : "LOGIN, membership of pg_read_all_stats and EXECUTE on " + (Version.HasPromoteFunction ? "pg_promote and " : "") + "pg_logical_emit_message"
-                + (BacksUp ? ", and on the functions that begin and end a backup" : "");
+        private string Rights => (Kind == RoleKind.Replication ? "LOGIN, REPLICATION" : "LOGIN") + (ConnectionLimit < 0 ? "" : $", CONNECTION LIMIT {ConnectionLimit}")
+            + (Kind == RoleKind.Replication ? Version.RewindsByGrant ? " and EXECUTE on what pg_rewind reads with" : ""
+                : (Version.HasPromoteFunction ? ", EXECUTE on pg_promote" : "") + (BacksUp && Version.HasNonExclusiveBackup ? ", EXECUTE on the functions that begin and end a backup" : "")
+                    + " and schema pgwatchdog, made for it: what a check reads that other roles may not see");
     }
 
     /// <summary>The script itself, what it has to know of its node, and its start. It does nothing until it is armed.</summary>

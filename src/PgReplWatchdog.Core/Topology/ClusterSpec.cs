@@ -90,7 +90,11 @@ public sealed record NodeSpec(string Name, string Host, int Port, string DataDir
 /// <param name="Watchdog">The watchdog's sessions.</param>
 /// <param name="Database">The database that those connect to.</param>
 /// <param name="BacksUp">The watchdog's role may begin and end a backup, between which rsync copies.</param>
-public sealed record SqlRoles(string Replication, string Watchdog, string Database, bool BacksUp = false);
+public sealed record SqlRoles(string Replication, string Watchdog, string Database, bool BacksUp = false)
+{
+    /// <summary>Connections of the watchdog's role: two watchdogs and the commands beside them need fewer, and nobody else uses it.</summary>
+    public const int WatchdogConnections = 20;
+}
 
 /// <summary>How the primary's data gets to a standby.</summary>
 public enum CopyMethod

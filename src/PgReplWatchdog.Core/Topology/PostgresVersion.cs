@@ -26,7 +26,7 @@ public readonly record struct PostgresVersion(int Number)
 
     public bool IsSupported => Number >= Oldest.Number;
 
-    /// <summary>A position is an LSN and not a location, and WAL not xlog; pg_read_all_stats. Before, what the watchdog asks with is made by Setup/Sql/before-10.sql.</summary>
+    /// <summary>A position is an LSN and not a location, and WAL not xlog. Before, what the watchdog asks with is made by Setup/Sql/before-10.sql.</summary>
     public bool HasNamesOfToday => Number >= Ten;
 
     /// <summary>Verifiers of passwords are SCRAM's. One that is given to an older server is taken for a password.</summary>

@@ -184,7 +184,7 @@ public sealed class ClusterOptions
     [Required, RegularExpression(SqlNamePattern, ErrorMessage = SqlNameMessage)]
     public string Database { get; set; } = "postgres";
 
-    /// <summary>The role of the watchdog's sessions; set-up creates it with pg_read_all_stats.</summary>
+    /// <summary>The role of the watchdog's sessions; set-up creates it, with schema pgwatchdog, which has what a check reads and nothing else.</summary>
     [Required, RegularExpression(SqlNamePattern, ErrorMessage = SqlNameMessage)]
     public string WatchdogRole { get; set; } = "pgwatchdog";
 

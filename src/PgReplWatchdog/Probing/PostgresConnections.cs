@@ -41,17 +41,7 @@ public static class PostgresConnections
         var builder = new NpgsqlDataSourceBuilder(StringFor(cluster, node, door));
         builder.UseSslClientAuthenticationOptionsCallback(options => options.TargetHost = node.Host);
         builder.ConfigureTypeLoading(types => types.EnableTypeLoading(false)); // spares a query on each new session; no type of ours needs it
-        builder.UsePhysicalConnectionInitializer(
-            connection => throw new NotSupportedException("sessions are opened asynchronously"),
-            connection => VersionOf(connection).HasNamesOfToday ? Task.CompletedTask : FindNamesAsync(connection));
         return builder.Build();
-    }
-
-    /// <summary>Before 10 the names are in a schema that set-up has made (Setup/Sql/before-10.sql).</summary>
-    private static async Task FindNamesAsync(NpgsqlConnection connection)
-    {
-        await using var set = new NpgsqlCommand("SET search_path = pgwatchdog, pg_catalog", connection);
-        await set.ExecuteNonQueryAsync();
     }
 
     public static PostgresVersion VersionOf(NpgsqlConnection connection)
@@ -69,6 +59,7 @@ public static class PostgresConnections
         Username = cluster.Spec.Roles.Watchdog,
         Password = cluster.WatchdogPassword.Reveal(),
         ApplicationName = NameOf(cluster.Spec),
+        SearchPath = "pgwatchdog, pg_catalog", // what set-up has made for this role (Setup/Sql/schema.sql)
         Pooling = false,
         Enlist = false,
         SslMode = cluster.Spec.Replication.Tls == Tls.Required ? SslMode.Require : SslMode.Prefer,

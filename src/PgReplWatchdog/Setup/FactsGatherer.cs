@@ -143,8 +143,9 @@ public sealed class FactsGatherer(ClusterAccess cluster, SetupHosts hosts, param
             WatchdogSessions = answer.WatchdogSessions,
             Owners = answer.Owners,
             ReplicationRole = State(version, answer, granted, cluster.Spec.Roles.Replication, cluster.ReplicationPassword,
-                role => role is { Login: true, Replication: true } && EnoughConnections(role.ConnectionLimit)),
-            WatchdogRole = State(version, answer, granted, cluster.Spec.Roles.Watchdog, cluster.WatchdogPassword, role => role is { Login: true, ReadsStatistics: true }),
+                role => role is { Login: true, Replication: true } && EnoughConnections(role.ConnectionLimit, cluster.Spec.Replication.RoleLimit(cluster.Spec.Nodes.Length - 1))),
+            WatchdogRole = State(version, answer, granted, cluster.Spec.Roles.Watchdog, cluster.WatchdogPassword,
+                role => role is { Login: true, ReadsAllStatistics: false } && EnoughConnections(role.ConnectionLimit, SqlRoles.WatchdogConnections)),
         };
     }
 
@@ -158,8 +159,8 @@ public sealed class FactsGatherer(ClusterAccess cluster, SetupHosts hosts, param
     }
 
     /// <summary>A limit of a person's that is higher does no harm, and neither does none, unless none was asked for.</summary>
-    private bool EnoughConnections(int limit) => limit == ReplicationSettings.NoLimit
-        || (cluster.Spec.Replication.RoleLimit(cluster.Spec.Nodes.Length - 1) is var wanted && wanted != ReplicationSettings.NoLimit && limit >= wanted);
+    private static bool EnoughConnections(int limit, int wanted) =>
+        limit == ReplicationSettings.NoLimit || (wanted != ReplicationSettings.NoLimit && limit >= wanted);
 
     private static RoleState State(
         PostgresVersion version, ServerAnswer answer, ImmutableHashSet<string> granted, string name, Secret password, Func<RoleAnswer, bool> hasRights) =>
@@ -176,5 +177,5 @@ public sealed class FactsGatherer(ClusterAccess cluster, SetupHosts hosts, param
 
     private sealed record SettingAnswer(string Name, string Value, string Context, bool PendingRestart, string? SourceFile);
 
-    private sealed record RoleAnswer(string Name, bool Superuser, bool Login, bool Replication, int ConnectionLimit, string? Verifier, bool ReadsStatistics);
+    private sealed record RoleAnswer(string Name, bool Superuser, bool Login, bool Replication, int ConnectionLimit, string? Verifier, bool ReadsAllStatistics);
 }

@@ -75,7 +75,7 @@ public class OldVersionTests
     public void Roles_are_as_small_as_the_version_allows() => Assert.Equal(
         [
             "create role replicator with LOGIN, REPLICATION, CONNECTION LIMIT 6 (md5 verifier)",
-            "create role watchdog with LOGIN and what is in schema pgwatchdog, made for it: what PostgreSQL 9.5 calls otherwise, or shows to superusers only (md5 verifier)",
+            "create role watchdog with LOGIN, CONNECTION LIMIT 20 and schema pgwatchdog, made for it: what a check reads that other roles may not see (md5 verifier)",
         ],
         Plan("9.5").Steps.OfType<SetupStep.EnsureRole>().Select(step => step.Title));
 

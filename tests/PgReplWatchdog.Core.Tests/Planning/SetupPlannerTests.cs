@@ -170,7 +170,7 @@ public class SetupPlannerTests
     {
         var hosts = Bare().SetUp();
         hosts[Alpha] = hosts[Alpha] with { WatchdogRole = RoleState.RightsDiffer };
-        Assert.Equal([new SetupStep.EnsureRole(Alpha, "watchdog", RoleKind.Watchdog, RoleState.RightsDiffer, new PostgresVersion(150018))], hosts.Plan().Steps);
+        Assert.Equal([new SetupStep.EnsureRole(Alpha, "watchdog", RoleKind.Watchdog, RoleState.RightsDiffer, new PostgresVersion(150018), SqlRoles.WatchdogConnections)], hosts.Plan().Steps);
     }
 
     [Fact]

@@ -82,7 +82,7 @@ public sealed class Checks(WatchedLab watched) : IClassFixture<WatchedLab>
     public async Task A_role_without_its_rights_is_told()
     {
         var result = await WithoutRightsAsync(_ => { });
-        result.Shows(ExitCode.CheckWarning, "pg_read_all_stats", "run setup");
+        result.Shows(ExitCode.CheckWarning, "replication views", "run setup");
     }
 
     /// <summary>The standby streams, and the watchdog alone cannot reach the primary: what it may not see must not make the primary Down.</summary>
@@ -160,10 +160,10 @@ public sealed class Checks(WatchedLab watched) : IClassFixture<WatchedLab>
     private async Task<ProductResult> WithoutRightsAsync(Action<JsonObject> change)
     {
         await StreamsAsync();
-        await watched.Alpha.PsqlAsync("REVOKE pg_read_all_stats FROM pgwatchdog", Cancellation);
-        await UntilAsync(watched.Beta, "NOT pg_has_role('pgwatchdog', 'pg_read_all_stats', 'MEMBER')", "beta has replayed that");
+        await watched.Alpha.PsqlAsync("REVOKE USAGE ON SCHEMA pgwatchdog FROM pgwatchdog", Cancellation);
+        await UntilAsync(watched.Beta, "NOT has_schema_privilege('pgwatchdog', 'pgwatchdog', 'USAGE')", "beta has replayed that");
         var result = await watched.RunAsync(change, "check", "main");
-        await watched.Alpha.PsqlAsync("GRANT pg_read_all_stats TO pgwatchdog", Cancellation);
+        await watched.Alpha.PsqlAsync("GRANT USAGE ON SCHEMA pgwatchdog TO pgwatchdog", Cancellation);
         return result;
     }
 

@@ -147,11 +147,11 @@ public sealed class LeaseTests
     {
         await using var cluster = await StartAsync(gamma: true);
         await ArmedAsync(cluster);
-        await cluster.Alpha.PsqlAsync("REVOKE pg_read_all_stats FROM pgwatchdog", Cancellation);
+        await cluster.Alpha.PsqlAsync("REVOKE USAGE ON SCHEMA pgwatchdog FROM pgwatchdog", Cancellation);
         await DisarmedAsync(cluster, "no view may be read");
         await cluster.UntilAsync(status => status.Json.Contains("replication views of gamma", StringComparison.Ordinal), "gamma has replayed it");
         await cluster.Gamma.PsqlAsync("SELECT pg_wal_replay_pause()", Cancellation);
-        await cluster.Alpha.PsqlAsync("GRANT pg_read_all_stats TO pgwatchdog", Cancellation);
+        await cluster.Alpha.PsqlAsync("GRANT USAGE ON SCHEMA pgwatchdog TO pgwatchdog", Cancellation);
         await cluster.UntilAsync(status => !status.Gates.Contains("NoCandidate"), "beta could be promoted");
         await cluster.HoldsForAsync(TimeSpan.FromSeconds(6), status =>
         {

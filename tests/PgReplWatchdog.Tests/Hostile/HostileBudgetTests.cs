@@ -1,3 +1,4 @@
+using System.Diagnostics;
 using System.Globalization;
 using System.Text.Json.Nodes;
 using PgReplWatchdog.Lab;
@@ -27,14 +28,68 @@ public sealed class HostileBudgetTests
     [Trait(Widest.Trait, Widest.Run)]
     public Task Each_deed_for_a_while_for_ten_minutes() => HoldsAsync(TimeSpan.FromSeconds(16), rounds: 2, seldom: true);
 
-    private static async Task HoldsAsync(TimeSpan each, int rounds, bool seldom)
+    [Fact]
+    public Task Some_misdeeds_of_an_ssh_server() => BearsAsync(each: 70);
+
+    [Fact]
+    [Trait(Widest.Trait, Widest.Run)]
+    public Task Many_misdeeds_of_an_ssh_server() => BearsAsync(each: 5);
+
+    /// <summary>Beta's sshd is one that speaks the protocol with ill intent; when it is honest it hands commands on to the real one.</summary>
+    private static async Task BearsAsync(int each)
     {
-        await using var lab = await LabCluster.StartAsync(new LabOptions { Hosts = ["alpha", "beta", "gamma", "delta"], Running = ["alpha", "gamma"] }, Cancellation);
+        const int Slack = 10;
+        await using var lab = await SetUpAsync();
+        var beta = lab["beta"];
+        await using var hostile = new HostileSsh(command => new ProcessStartInfo("ssh",
+            ["-F", "none", "-i", lab.ClientKeyFile, "-p", $"{beta.SshPort}", "-o", "StrictHostKeyChecking=no", "-o", "UserKnownHostsFile=/dev/null", "-o", "LogLevel=ERROR",
+                $"{beta.SshUser}@{beta.Address}", command]));
+        var configuration = LabConfiguration.Write(lab, lab.WatchdogPort, main =>
+        {
+            Two(main);
+            (main.Beta()["SshPort"], main.Beta()["HostKeyFingerprints"]) = (hostile.Port, new JsonArray(hostile.Fingerprint));
+        });
+        await using var service = await Service.StartAsync(configuration, lab.WatchdogPort, ct: Cancellation);
+        await service.UntilAsync(status => status.FailoverReady && status.Of(Second).FailoverReady, "both are ready", RunningCluster.Patience, Cancellation);
+        var (threads, descriptors) = (Number(service, "Threads"), Descriptors(service));
+
+        for (var turn = 0; turn < SshMisdeed.All.Count; turn += each)
+        {
+            var done = hostile.Done;
+            hostile.Deed = SshMisdeed.All[turn];
+            hostile.HangUp();
+            await service.UntilAsync(status =>
+            {
+                Assert.False(status.IsStale, $"{hostile.Deed}");
+                Assert.True(status.Of(Second) is { IsStale: false, Verdict: "Serving", FailoverReady: true }, $"{hostile.Deed}");
+                return hostile.Done > done;
+            }, $"{hostile.Deed}", RunningCluster.Patience, Cancellation);
+        }
+        hostile.Deed = SshMisdeed.All[0];
+        hostile.HangUp();
+        await service.UntilAsync(status => !status.FailoverReady, "the host is found out", RunningCluster.Patience, Cancellation);
+
+        hostile.Deed = null;
+        hostile.HangUp();
+        await service.UntilAsync(status => status.FailoverReady && status.Of(Second).FailoverReady
+            && Number(service, "Threads") <= threads + Slack && Descriptors(service) <= descriptors + Slack, "both are ready again", RunningCluster.Patience, Cancellation);
+        Assert.DoesNotContain("is a bug", service.Log, StringComparison.Ordinal);
+    }
+
+    private static async Task<LabCluster> SetUpAsync()
+    {
+        var lab = await LabCluster.StartAsync(new LabOptions { Hosts = ["alpha", "beta", "gamma", "delta"], Running = ["alpha", "gamma"] }, Cancellation);
         foreach (var cluster in new[] { LabConfiguration.ClusterName, Second })
         {
             var result = await Product.RunAsync(LabConfiguration.Write(lab, lab.WatchdogPort, main => Two(main)), ["setup", cluster], Cancellation);
             Assert.True(result.ExitCode == 0, result.ToString());
         }
+        return lab;
+    }
+
+    private static async Task HoldsAsync(TimeSpan each, int rounds, bool seldom)
+    {
+        await using var lab = await SetUpAsync();
         var beta = lab["beta"];
         await using var hostile = new HostilePostgres(beta.Address, beta.PostgresPort);
         var configuration = LabConfiguration.Write(lab, lab.WatchdogPort, main => Two(main, hostile.Port));
@@ -80,6 +135,8 @@ public sealed class HostileBudgetTests
     private static long Number(Service service, string name) => long.Parse(
         File.ReadLines($"/proc/{service.Process.Id}/status").First(line => line.StartsWith(name + ":", StringComparison.Ordinal)).Split(':')[1].Replace("kB", "", StringComparison.Ordinal),
         CultureInfo.InvariantCulture);
+
+    private static int Descriptors(Service service) => Directory.GetFileSystemEntries($"/proc/{service.Process.Id}/fd").Length;
 
     /// <summary>The lab's first two hosts are one cluster, the other two a second one.</summary>
     private static void Two(JsonObject main, int? betasPort = null)

@@ -69,8 +69,7 @@ public sealed class SshHost(ClusterAccess cluster, HostAccess host, string keyFi
     /// <summary>
     /// Runs a POSIX shell script as PostgreSQL's account, with the watchdog's address as the host sees it in $1.
     /// <paramref name="input"/>, where there is any, goes to its standard input, so that a secret is on no command line. Returns or throws
-    /// within <paramref name="timeout"/>: the library opens a channel in the caller's thread and waits seconds for a host that is gone, so it gets a thread
-    /// of its own, which is none of the pool: looks wait for those.
+    /// within <paramref name="timeout"/>.
     /// </summary>
     /// <exception cref="SshFailureException">The host could not be reached, or the deadline passed.</exception>
     public Task<SshResult> RunAsync(HostScript script, TimeSpan timeout, CancellationToken cancellation, string? input = null, Encoding? encoding = null,
@@ -92,8 +91,7 @@ public sealed class SshHost(ClusterAccess cluster, HostAccess host, string keyFi
     private async Task<SshResult> RunFedAsync(
         HostScript script, TimeSpan timeout, Func<Stream, CancellationToken, Task>? feed, Encoding? encoding, int limit, CancellationToken cancellation)
     {
-        var running = Task.Factory.StartNew(() => ExecuteAsync(script, timeout, feed, encoding ?? Encoding.UTF8, limit, cancellation),
-            CancellationToken.None, TaskCreationOptions.LongRunning, TaskScheduler.Default).Unwrap();
+        var running = ExecuteAsync(script, timeout, feed, encoding ?? Encoding.UTF8, limit, cancellation);
         try
         {
             return await running.WaitAsync(timeout + Grace, cancellation);
@@ -120,7 +118,7 @@ public sealed class SshHost(ClusterAccess cluster, HostAccess host, string keyFi
             using var asked = connected.Wire.Ask((2L * limit) + (limit / OverheadShare));
             var frame = Convert.ToHexStringLower(RandomNumberGenerator.GetBytes(FrameBytes));
             command = connected.Client.CreateCommand(AsServer(script, frame, connected.Clock.Deadline(until)), encoding);
-            var running = command.ExecuteAsync(deadline.Token);
+            var running = await BeginAsync(command, deadline.Token);
             if (feed is not null)
             {
                 await using var standardInput = command.CreateInputStream();
@@ -153,10 +151,8 @@ public sealed class SshHost(ClusterAccess cluster, HostAccess host, string keyFi
         }
         finally
         {
-            if (connected is not null && ReferenceEquals(client, connected))
-                command?.Dispose();
-            else if (command is not null)
-                OnOwnThread(command.Dispose);
+            if (command is not null)
+                _ = OnOwnThread(command.Dispose);
         }
     }
 
@@ -266,14 +262,14 @@ public sealed class SshHost(ClusterAccess cluster, HostAccess host, string keyFi
             using var asked = wire.Ask(LoginLimit);
             // The library looks at its cancellation between two messages, and a host may never end one.
             using var end = deadline.UnsafeRegister(static open => ((Wire)open!).Dispose(), wire);
-            await fresh.ConnectAsync(deadline);
+            await OnOwnThread(fresh.Connect);
             wire.CloseDoor();
             return new Connection(fresh, wire, await ReadClockAsync(fresh, wire, deadline));
         }
         catch (Exception failure)
         {
             wire.Dispose();
-            OnOwnThread(fresh.Dispose);
+            _ = OnOwnThread(fresh.Dispose);
             if (cancellation.IsCancellationRequested)
                 throw;
             throw Explain(deadline.IsCancellationRequested ? new OperationCanceledException(deadline) : wire.Failure ?? failure, refusedKey);
@@ -284,11 +280,18 @@ public sealed class SshHost(ClusterAccess cluster, HostAccess host, string keyFi
     {
         using var asked = wire.Ask(AnswerLimit);
         var askedAt = Stopwatch.GetTimestamp();
-        using var question = fresh.CreateCommand(HostClock.Question);
-        await question.ExecuteAsync(deadline);
-        // Without it no script could know that it is late, and no fence could see a process.
-        return HostClock.Read(question.Result, askedAt) ?? throw new SshFailureException(SshFailureKind.CommandFailed,
-            $"{host.Node.Name}: {user} cannot read /proc/uptime there ({Sentence.Of(question.Error.Trim())}); the watchdog does nothing on a host without /proc");
+        var question = fresh.CreateCommand(HostClock.Question);
+        try
+        {
+            await await BeginAsync(question, deadline);
+            // Without it no script could know that it is late, and no fence could see a process.
+            return HostClock.Read(question.Result, askedAt) ?? throw new SshFailureException(SshFailureKind.CommandFailed,
+                $"{host.Node.Name}: {user} cannot read /proc/uptime there ({Sentence.Of(question.Error.Trim())}); the watchdog does nothing on a host without /proc");
+        }
+        finally
+        {
+            _ = OnOwnThread(question.Dispose);
+        }
     }
 
     private SshFailureException Explain(Exception failure, string? refusedKey) => failure switch
@@ -314,12 +317,16 @@ public sealed class SshHost(ClusterAccess cluster, HostAccess host, string keyFi
     private void Drop(Connection? used)
     {
         if (used is not null && ReferenceEquals(Interlocked.CompareExchange(ref client, null, used), used))
-            OnOwnThread(used.End);
+            _ = OnOwnThread(used.End);
     }
 
-    /// <summary>For the library's goodbyes: it waits for an answer, and looks wait for the pool's threads.</summary>
-    private static void OnOwnThread(Action goodbye) =>
-        _ = Task.Factory.StartNew(goodbye, CancellationToken.None, TaskCreationOptions.LongRunning, TaskScheduler.Default);
+    /// <summary>Sends the command. The task that it returns completes when the command has ended.</summary>
+    private static Task<Task> BeginAsync(SshCommand command, CancellationToken deadline) =>
+        Task.Factory.StartNew(() => command.ExecuteAsync(deadline), CancellationToken.None, TaskCreationOptions.LongRunning, TaskScheduler.Default);
+
+    /// <summary>The library waits for the host in its caller's thread when it connects, opens a channel and says goodbye. Checks wait for the pool's threads.</summary>
+    private static Task OnOwnThread(Action waiting) =>
+        Task.Factory.StartNew(waiting, CancellationToken.None, TaskCreationOptions.LongRunning, TaskScheduler.Default);
 
     public void Dispose()
     {

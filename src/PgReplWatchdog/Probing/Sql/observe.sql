@@ -1,7 +1,7 @@
--- What a check asks of a node: one row in one round trip. Runs in psql as it stands, on a primary and on a standby, PostgreSQL 10 and later;
--- on 9.3 to 9.6 with schema pgwatchdog first in search_path, which has the names (Setup/Sql/before-10.sql).
+-- What a check asks of a node: one row in one round trip. Runs in psql as it stands, on a primary and on a standby, with schema pgwatchdog first in search_path:
+-- it has the views that a plain role may not see, and on 9.3 to 9.6 today's names (Setup/Sql/schema.sql). PostgreSQL's own replication views would show rows whose columns
+-- are NULL, which is no answer; a role that an older set-up has made reads them as a member of pg_read_all_stats.
 -- What a version does not have is looked up by name (row_to_json), and is NULL there.
--- The role needs pg_read_all_stats: without it the replication views show rows whose columns are NULL, which is no answer.
 SELECT
     pg_is_in_recovery() AS in_recovery,
     (SELECT system_identifier::text FROM pg_control_system()) AS system_identifier,
@@ -14,8 +14,8 @@ SELECT
     END AS timeline,
     (SELECT timeline_id FROM pg_control_checkpoint()) AS checkpoint_timeline,
     current_setting('server_version_num')::int AS version_number,
-    -- Before 10 there is no such role, and what is in schema pgwatchdog can be read or the question fails.
-    (SELECT coalesce(bool_and(pg_has_role(oid, 'USAGE')), true) FROM pg_roles WHERE rolname = 'pg_read_all_stats') AS reads_statistics,
+    'pg_stat_replication'::regclass <> 'pg_catalog.pg_stat_replication'::regclass
+        OR EXISTS (SELECT 1 FROM pg_roles WHERE rolname = 'pg_read_all_stats' AND pg_has_role(oid, 'USAGE')) AS reads_statistics,
     pg_postmaster_start_time() AS started_at,
     CASE WHEN NOT pg_is_in_recovery() THEN pg_current_wal_lsn()::text END AS current_lsn,
     CASE WHEN NOT pg_is_in_recovery() THEN pg_current_wal_insert_lsn()::text END AS insert_lsn,

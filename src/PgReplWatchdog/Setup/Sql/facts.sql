@@ -10,10 +10,10 @@ SELECT row_to_json(facts) FROM (SELECT
     (SELECT json_agg(one) FROM (
         SELECT name, setting AS value, context, coalesce((row_to_json(pg_settings) ->> 'pending_restart')::bool, false) AS "pendingRestart", sourcefile AS "sourceFile"
           FROM pg_settings) AS one) AS settings,
-    -- Until 9.6 there is no pg_read_all_stats; what set-up makes in its place is looked for in the watchdog's database.
+    -- What set-up has made in place of pg_read_all_stats is looked for in the watchdog's database.
     (SELECT coalesce(json_agg(one), '[]') FROM (
         SELECT rolname AS name, rolsuper AS superuser, rolcanlogin AS login, rolreplication AS replication, rolconnlimit AS "connectionLimit", rolpassword AS verifier,
-               (SELECT coalesce(bool_and(pg_has_role(role.oid, reader.oid, 'USAGE')), true) FROM pg_roles AS reader WHERE rolname = 'pg_read_all_stats') AS "readsStatistics"
+               EXISTS (SELECT 1 FROM pg_auth_members JOIN pg_roles AS reader ON reader.oid = roleid WHERE member = role.oid AND reader.rolname = 'pg_read_all_stats') AS "readsAllStatistics"
           FROM pg_authid AS role WHERE rolname NOT LIKE 'pg\_%') AS one) AS roles,
     (SELECT coalesce(json_agg(slot_name), '[]') FROM :slots AS slot WHERE slot_type = 'physical') AS slots,
     (SELECT coalesce(json_agg(slot_name), '[]') FROM :slots AS slot WHERE row_to_json(slot) ->> 'wal_status' = 'lost') AS "lostSlots",
