@@ -24,7 +24,8 @@ public static class InstallationLoader
         var webhookToken = options.Notifications.WebhookTokenFile is { Length: > 0 } path
             ? files.Password($"{Key(nameof(options.Notifications))}:{nameof(NotificationOptions.WebhookTokenFile)}", path)
             : null;
-        var (tokens, certificate) = (Tokens(options, files, errors), files.Certificate(Key(nameof(options.CertificateFile)), options.CertificateFile, Key(nameof(options.CertificateKeyFile)), options.CertificateKeyFile));
+        var tokens = Tokens(options, files, errors);
+        var certificate = files.Certificate(Key(nameof(options.CertificateFile)), options.CertificateFile, Key(nameof(options.CertificateKeyFile)), options.CertificateKeyFile);
         return errors.Count == 0
             ? new Installation(new Uri(options.Listen), options.StateDirectory, clusters)
             {
@@ -42,7 +43,8 @@ public static class InstallationLoader
         ImmutableArray<NamedToken> tokens =
         [
             .. files.Token(Key(nameof(options.ApiTokenFile)), options.ApiTokenFile) is { } one ? new[] { new NamedToken(CrossChecks.ApiToken, one, CrossChecks.MayAll) } : [],
-            .. from token in options.Tokens.Select((token, index) => (Options: token, Value: files.Token($"{Key(nameof(options.Tokens))}:{index}:{nameof(token.File)}", token.File)))
+            .. from token in options.Tokens.Select(
+                   (token, index) => (Options: token, Value: files.Token($"{Key(nameof(options.Tokens))}:{index}:{nameof(token.File)}", token.File)))
                where token.Value is not null
                select new NamedToken(token.Options.Name, token.Value, token.Options.May.Count == 0 ? CrossChecks.MayAll : [.. token.Options.May]),
         ];

@@ -72,7 +72,8 @@ public static class Topics
         EventKind.FencingDecided => Topic.FencingDecided,
         EventKind.NodeNotReturning => Topic.NodeNotReturning,
         EventKind.Unknown or EventKind.VerdictChanged or EventKind.GatesChanged or EventKind.PrimaryAdopted or EventKind.FailoverStep or EventKind.PromotionTried
-            or EventKind.SetUpBegun or EventKind.SetUpEnded or EventKind.TokenRefused or EventKind.AdoptionAsked or EventKind.AdoptionWaits or EventKind.TakeoverAsked or EventKind.TakeoverWaits or EventKind.TakenOver
+            or EventKind.SetUpBegun or EventKind.SetUpEnded or EventKind.TokenRefused
+            or EventKind.AdoptionAsked or EventKind.AdoptionWaits or EventKind.TakeoverAsked or EventKind.TakeoverWaits or EventKind.TakenOver
             or EventKind.NodeReplacedReturned or EventKind.NodeReturning or EventKind.GuardChanged or EventKind.ActionSucceeded or EventKind.ActionFailed or EventKind.FailoverNotBegun
             or EventKind.Paused or EventKind.Resumed or EventKind.Acknowledged or EventKind.MemoryNotUnderstood => Topic.Unknown,
     };
