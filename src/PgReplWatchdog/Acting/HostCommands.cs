@@ -209,8 +209,8 @@ public static class HostCommands
         [ "$wal" = pg_wal ] || dump=$bin/pg_xlogdump
         [ -x "$dump" ] || { echo "there is no $dump, which finds the end of the WAL" >&2; exit 1; }
         segment=$("$bin/pg_controldata" "$data" | sed -n 's/^Bytes per WAL segment: *//p')
-        from={0}
-        first=$(({1} / segment * segment)) || exit 1
+        from={0} after={1}
+        first=$((after / segment * segment)) || exit 1
         [ $first -le $from ] || from=$first
         start=$(printf '%X/%X' $((from >> 32)) $((from & 0xFFFFFFFF)))
         { said=$({ "$dump" -p "$data/$wal" -t {2} -s "$start" | tail -n 1 | \
