@@ -78,6 +78,8 @@ if command -v visudo > /dev/null; then
 fi
 
 if [ -d /run/systemd/system ]; then
+  linked=''
+  [ ! -L "$data" ] || linked="\"-$(path_text "$(readlink -m "$data")")\""
   cat > "/etc/systemd/system/$guard_unit" << END
 [Unit]
 StartLimitIntervalSec=0
@@ -99,7 +101,7 @@ NoNewPrivileges=yes
 CapabilityBoundingSet=
 AmbientCapabilities=
 ProtectSystem=strict
-ReadWritePaths="-$(path_text "${data%/*}/")"
+ReadWritePaths="-$(path_text "${data%/*}/")" $linked
 ProtectHome=read-only
 ProtectClock=yes
 ProtectControlGroups=yes

@@ -43,7 +43,7 @@ public sealed class BoundKeyTests : IDisposable
         var other = after.IntendedPrimary == "beta" ? "gamma" : "beta";
         await cluster.UntilAsync(status => status.Streams("alpha") && status.Streams(other), "the others stream from it");
         var events = (await cluster.RequireAsync("events", "main", "--limit", "1000")).Output;
-        Assert.Contains("fenced", events, StringComparison.OrdinalIgnoreCase);
+        Assert.Contains("alpha is stopped, no process is left", events, StringComparison.Ordinal);
         Assert.DoesNotContain("there is no verb", events, StringComparison.Ordinal);
         Assert.DoesNotContain("is not for these words", events, StringComparison.Ordinal);
         Assert.Contains("Nothing to change", (await cluster.RequireAsync("setup", "--plan")).Output, StringComparison.Ordinal);
