@@ -21,8 +21,7 @@ internal sealed class LoopMetrics
         scheduleDelay = list.Histogram("schedule_delay_seconds", "How late a check started.", Histogram.ExponentialBuckets(0.001, 2, 16), "cluster");
         missedTicks = list.Counter("schedule_missed_ticks_total", "Checks that were due and left out because the one before had not ended.", "cluster");
         errors = list.Counter("errors_total", "Checks that failed by a bug.", "cluster");
-        tokensRefused = list.Counter("tokens_refused_total", "Wrong tokens that were given over HTTP.");
-        tokensRefused.Inc(0);
+        tokensRefused = list.Counter("tokens_refused_total", "Wrong tokens that were given over HTTP.", "cluster");
         notifications = list.Counter("notifications_total",
             "Messages to people and to dead-man services: taken by the other side, given up, or dropped from a full queue.", "channel", "result");
         foreach (var channel in NotificationCounter.Channels)
@@ -38,6 +37,7 @@ internal sealed class LoopMetrics
         lastCheck.WithLabels(spec.Name).Set(0);
         missedTicks.WithLabels(spec.Name).Inc(0);
         errors.WithLabels(spec.Name).Inc(0);
+        tokensRefused.WithLabels(spec.Name).Inc(0);
     }
 
     /// <summary>A check that starts late by more than an interval stands for all that were due meanwhile.</summary>
@@ -47,7 +47,7 @@ internal sealed class LoopMetrics
         missedTicks.WithLabels(spec.Name).Inc(Math.Max(0, Math.Floor(delay / spec.Policy.CheckInterval)));
     }
 
-    public void RefusedToken() => tokensRefused.Inc();
+    public void RefusedToken(string cluster) => tokensRefused.WithLabels(cluster).Inc();
 
     public void Notified(string channel, string result) => notifications.WithLabels(channel, result).Inc();
 

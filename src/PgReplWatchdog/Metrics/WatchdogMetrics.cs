@@ -66,7 +66,7 @@ public sealed class WatchdogMetrics
 
     public void PublishNotification(string channel, string result) => Change(() => loop.Notified(channel, result));
 
-    public void TokenRefused() => Change(loop.RefusedToken);
+    public void TokenRefused(string cluster) => Change(() => loop.RefusedToken(cluster));
 
     public void PublishEvent(ClusterSpec spec, EventKind kind) => Change(() => decisions.Told(spec, kind));
 

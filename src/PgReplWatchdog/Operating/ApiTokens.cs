@@ -63,7 +63,7 @@ public sealed class ApiTokens(Installation installation, WatchdogMetrics metrics
 
     private int Refuse(string cluster, IPAddress? from)
     {
-        metrics.TokenRefused();
+        metrics.TokenRefused(cluster);
         using var attempt = tries.AttemptAcquire(from?.ToString() ?? "");
         lock (telling)
         {
